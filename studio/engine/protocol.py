@@ -1,0 +1,485 @@
+"""Messages between a window (or the command line) and an engine. No torch, no Qt.
+
+Every message is a frozen msgspec Struct in a tagged union. Arrays are numpy arrays in the fields; the
+codec (`arrays`) takes them out of the message and sends them beside it. A request gets exactly one
+`Answer` or `Refused`, and, before it, any number of events.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from msgspec import Struct, field
+
+from studio.graph.catalog import Catalog
+from studio.graph.facts import DataFacts, ProjectFacts
+from studio.graph.params import Value
+from studio.graph.problems import Fault, Problem
+from studio.graph.project import DataRef, Project
+
+PROTOCOL = 1
+
+# ---------------------------------------------------------------------------------------- requests
+
+
+class _Message(Struct, frozen=True, tag=True, omit_defaults=True):
+    pass
+
+
+class GetCatalogue(_Message, frozen=True, tag=True):
+    """Every spec and fault. Answer: `Catalog`."""
+
+
+class RescanPacks(_Message, frozen=True, tag=True):
+    """Read the plugin folders again. Answer: `Catalog`."""
+
+
+class Infer(_Message, frozen=True, tag=True):
+    """Shapes, cost, problems and repairs of the whole project. Answer: `ProjectFacts`."""
+
+    revision: int
+    project: Project
+
+
+class BuildArchitecture(_Message, frozen=True, tag=True):
+    """Draw an architecture. Answer: `Drawn`."""
+
+    kind: str
+    params: dict[str, Value] = field(default_factory=dict)
+
+
+class GetSource(_Message, frozen=True, tag=True):
+    """The generated code. Answer: `SourceText`."""
+
+    project: Project
+    network: str = "main"
+
+
+class GetData(_Message, frozen=True, tag=True):
+    """What the data is. Answer: `DataFacts`."""
+
+    data: DataRef
+
+
+class GetSamples(_Message, frozen=True, tag=True):
+    """Samples by position in a split (`train`, `validation`, `test`). Answer: `SampleSet`."""
+
+    data: DataRef
+    split: str = "validation"
+    indices: tuple[int, ...] = ()
+
+
+class Predict(_Message, frozen=True, tag=True):
+    """Outputs for a whole split. Answer: `Predictions`. `weights` is a safetensors path, "" for fresh."""
+
+    project: Project
+    weights: str = ""
+    split: str = "validation"
+
+
+class Explain(_Message, frozen=True, tag=True):
+    """One method on one sample. Answer: `Explanation`.
+
+    `target` is a class (or output) index, None for the predicted one; with `against` the difference
+    `target − against` is explained.
+    """
+
+    project: Project
+    method: str
+    index: int
+    split: str = "validation"
+    weights: str = ""
+    params: dict[str, Value] = field(default_factory=dict)
+    target: int | None = None
+    against: int | None = None
+
+
+class GetAttention(_Message, frozen=True, tag=True):
+    """Attention weights of every attention node on one sample. Answer: `AttentionMaps`."""
+
+    project: Project
+    index: int
+    split: str = "validation"
+    weights: str = ""
+
+
+class Job(Struct, frozen=True, omit_defaults=True):
+    """What a run is made of; `job.json` holds it. `folder` is the run's folder (made by the engine)."""
+
+    project: Project
+    folder: str
+    name: str = ""
+    live: bool = True
+
+
+class Train(_Message, frozen=True, tag=True):
+    """Run a job: events until the answer. Answer: `RunSummary`."""
+
+    job: Job
+
+
+class Control(_Message, frozen=True, tag=True):
+    """Steer the running job. Answer: `Done`. `set` takes recipe names (`lr`, `weight_decay`)."""
+
+    action: Literal["pause", "resume", "step", "stop", "set"]
+    values: dict[str, Value] = field(default_factory=dict)
+
+
+class Snapshot(_Message, frozen=True, tag=True):
+    """The state at the next batch boundary, written to a file. Answer: `Weights`."""
+
+
+class Watch(_Message, frozen=True, tag=True):
+    """Choose what the running job shows (pictures and statistics a second; 0 turns them off). Answer: `Done`."""
+
+    rate_hz: float = 4.0
+
+
+class Export(_Message, frozen=True, tag=True):
+    """Leave with plain PyTorch. Answer: `SourceText`."""
+
+    project: Project
+    to: str = "pytorch"
+    network: str = "main"
+
+
+class Ping(_Message, frozen=True, tag=True):
+    """Are you there, and warm? Answer: `Hello`."""
+
+
+Request = (
+    GetCatalogue
+    | RescanPacks
+    | Infer
+    | BuildArchitecture
+    | GetSource
+    | GetData
+    | GetSamples
+    | Predict
+    | Explain
+    | GetAttention
+    | Train
+    | Control
+    | Snapshot
+    | Watch
+    | Export
+    | Ping
+)
+
+# ----------------------------------------------------------------------------------------- answers
+
+
+class Done(_Message, frozen=True, tag=True):
+    """It was taken."""
+
+
+class Hello(_Message, frozen=True, tag=True):
+    """Who answers. `devices` maps a device's name (`cpu`, `cuda:0`, `mps`) to what it is."""
+
+    protocol: int
+    versions: dict[str, str]
+    devices: dict[str, str]
+    pid: int
+    cores: int
+
+
+class CatalogueAnswer(_Message, frozen=True, tag=True):
+    catalog: Catalog
+
+
+class FactsAnswer(_Message, frozen=True, tag=True):
+    facts: ProjectFacts
+
+
+class Drawn(_Message, frozen=True, tag=True):
+    """An architecture's project: networks, blocks, and the data and recipe that suit it."""
+
+    project: Project
+
+
+class SourceText(_Message, frozen=True, tag=True):
+    """Code, and for each line the id path of the node that it belongs to ("" for none)."""
+
+    text: str
+    nodes: tuple[str, ...] = ()
+
+
+class DataAnswer(_Message, frozen=True, tag=True):
+    facts: DataFacts
+
+
+class SampleSet(_Message, frozen=True, tag=True):
+    """Samples as the network gets them, float32 `[n, …]`, and their targets `[n]` or `[n, k]`."""
+
+    split: str
+    indices: tuple[int, ...]
+    inputs: np.ndarray
+    targets: np.ndarray
+
+
+class Predictions(_Message, frozen=True, tag=True):
+    """Classification: probabilities `[n, classes]`; regression: outputs `[n, k]`. Targets `[n]`/`[n, k]`."""
+
+    split: str
+    outputs: np.ndarray
+    targets: np.ndarray
+    weights: str = ""
+
+
+class Explanation(_Message, frozen=True, tag=True):
+    """A map over the input, in the input's own shape without batch (images: channels summed, `[h, w]`).
+
+    `gap` is the completeness gap as a share of the explained difference, None where the method has none.
+    `outputs` are the probabilities (or outputs) of the sample; `raw` the model's outputs before softmax.
+    `notes` are sentences to show beside the map.
+    """
+
+    method: str
+    values: np.ndarray
+    outputs: np.ndarray
+    raw: np.ndarray
+    target: int
+    against: int | None = None
+    gap: float | None = None
+    seconds: float = 0.0
+    settings: dict[str, Value] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class AttentionMap(Struct, frozen=True, omit_defaults=True):
+    """One attention node: weights `[heads, queries, keys]`, rows sum to 1.
+
+    `grid` is (rows, columns) where tokens are image patches; `prefix` counts tokens before them.
+    """
+
+    node: str
+    name: str
+    weights: np.ndarray
+    grid: tuple[int, ...] = ()
+    prefix: int = 0
+
+
+class AttentionMaps(_Message, frozen=True, tag=True):
+    """All attention nodes in order of execution; `tokens` names the positions; `outputs` as `Explanation`'s."""
+
+    layers: tuple[AttentionMap, ...]
+    tokens: tuple[str, ...]
+    outputs: np.ndarray
+
+
+class Weights(_Message, frozen=True, tag=True):
+    """A safetensors file with the state at `step`."""
+
+    path: str
+    step: int
+
+
+class RunSummary(_Message, frozen=True, tag=True):
+    """How a run ended: `finished`, `stopped` or `failed`. `best` holds each metric's best and its epoch."""
+
+    folder: str
+    status: str
+    epochs: int
+    steps: int
+    seconds: float
+    last: dict[str, float] = field(default_factory=dict)
+    best: dict[str, dict[str, float]] = field(default_factory=dict)
+    message: str = ""
+
+
+Answer = (
+    Done
+    | Hello
+    | CatalogueAnswer
+    | FactsAnswer
+    | Drawn
+    | SourceText
+    | DataAnswer
+    | SampleSet
+    | Predictions
+    | Explanation
+    | AttentionMaps
+    | Weights
+    | RunSummary
+)
+
+
+class Refused(_Message, frozen=True, tag=True):
+    """The request could not be done: a sentence for the person, and where it is known the place."""
+
+    message: str
+    cancelled: bool = False
+    problems: tuple[Problem, ...] = ()
+    fault: Fault | None = None
+    details: str = ""
+
+
+# ------------------------------------------------------------------------------------------ events
+
+
+class Started(_Message, frozen=True, tag=True):
+    """A run began. `threads` of torch; `nodes` the id paths that `LayerStats` will speak of, in order."""
+
+    folder: str
+    name: str
+    device: str
+    threads: int
+    epochs: int
+    steps_per_epoch: int
+    batch_size: int
+    train_samples: int
+    validation_samples: int
+    task: str
+    classes: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    parameters: int = 0
+    time: float = 0.0
+
+
+class Progress(_Message, frozen=True, tag=True):
+    """Per-step values since the last event: `steps` int64 `[n]`, `values` name → float32 `[n]`.
+
+    Names: `train_loss`, `train_accuracy` (classification), `lr`. Rates in samples a second, times in seconds.
+    """
+
+    step: int
+    epoch: int
+    steps: np.ndarray
+    values: dict[str, np.ndarray]
+    samples_per_s: float
+    eta_s: float
+    overhead: float = 0.0
+
+
+class LayerStat(Struct, frozen=True, omit_defaults=True):
+    """One node at one step; `histogram` counts activations in equal bins over `low`…`high`.
+
+    `dead` is the share of units that are zero for the whole probe batch (ReLU-like nodes only).
+    """
+
+    mean: float
+    std: float
+    zero: float
+    grad: float | None = None
+    dead: float = 0.0
+    units: int = 0
+    low: float = 0.0
+    high: float = 0.0
+    histogram: tuple[int, ...] = ()
+
+
+class LayerStats(_Message, frozen=True, tag=True):
+    step: int
+    nodes: dict[str, LayerStat]
+
+
+class Pictures(_Message, frozen=True, tag=True):
+    """What the probe samples look like inside: latest only.
+
+    `maps`: id path → uint8 `[k, h, w]`, the k strongest feature maps of the probe image.
+    `inputs` uint8 `[n, h, w]` (images) or float32 (else), `outputs` float32 `[n, classes]` or `[n, k]`,
+    `targets` `[n]` of the fixed strip of validation samples.
+    """
+
+    step: int
+    maps: dict[str, np.ndarray]
+    inputs: np.ndarray
+    outputs: np.ndarray
+    targets: np.ndarray
+
+
+class EpochDone(_Message, frozen=True, tag=True):
+    """`epoch` counts from 1. `confusion` is int64 `[true, predicted]` on validation (classification)."""
+
+    epoch: int
+    step: int
+    metrics: dict[str, float]
+    seconds: float
+    confusion: np.ndarray | None = None
+
+
+class CheckpointSaved(_Message, frozen=True, tag=True):
+    path: str
+    step: int
+    epoch: int
+    best: bool = False
+    size: int = 0
+
+
+class ControlApplied(_Message, frozen=True, tag=True):
+    """`paused`, `resumed`, `stepped`, or a changed value."""
+
+    action: str
+    step: int
+    values: dict[str, Value] = field(default_factory=dict)
+
+
+class ProblemFound(_Message, frozen=True, tag=True):
+    """Something to look at while training: dead units, a loss that is not a number, and where first."""
+
+    step: int
+    problem: Problem
+
+
+class Finished(_Message, frozen=True, tag=True):
+    summary: RunSummary
+
+
+class Stopped(_Message, frozen=True, tag=True):
+    summary: RunSummary
+
+
+class Failed(_Message, frozen=True, tag=True):
+    summary: RunSummary
+    details: str = ""
+
+
+class Working(_Message, frozen=True, tag=True):
+    """Progress of a request that takes long: `done` of `total` (0 where unknown)."""
+
+    done: int
+    total: int
+    what: str = ""
+
+
+Event = (
+    Started
+    | Progress
+    | LayerStats
+    | Pictures
+    | EpochDone
+    | CheckpointSaved
+    | ControlApplied
+    | ProblemFound
+    | Finished
+    | Stopped
+    | Failed
+    | Working
+)
+
+# --------------------------------------------------------------------------------------- envelopes
+
+
+class Ask(Struct, frozen=True, tag=True):
+    """A request with its id."""
+
+    id: int
+    body: Request
+
+
+class Cancel(Struct, frozen=True, tag=True):
+    """Forget the request with this id."""
+
+    id: int
+
+
+class Reply(Struct, frozen=True, tag=True):
+    """The answer to, or an event of, the request with this id."""
+
+    id: int
+    body: Answer | Refused | Event
+
+
+ToEngine = Ask | Cancel
+

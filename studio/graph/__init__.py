@@ -1,0 +1,1 @@
+"""The document as an immutable value: pure, without Qt and without torch."""

@@ -1,0 +1,159 @@
+"""Nodes and links: a network as an immutable value."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from studio.graph.params import Value
+
+INPUT = "core.input"
+OUTPUT = "core.output"
+BLOCK = "block."
+
+FLAGS = ("bypassed", "frozen")
+
+
+class Node(Struct, frozen=True, omit_defaults=True):
+    """One layer. `params` holds only what was given; defaults come from the spec.
+
+    `id` is permanent and unique in its graph; `name` is an identifier, unique in its graph, and the
+    attribute's name in the generated code. `extra` keeps keys of files that this version does not know.
+    """
+
+    id: str
+    kind: str
+    name: str
+    params: dict[str, Value] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class End(Struct, frozen=True, array_like=True):
+    """A port of a node."""
+
+    node: str
+    port: str
+
+
+class Link(Struct, frozen=True, array_like=True):
+    """A wire from an output port to an input port."""
+
+    source: End
+    target: End
+
+
+class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
+    """Nodes by id and links in the order in which they were made."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    links: tuple[Link, ...] = ()
+
+    @cached_property
+    def incoming(self) -> Mapping[str, tuple[Link, ...]]:
+        """Links by the node that they lead into."""
+        return _grouped(self.links, lambda link: link.target.node)
+
+    @cached_property
+    def outgoing(self) -> Mapping[str, tuple[Link, ...]]:
+        """Links by the node that they leave."""
+        return _grouped(self.links, lambda link: link.source.node)
+
+    def into(self, node: str, port: str) -> tuple[Link, ...]:
+        """Return the links into one input port, in order."""
+        return tuple(link for link in self.incoming.get(node, ()) if link.target.port == port)
+
+    def out_of(self, node: str, port: str) -> tuple[Link, ...]:
+        """Return the links out of one output port, in order."""
+        return tuple(link for link in self.outgoing.get(node, ()) if link.source.port == port)
+
+    def of_kind(self, kind: str) -> tuple[Node, ...]:
+        """Return the nodes of one kind, in insertion order."""
+        return tuple(node for node in self.nodes.values() if node.kind == kind)
+
+    def named(self, name: str) -> Node | None:
+        """Return the node with this name, or None."""
+        return next((node for node in self.nodes.values() if node.name == name), None)
+
+    def with_node(self, node: Node) -> Graph:
+        """Return the graph with `node` added, or replaced where its id exists."""
+        return replace(self, nodes=self.nodes | {node.id: node})
+
+    def without(self, ids: Iterable[str]) -> Graph:
+        """Return the graph without these nodes and without the links at them."""
+        gone = set(ids)
+        return Graph(
+            {key: node for key, node in self.nodes.items() if key not in gone},
+            tuple(
+                link
+                for link in self.links
+                if link.source.node not in gone and link.target.node not in gone
+            ),
+        )
+
+
+def _grouped(links: tuple[Link, ...], key: Any) -> dict[str, tuple[Link, ...]]:
+    groups: dict[str, list[Link]] = {}
+    for link in links:
+        groups.setdefault(key(link), []).append(link)
+    return {name: tuple(group) for name, group in groups.items()}
+
+
+def new_id() -> str:
+    """Return a fresh node id. Random, so that graphs edited apart can be merged."""
+    return "n" + secrets.token_hex(4)
+
+
+def link(source: str, source_port: str, target: str, target_port: str) -> Link:
+    """Return the link from one node's output port to another's input port."""
+    return Link(End(source, source_port), End(target, target_port))
+
+
+#: Names that would hide something of `nn.Module` or of the generated code.
+RESERVED = frozenset(
+    ["self", "torch", "nn", "F", "math", "tap", "forward", "forward_tapped", "training", "T_destination"]
+    + ["add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "compile", "cpu"]
+    + ["cuda", "double", "dump_patches", "eval", "extra_repr", "float", "get_buffer", "get_extra_state"]
+    + ["get_parameter", "get_submodule", "half", "ipu", "load_state_dict", "modules", "mtia"]
+    + ["named_buffers", "named_children", "named_modules", "named_parameters", "parameters"]
+    + ["register_backward_hook", "register_buffer", "register_forward_hook", "register_module"]
+    + ["register_forward_pre_hook", "register_full_backward_hook", "register_parameter"]
+    + ["register_full_backward_pre_hook", "register_load_state_dict_post_hook"]
+    + ["register_load_state_dict_pre_hook", "register_state_dict_post_hook"]
+    + ["register_state_dict_pre_hook", "requires_grad_", "set_extra_state", "set_submodule"]
+    + ["share_memory", "state_dict", "to", "to_empty", "train", "type", "xpu", "zero_grad"]
+)
+
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+
+
+def is_name(text: str) -> bool:
+    """Tell whether `text` may name a node: an ASCII identifier that hides nothing in the code."""
+    return (
+        len(text) <= 64
+        and _IDENTIFIER.match(text) is not None
+        and not keyword.iskeyword(text)
+        and text not in RESERVED
+    )
+
+
+def free_name(taken: Iterable[str], wish: str) -> str:
+    """Return `wish` as a valid name, numbered where it is taken: `conv`, `conv2`, `conv3`."""
+    base = re.sub(r"[^A-Za-z0-9_]", "_", wish).strip("_").lower() or "node"
+    if not base[0].isalpha():
+        base = "n" + base
+    names = set(taken)
+    if base not in names and is_name(base):
+        return base
+    stem = base.rstrip("0123456789") or base
+    number = 2
+    while f"{stem}{number}" in names or not is_name(f"{stem}{number}"):
+        number += 1
+    return f"{stem}{number}"

@@ -1,0 +1,157 @@
+"""Options, declared once: the form, the file, the validation and the tooltip follow from a `Param`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+ParamType = Literal["int", "float", "bool", "str", "choice", "path"]
+
+#: What a parameter may hold: None, bool, int, float, str, or (nested) tuples of these.
+Value = Any
+
+
+class ParamError(ValueError):
+    """A value that a parameter cannot take; the message is a sentence for the person."""
+
+
+class Param(Struct, frozen=True, omit_defaults=True):
+    """One option of a layer, an architecture, a data source, a learner, an optimiser or a method.
+
+    `size` > 0 means that a tuple of that many numbers is accepted beside a single number, as
+    PyTorch's `kernel_size=(3, 5)` is. `inferred` means that None stands for *read off the wire*.
+    `optional` means that None is a value of its own. `required` means that there is no default.
+    """
+
+    name: str
+    type: ParamType
+    default: Value = None
+    required: bool = False
+    inferred: bool = False
+    optional: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[Value, ...] = ()
+    size: int = 0
+    unit: str = ""
+    help: str = ""
+
+    def check(self, value: Value) -> Value:
+        """Return `value` in its stored form.
+
+        Raises: ParamError, with what was expected and what was received.
+        """
+        if value is None:
+            if self.optional or self.inferred:
+                return None
+            raise ParamError(f"{self.name} needs {self._expected()}, but got nothing.")
+        if isinstance(value, (tuple, list)):
+            if not self.size or len(value) != self.size:
+                raise ParamError(f"{self.name} needs {self._expected()}, but got {value!r}.")
+            return tuple(self._scalar(part) for part in value)
+        return self._scalar(value)
+
+    def _scalar(self, value: Value) -> Value:
+        bad = ParamError(f"{self.name} needs {self._expected()}, but got {value!r}.")
+        match self.type:
+            case "bool":
+                if not isinstance(value, bool):
+                    raise bad
+                return value
+            case "int":
+                if isinstance(value, bool) or not isinstance(value, (int, float)):
+                    raise bad
+                if not math.isfinite(value) or value != int(value):
+                    raise bad
+                value = int(value)
+            case "float":
+                if isinstance(value, bool) or not isinstance(value, (int, float)):
+                    raise bad
+                value = float(value)
+                if math.isnan(value):
+                    raise bad
+            case "str" | "path":
+                if not isinstance(value, str):
+                    raise bad
+                return value
+            case "choice":
+                if value not in self.choices:
+                    raise bad
+                return value
+        if self.minimum is not None and value < self.minimum:
+            raise bad
+        if self.maximum is not None and value > self.maximum:
+            raise bad
+        return value
+
+    def parse(self, text: str) -> Value:
+        """Return the value that a person's text stands for (command line, form field).
+
+        Raises: ParamError.
+        """
+        text = text.strip()
+        if text.lower() in ("", "none", "inferred") and (self.optional or self.inferred):
+            return None
+        if self.type in ("str", "path"):
+            return self.check(text)
+        if self.type == "choice":
+            by_text = {str(choice): choice for choice in self.choices}
+            return self.check(by_text.get(text, text))
+        if self.type == "bool":
+            words = {"true": True, "yes": True, "on": True, "1": True}
+            words |= {"false": False, "no": False, "off": False, "0": False}
+            return self.check(words.get(text.lower(), text))
+        parts = [part for part in text.replace("×", ",").strip("()[]").split(",") if part.strip()]
+        try:
+            numbers = [int(part) if self.type == "int" else float(part) for part in parts]
+        except ValueError:
+            raise ParamError(f"{self.name} needs {self._expected()}, but got {text!r}.") from None
+        return self.check(numbers[0] if len(numbers) == 1 else tuple(numbers))
+
+    def _expected(self) -> str:
+        noun = {
+            "int": "a whole number",
+            "float": "a number",
+            "bool": "yes or no",
+            "str": "text",
+            "path": "a path",
+            "choice": "one of " + ", ".join(str(choice) for choice in self.choices),
+        }[self.type]
+        if self.minimum is not None and self.maximum is not None:
+            noun += f" from {self.minimum:g} to {self.maximum:g}"
+        elif self.minimum is not None:
+            noun += f" of at least {self.minimum:g}"
+        elif self.maximum is not None:
+            noun += f" of at most {self.maximum:g}"
+        if self.size:
+            noun += f", or {self.size} of them"
+        return noun
+
+
+def check_params(params: Iterable[Param], values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return `values` checked, in stored form; names that no `Param` declares are refused.
+
+    Raises: ParamError.
+    """
+    known = {param.name: param for param in params}
+    for name in values:
+        if name not in known:
+            raise ParamError(
+                f"There is no setting named {name!r}. Known ones: {', '.join(known) or 'none'}."
+            )
+    return {name: known[name].check(value) for name, value in values.items()}
+
+
+def with_defaults(params: Iterable[Param], values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return every declared parameter's value, the default where `values` is silent."""
+    return {param.name: values.get(param.name, param.default) for param in params}
+
+
+def as_value(raw: Any) -> Value:
+    """Return `raw` (as JSON or msgpack gave it) with lists as tuples, so that values are hashable."""
+    if isinstance(raw, (list, tuple)):
+        return tuple(as_value(part) for part in raw)
+    return raw

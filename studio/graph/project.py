@@ -1,0 +1,135 @@
+"""A project: networks, data, recipe, constants, blocks and notes, all of it one undoable value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from studio.graph.graph import Graph
+from studio.graph.params import Value
+
+
+class Place(Struct, frozen=True, array_like=True):
+    """The top left corner of a node on its sheet, in scene pixels (snapped to 4)."""
+
+    x: float
+    y: float
+
+
+class Frame(Struct, frozen=True, omit_defaults=True):
+    """A titled box around nodes."""
+
+    title: str
+    nodes: tuple[str, ...] = ()
+    color: str = ""
+
+
+class Note(Struct, frozen=True, omit_defaults=True):
+    """Plain text on the sheet."""
+
+    text: str
+    x: float = 0.0
+    y: float = 0.0
+    width: float = 272.0
+
+
+class Sheet(Struct, frozen=True, omit_defaults=True):
+    """A graph with the places of its nodes, its frames and its notes."""
+
+    graph: Graph = field(default_factory=Graph)
+    places: dict[str, Place] = field(default_factory=dict)
+    frames: dict[str, Frame] = field(default_factory=dict)
+    notes: dict[str, Note] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Step(Struct, frozen=True, omit_defaults=True):
+    """A kind with its parameters: a transform of the data."""
+
+    kind: str
+    params: dict[str, Value] = field(default_factory=dict)
+
+
+class Split(Struct, frozen=True, omit_defaults=True):
+    """How samples are divided: shares between 0 and 1, stratified where the task has classes."""
+
+    validation: float = 0.2
+    test: float = 0.0
+    stratified: bool = True
+
+
+class DataRef(Struct, frozen=True, omit_defaults=True):
+    """Which samples: a source with its parameters, transforms, split and the split's seed."""
+
+    kind: str = "sklearn.digits"
+    params: dict[str, Value] = field(default_factory=dict)
+    transforms: tuple[Step, ...] = ()
+    split: Split = Split()
+    seed: int = 0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Recipe(Struct, frozen=True, omit_defaults=True):
+    """Hyper-parameters. Kinds are the catalogue's; an empty `loss` leaves it to the learner.
+
+    `device` is `auto`, `cpu`, `cuda:0`… or `mps`; `threads` 0 leaves one core to the window;
+    `precision` is `fp32` or `bf16`.
+    """
+
+    learner: str = "core.supervised"
+    learner_params: dict[str, Value] = field(default_factory=dict)
+    optimizer: str = "torch.optim.AdamW"
+    optimizer_params: dict[str, Value] = field(default_factory=dict)
+    schedule: str = "core.constant"
+    schedule_params: dict[str, Value] = field(default_factory=dict)
+    loss: str = ""
+    loss_params: dict[str, Value] = field(default_factory=dict)
+    batch_size: int = 64
+    epochs: int = 20
+    precision: str = "fp32"
+    seed: int = 0
+    device: str = "auto"
+    threads: int = 0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Block(Struct, frozen=True, omit_defaults=True):
+    """A named graph used as a node of kind `block.NAME`; all its instances are linked.
+
+    Its ports are the `core.input` and `core.output` nodes of its graph, by name.
+    """
+
+    sheet: Sheet = field(default_factory=Sheet)
+    doc: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Project(Struct, frozen=True, omit_defaults=True):
+    """The whole document. `networks` maps the role that a learner asks for to its sheet."""
+
+    networks: dict[str, Sheet] = field(default_factory=lambda: {"main": Sheet()})
+    data: DataRef = DataRef()
+    recipe: Recipe = Recipe()
+    constants: dict[str, Value] = field(default_factory=dict)
+    blocks: dict[str, Block] = field(default_factory=dict)
+    notes: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def sheet(self, where: str) -> Sheet:
+        """Return the sheet at `where`: a network's name, or `block.NAME`.
+
+        Raises: KeyError.
+        """
+        if where.startswith("block."):
+            return self.blocks[where.removeprefix("block.")].sheet
+        return self.networks[where]
+
+    def with_sheet(self, where: str, sheet: Sheet) -> Project:
+        """Return the project with the sheet at `where` replaced."""
+        if where.startswith("block."):
+            name = where.removeprefix("block.")
+            block = replace(self.blocks[name], sheet=sheet)
+            return replace(self, blocks=self.blocks | {name: block})
+        return replace(self, networks=self.networks | {where: sheet})

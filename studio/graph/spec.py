@@ -1,0 +1,108 @@
+"""What exists, as data: layers, architectures, data sources, learners, optimisers, methods."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+from studio.graph.params import Param, Value
+
+PortType = Literal["float", "int", "mask", "state", "any"]
+
+#: Category key → title, in the Library's order. The keys are also the theme's `cat.*` tokens.
+CATEGORIES: dict[str, str] = {
+    "conv": "Convolution",
+    "pool": "Pooling",
+    "norm": "Normalisation & dropout",
+    "act": "Activation",
+    "dense": "Dense",
+    "tensor": "Tensor operations",
+    "seq": "Sequence",
+    "attn": "Attention",
+    "io": "Input & output",
+}
+
+
+class Port(Struct, frozen=True, omit_defaults=True):
+    """One input or output of a layer.
+
+    `many` (inputs only) takes any number of links, in the order in which they were made.
+    """
+
+    name: str
+    type: PortType = "float"
+    optional: bool = False
+    many: bool = False
+    help: str = ""
+
+
+class Spec(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What everything in the catalogue has: a permanent `kind`, a title, its options and its pack."""
+
+    kind: str
+    title: str
+    doc: str = ""
+    params: tuple[Param, ...] = ()
+    pack: str = ""
+
+    def param(self, name: str) -> Param | None:
+        """Return the parameter named `name`, or None."""
+        return next((param for param in self.params if param.name == name), None)
+
+
+class LayerSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):
+    """A kind of node.
+
+    `summary` names the parameters worth a line on the card; none makes the node a pill.
+    `keeps_shape` says that one input comes out in the same shape, so that it docks below its producer.
+    `reference` is the dotted name of PyTorch's own thing (`torch.nn.Conv2d`), `formula` its mathematics.
+    """
+
+    category: str
+    inputs: tuple[Port, ...] = (Port("x"),)
+    outputs: tuple[Port, ...] = (Port("out"),)
+    formula: str = ""
+    summary: tuple[str, ...] = ()
+    keeps_shape: bool = False
+    keywords: tuple[str, ...] = ()
+    reference: str = ""
+
+    def input(self, name: str) -> Port | None:
+        """Return the input port named `name`, or None."""
+        return next((port for port in self.inputs if port.name == name), None)
+
+    def output(self, name: str) -> Port | None:
+        """Return the output port named `name`, or None."""
+        return next((port for port in self.outputs if port.name == name), None)
+
+
+class ArchitectureSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):
+    """A function that draws a graph; `data` and `recipe` are what one press on Train uses."""
+
+    category: str = ""
+    paper: str = ""
+    year: int = 0
+    data: str = ""
+    data_params: dict[str, Value] = field(default_factory=dict)
+    transforms: tuple[dict[str, Any], ...] = ()
+    recipe: dict[str, Any] = field(default_factory=dict)
+    published_parameters: int = 0
+
+
+class SourceSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):
+    """Where samples come from; `form` is what one sample is: image, table, sequence."""
+
+    form: str = ""
+
+
+class OptionSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):
+    """A learner, an optimiser, a schedule, a loss or a transform: a kind with options."""
+
+
+class MethodSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):
+    """An explanation method; `needs` says what it applies to (`image`, `conv`, `attention`)."""
+
+    needs: tuple[str, ...] = ()
+    signed: bool = True
+    paper: str = ""

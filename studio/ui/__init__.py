@@ -1,0 +1,1 @@
+"""The window. It talks to the session only, and imports no torch."""

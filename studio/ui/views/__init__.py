@@ -1,0 +1,1 @@
+"""Small views that several workspaces share: plots, maps, images, bars. They know values, not runs."""

@@ -1,0 +1,283 @@
+"""Tidy: where nodes go, in layers from top to bottom, with a straight trunk and folded columns.
+
+Source: Sugiyama, Tagawa and Toda, *Methods for visual understanding of hierarchical system
+structures* (1981). Layers of one row each hold stacks (a node and what docks below it) and, for
+wires that skip rows, narrow place holders that keep a lane free.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import networkx as nx
+
+from studio.graph.geometry import (
+    COLUMN_GAP,
+    COLUMN_HEIGHT,
+    DOCK,
+    ROW_GAP,
+    Size,
+    keeps_shape,
+    node_size,
+    snap,
+)
+from studio.graph.graph import Graph, Node
+from studio.graph.project import Place
+from studio.graph.spec import LayerSpec
+
+_LANE = 28.0
+_SIDE_GAP = 40.0
+_SWEEPS = 8
+
+
+@dataclass(eq=False)
+class _Cell:
+    """What takes up room in a row: a stack of docked nodes, or a lane for a wire that passes by."""
+
+    nodes: tuple[str, ...] = ()
+    width: float = _LANE
+    height: float = 0.0
+    trunk: bool = False
+    row: int = 0
+    spot: int = 0
+    x: float = 0.0
+    up: list[_Cell] = field(default_factory=list)
+    down: list[_Cell] = field(default_factory=list)
+
+
+def arrange(
+    graph: Graph,
+    specs: Mapping[str, LayerSpec],
+    column_height: float = COLUMN_HEIGHT,
+    sizes: Mapping[str, Size] | None = None,
+) -> dict[str, Place]:
+    """Return a place for every node of a graph without cycles; with no specs, sizes are guessed.
+
+    A column is cut, and the next one begun beside it, where the crossing wires have one producer.
+    """
+    if not graph.nodes:
+        return {}
+    room = {key: node_size(node, specs.get(node.kind)) for key, node in graph.nodes.items()}
+    room |= {key: size for key, size in (sizes or {}).items() if key in room}
+    cells = _stacks(graph, specs, room)
+    rows = _rows(cells)
+    _order(rows)
+    _align(rows)
+    return _place(rows, room, column_height)
+
+
+def docks(graph: Graph, node: Node, spec: LayerSpec | None) -> str | None:
+    """Return the producer that the node docks below: its only one, of which it is the only consumer."""
+    if not keeps_shape(node, spec):
+        return None
+    incoming = graph.incoming.get(node.id, ())
+    if len(incoming) != 1:
+        return None
+    producer = incoming[0].source.node
+    return producer if len(graph.outgoing[producer]) == 1 else None
+
+
+def _stacks(graph: Graph, specs: Mapping[str, LayerSpec], room: Mapping[str, Size]) -> list[_Cell]:
+    """Return the stacks in topological order, linked, with the trunk (a longest path) marked."""
+    order = nx.DiGraph()
+    order.add_nodes_from(graph.nodes)
+    order.add_edges_from((wire.source.node, wire.target.node) for wire in graph.links)
+    heads: dict[str, str] = {}
+    members: dict[str, list[str]] = {}
+    sequence = list(nx.lexicographical_topological_sort(order, key=_rank(graph).__getitem__))
+    for key in sequence:
+        above = docks(graph, graph.nodes[key], specs.get(graph.nodes[key].kind))
+        heads[key] = heads[above] if above is not None else key
+        members.setdefault(heads[key], []).append(key)
+    cells = {head: _cell(nodes, room) for head, nodes in members.items()}
+    seen: set[tuple[str, str]] = set()
+    for wire in graph.links:
+        ends = heads[wire.source.node], heads[wire.target.node]
+        if ends[0] != ends[1] and ends not in seen:
+            seen.add(ends)
+            cells[ends[0]].down.append(cells[ends[1]])
+            cells[ends[1]].up.append(cells[ends[0]])
+    stacks = list(cells.values())
+    _mark_trunk(stacks)
+    return stacks
+
+
+def _rank(graph: Graph) -> dict[str, int]:
+    return {key: n for n, key in enumerate(graph.nodes)}
+
+
+def _cell(nodes: Sequence[str], room: Mapping[str, Size]) -> _Cell:
+    height = sum(room[key][1] for key in nodes) + DOCK * (len(nodes) - 1)
+    return _Cell(tuple(nodes), max(room[key][0] for key in nodes), height)
+
+
+def _mark_trunk(stacks: Sequence[_Cell]) -> None:
+    length: dict[_Cell, int] = {}
+    before: dict[_Cell, _Cell] = {}
+    for cell in stacks:
+        length[cell] = 1
+        for upper in cell.up:
+            if length[upper] + 1 > length[cell]:
+                length[cell] = length[upper] + 1
+                before[cell] = upper
+    end: _Cell | None = max(stacks, key=length.__getitem__)
+    while end is not None:
+        end.trunk = True
+        end = before.get(end)
+
+
+def _rows(stacks: Sequence[_Cell]) -> list[list[_Cell]]:
+    """Give every stack the first row below its producers; lanes fill the rows that wires skip."""
+    for cell in stacks:
+        cell.row = 1 + max((upper.row for upper in cell.up), default=-1)
+    for cell in reversed(stacks):
+        if cell.down and not cell.up:
+            cell.row = max(cell.row, min(lower.row for lower in cell.down) - 1)
+    rows: list[list[_Cell]] = [[] for _ in range(1 + max(cell.row for cell in stacks))]
+    for cell in sorted(stacks, key=lambda cell: not cell.trunk):
+        rows[cell.row].append(cell)
+    for cell in stacks:
+        for n, lower in enumerate(cell.down):
+            if lower.row - cell.row > 1:
+                cell.down[n] = _lanes(cell, lower, rows)
+    for row in rows:
+        for n, cell in enumerate(row):
+            cell.spot = n
+    return rows
+
+
+def _lanes(upper: _Cell, lower: _Cell, rows: list[list[_Cell]]) -> _Cell:
+    """Put a lane into every row between two stacks; return the topmost."""
+    lanes = [_Cell(row=row) for row in range(upper.row + 1, lower.row)]
+    for before, after in zip([upper, *lanes], [*lanes, lower], strict=True):
+        if before is not upper:
+            before.down = [after]
+        if after is not lower:
+            after.up = [before]
+            rows[after.row].append(after)
+    lower.up[lower.up.index(upper)] = lanes[-1]
+    return lanes[0]
+
+
+def _order(rows: list[list[_Cell]]) -> None:
+    """Sort each row by where its neighbours are, down and up, and keep the order that crosses least."""
+    best, fewest = [list(row) for row in rows], _crossings(rows)
+    for sweep in range(_SWEEPS):
+        if fewest == 0:
+            break
+        downward = sweep % 2 == 0
+        for row in rows if downward else reversed(rows):
+            _sort_row(row, downward)
+        crossings = _crossings(rows)
+        if crossings < fewest:
+            best, fewest = [list(row) for row in rows], crossings
+    rows[:] = best
+
+
+def _sort_row(row: list[_Cell], downward: bool) -> None:
+    """Sort one row by the mean position of its cells' neighbours, then number it."""
+    middles: dict[_Cell, float] = {}
+    for cell in row:
+        near = cell.up if downward else cell.down
+        middles[cell] = sum(end.spot for end in near) / len(near) if near else float(cell.spot)
+    row.sort(key=middles.__getitem__)
+    for n, cell in enumerate(row):
+        cell.spot = n
+
+
+def _crossings(rows: Sequence[Sequence[_Cell]]) -> int:
+    count = 0
+    for upper, lower in itertools.pairwise(rows):
+        if len(upper) < 2 or len(lower) < 2:
+            continue
+        spot = {cell: n for n, cell in enumerate(lower)}
+        ends = [spot[end] for cell in upper for end in sorted(cell.down, key=spot.__getitem__)]
+        count += sum(a > b for n, a in enumerate(ends) for b in ends[n + 1 :])
+    return count
+
+
+def _align(rows: Sequence[Sequence[_Cell]]) -> None:
+    """Choose x (of centres): the trunk stands straight, the others as near their neighbours as room allows."""
+    for row in rows:
+        trunk = next((n for n, cell in enumerate(row) if cell.trunk), 0)
+        for n, cell in enumerate(row):
+            cell.x = (n - trunk) * (cell.width + _SIDE_GAP)
+    for sweep in range(_SWEEPS):
+        downward = sweep % 2 == 0
+        for row in rows if downward else reversed(rows):
+            wants = [_want(cell, downward) for cell in row]
+            _settle(row, wants)
+
+
+def _want(cell: _Cell, downward: bool) -> float:
+    if cell.trunk:
+        return 0.0
+    near = cell.up if downward else cell.down
+    if not near:
+        return cell.x
+    return sum(end.x for end in near) / len(near)
+
+
+def _settle(row: Sequence[_Cell], wants: Sequence[float]) -> None:
+    """Move cells to their wishes, weighted squares, never closer than their widths and a gap allow.
+
+    Source: pool adjacent violators (Ayer et al., 1955), on wishes shifted by the least distances.
+    """
+    offset, offsets = 0.0, []
+    for n, cell in enumerate(row):
+        if n:
+            offset += (row[n - 1].width + cell.width) / 2 + _SIDE_GAP
+        offsets.append(offset)
+    pools: list[tuple[float, float, int]] = []
+    for cell, want, shift in zip(row, wants, offsets, strict=True):
+        weight = 1e6 if cell.trunk else 1.0 if cell.nodes else 0.25
+        mean, total, count = want - shift, weight, 1
+        while pools and pools[-1][0] > mean:
+            before, mass, many = pools.pop()
+            mean = (before * mass + mean * total) / (mass + total)
+            total, count = total + mass, count + many
+        pools.append((mean, total, count))
+    n = 0
+    for mean, _, count in pools:
+        for _ in range(count):
+            row[n].x = mean + offsets[n]
+            n += 1
+
+
+def _place(
+    rows: Sequence[Sequence[_Cell]], room: Mapping[str, Size], column_height: float
+) -> dict[str, Place]:
+    places: dict[str, Place] = {}
+    left = 0.0
+    for column in _columns(rows, column_height):
+        cells = [cell for row in column for cell in row]
+        first = min(cell.x - cell.width / 2 for cell in cells)
+        last = max(cell.x + cell.width / 2 for cell in cells)
+        y = 0.0
+        for row in column:
+            for cell in row:
+                down = y
+                for key in cell.nodes:
+                    width, height = room[key]
+                    places[key] = Place(snap(left + cell.x - first - width / 2), snap(down))
+                    down += height + DOCK
+            y += max(cell.height for cell in row) + ROW_GAP
+        left += last - first + COLUMN_GAP
+    return places
+
+
+def _columns(rows: Sequence[Sequence[_Cell]], height: float) -> list[Sequence[Sequence[_Cell]]]:
+    """Cut the rows into columns no higher than `height`, where what crosses has one producer."""
+    tall = [max(cell.height for cell in row) + ROW_GAP for row in rows]
+    columns: list[Sequence[Sequence[_Cell]]] = []
+    start, used, cut = 0, 0.0, None
+    for n in range(len(rows)):
+        if n > start and sum(bool(cell.down) for cell in rows[n - 1]) == 1:
+            cut = n
+        used += tall[n]
+        if used - ROW_GAP > height and cut is not None:
+            columns.append(rows[start:cut])
+            start, used, cut = cut, sum(tall[cut : n + 1]), None
+    return [*columns, rows[start:]]

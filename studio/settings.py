@@ -1,0 +1,88 @@
+"""What a person has chosen, and how the window was left; one small JSON file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+from msgspec.structs import replace
+
+RECENT_LIMIT = 12
+
+Count = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+
+
+class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Settings as a value; change them with `msgspec.structs.replace`.
+
+    `geometry`, `state` and `panels` hold what Qt's `save…` methods return, as base64 text.
+    Units: `run_budget_gib` in GiB of all run folders together; `threads` 0 leaves one core to the window.
+    """
+
+    theme: Literal["dark", "light"] = "dark"
+    reduced_motion: bool = False
+    geometry: str = ""
+    state: str = ""
+    panels: dict[str, str] = field(default_factory=dict)
+    recent: tuple[str, ...] = ()
+    threads: Count = 0
+    run_budget_gib: Positive = 5.0
+
+    def opened(self, project: Path) -> Settings:
+        """Return the settings with `project` as the most recent one."""
+        newest = str(project)
+        others = (path for path in self.recent if path != newest)
+        return replace(self, recent=(newest, *others)[:RECENT_LIMIT])
+
+
+def load(file: Path) -> tuple[Settings, str]:
+    """Return the settings in `file`, and a sentence for the person ("" when all is well).
+
+    A missing file means defaults. A file that cannot be understood means defaults too; it is kept
+    aside, so that nothing that the person wrote is lost.
+    """
+    try:
+        raw = file.read_bytes()
+    except FileNotFoundError:
+        return Settings(), ""
+    except OSError as error:
+        return (
+            Settings(),
+            f"The settings in {file} cannot be read ({error.strerror}); using defaults.",
+        )
+    try:
+        return msgspec.json.decode(raw, type=Settings), ""
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        aside = file.with_suffix(".broken.json")
+        kept = f"The broken file is kept as {aside}."
+        try:
+            file.replace(aside)
+        except OSError:
+            kept = "It is left where it is."
+        return Settings(), f"The settings in {file} are broken ({error}); using defaults. {kept}"
+
+
+def save(file: Path, settings: Settings) -> None:
+    """Write `settings` aside and put them in place, so that the file is always whole.
+
+    Raises: OSError.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = msgspec.json.format(msgspec.json.encode(settings, order="sorted"), indent=2)
+    handle, aside = tempfile.mkstemp(prefix=file.name, suffix=".tmp", dir=file.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(text + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(aside, file)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(aside)
+        raise

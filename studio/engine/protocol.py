@@ -105,12 +105,17 @@ class GetAttention(_Message, frozen=True, tag=True):
 
 
 class Job(Struct, frozen=True, omit_defaults=True):
-    """What a run is made of; `job.json` holds it. `folder` is the run's folder (made by the engine)."""
+    """What a run is made of; `job.json` holds it.
+
+    `folder` is the run's folder, `document` the project file that it was started from, if any;
+    `live` turns the views on layers and samples on.
+    """
 
     project: Project
     folder: str
     name: str = ""
     live: bool = True
+    document: str = ""
 
 
 class Train(_Message, frozen=True, tag=True):
@@ -482,4 +487,3 @@ class Reply(Struct, frozen=True, tag=True):
 
 
 ToEngine = Ask | Cancel
-

@@ -118,9 +118,38 @@ def link(source: str, source_port: str, target: str, target_port: str) -> Link:
 
 #: Names that would hide something of `nn.Module` or of the generated code.
 RESERVED = frozenset(
-    ["self", "torch", "nn", "F", "math", "tap", "forward", "forward_tapped", "training", "T_destination"]
-    + ["add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "compile", "cpu"]
-    + ["cuda", "double", "dump_patches", "eval", "extra_repr", "float", "get_buffer", "get_extra_state"]
+    [
+        "self",
+        "torch",
+        "nn",
+        "F",
+        "math",
+        "tap",
+        "forward",
+        "forward_tapped",
+        "training",
+        "T_destination",
+    ]
+    + [
+        "add_module",
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "compile",
+        "cpu",
+    ]
+    + [
+        "cuda",
+        "double",
+        "dump_patches",
+        "eval",
+        "extra_repr",
+        "float",
+        "get_buffer",
+        "get_extra_state",
+    ]
     + ["get_parameter", "get_submodule", "half", "ipu", "load_state_dict", "modules", "mtia"]
     + ["named_buffers", "named_children", "named_modules", "named_parameters", "parameters"]
     + ["register_backward_hook", "register_buffer", "register_forward_hook", "register_module"]
@@ -146,7 +175,7 @@ def is_name(text: str) -> bool:
 
 def free_name(taken: Iterable[str], wish: str) -> str:
     """Return `wish` as a valid name, numbered where it is taken: `conv`, `conv2`, `conv3`."""
-    base = re.sub(r"[^A-Za-z0-9_]", "_", wish).strip("_").lower() or "node"
+    base = re.sub(r"[^A-Za-z0-9_]", "_", wish).strip("_")[:56] or "node"
     if not base[0].isalpha():
         base = "n" + base
     names = set(taken)
@@ -157,3 +186,9 @@ def free_name(taken: Iterable[str], wish: str) -> str:
     while f"{stem}{number}" in names or not is_name(f"{stem}{number}"):
         number += 1
     return f"{stem}{number}"
+
+
+def name_for(kind: str, taken: Iterable[str]) -> str:
+    """Return a free name for a node of `kind`: `conv` for `torch.nn.Conv2d`."""
+    last = kind.rsplit(".", 1)[-1].lower()
+    return free_name(taken, re.sub(r"[1-3]d\Z", "", last) or last)

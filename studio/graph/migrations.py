@@ -1,0 +1,26 @@
+"""Older project files, brought up to the present format one step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+#: The format that this version writes.
+FORMAT = 1
+
+#: Format number → the function that turns a file of it into the next one.
+STEPS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+
+def migrate(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return `raw` in the present format.
+
+    Raises: ValueError, when the format is one that never was.
+    """
+    number = raw["format"]
+    while number < FORMAT:
+        if number not in STEPS:
+            raise ValueError(f"its format is {number}, and the first one was 1")
+        raw = STEPS[number](raw)
+        number += 1
+    return raw

@@ -1,0 +1,168 @@
+"""What a run has told so far, live or read from its folder, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from studio.engine import protocol as p
+from studio.graph.problems import Problem
+
+#: Buckets a curve keeps; each gives its least and greatest value, so at most twice as many points.
+BUCKETS = 2000
+#: Layer statistics kept over time; beyond it every other one is dropped.
+MOMENTS = 400
+
+
+class Curve:
+    """A long series as running buckets of minimum, maximum and mean: flat in its length.
+
+    Appending to a million points and drawing costs the same as to a thousand.
+    """
+
+    def __init__(self) -> None:
+        self.length = 0
+        self.last = float("nan")
+        self._size = 1
+        self._count = 0
+        self._table = np.zeros((4, BUCKETS), dtype=np.float64)  # x, low, high, mean
+        self._rest = np.zeros((2, 0), dtype=np.float64)
+
+    def append(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Add values; `x` rises. Values that are not finite are left out."""
+        fine = np.isfinite(y)
+        if not fine.any():
+            return
+        new = np.stack([x[fine], y[fine]]).astype(np.float64)
+        self.length += new.shape[1]
+        self.last = float(new[1, -1])
+        rest = np.concatenate([self._rest, new], axis=1)
+        while rest.shape[1] >= self._size:
+            room = BUCKETS - self._count
+            take = min(rest.shape[1] // self._size, room)
+            part = rest[:, : take * self._size].reshape(2, take, self._size)
+            rest = rest[:, take * self._size :]
+            into = self._table[:, self._count : self._count + take]
+            into[0] = part[0, :, 0]
+            into[1] = part[1].min(axis=1)
+            into[2] = part[1].max(axis=1)
+            into[3] = part[1].mean(axis=1)
+            self._count += take
+            if self._count == BUCKETS:
+                self._halve()
+        self._rest = rest
+
+    def _halve(self) -> None:
+        pairs = self._table.reshape(4, BUCKETS // 2, 2)
+        half = BUCKETS // 2
+        self._table[0, :half] = pairs[0, :, 0]
+        self._table[1, :half] = pairs[1].min(axis=1)
+        self._table[2, :half] = pairs[2].max(axis=1)
+        self._table[3, :half] = pairs[3].mean(axis=1)
+        self._count = half
+        self._size *= 2
+
+    def points(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return x and y to draw: every value, or each bucket's least and greatest."""
+        table = self._table[:, : self._count]
+        if self._size == 1:
+            return table[0].copy(), table[1].copy()
+        return np.repeat(table[0], 2), np.stack([table[1], table[2]], axis=1).ravel()
+
+    def means(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return x and the mean of each bucket, for smoothing."""
+        table = self._table[:, : self._count]
+        return table[0].copy(), table[3].copy()
+
+
+class History:
+    """A run's events, taken in one at a time. The same for a live run and for a stored one."""
+
+    def __init__(self, folder: str = "") -> None:
+        self.folder = folder
+        self.status = ""
+        self.started: p.Started | None = None
+        self.progress: p.Progress | None = None
+        self.summary: p.RunSummary | None = None
+        self.pictures: p.Pictures | None = None
+        self.curves: dict[str, Curve] = {}
+        self.epochs: list[p.EpochDone] = []
+        self.layers: dict[str, p.LayerStat] = {}
+        self.layer_steps: list[int] = []
+        self.layer_series: dict[str, list[p.LayerStat]] = {}
+        self.checkpoints: list[p.CheckpointSaved] = []
+        self.problems: list[Problem] = []
+        self.changes: list[p.ControlApplied] = []
+
+    @classmethod
+    def of(cls, folder: str, events: Iterable[p.Event], status: str = "") -> History:
+        """Return the history that stored events tell."""
+        history = cls(folder)
+        for event in events:
+            history.take(event)
+        history.status = status or history.status
+        return history
+
+    @property
+    def step(self) -> int:
+        """The newest step heard of."""
+        return self.progress.step if self.progress else 0
+
+    def metric(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return epochs and values of a metric that is measured once an epoch."""
+        pairs = [(e.epoch, e.metrics[name]) for e in self.epochs if name in e.metrics]
+        table = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+        return table[:, 0], table[:, 1]
+
+    def best(self, name: str) -> tuple[int, float] | None:
+        """Return the epoch and value of a metric's best: losses and errors are best when low."""
+        epochs, values = self.metric(name)
+        if not np.isfinite(values).any():
+            return None
+        low = name.endswith(("loss", "mae", "mse", "rmse"))
+        at = int(np.nanargmin(values) if low else np.nanargmax(values))
+        return int(epochs[at]), float(values[at])
+
+    def take(self, event: p.Event) -> None:
+        """Take one event in."""
+        match event:
+            case p.Started():
+                self.started = event
+                self.status = "running"
+            case p.Progress():
+                self.progress = event
+                for name, values in event.values.items():
+                    self.curves.setdefault(name, Curve()).append(event.steps, values)
+                rate = self.curves.setdefault("samples_per_s", Curve())
+                rate.append(np.array([event.step]), np.array([event.samples_per_s]))
+            case p.LayerStats():
+                self._take_layers(event)
+            case p.Pictures():
+                self.pictures = event
+            case p.EpochDone():
+                self.epochs.append(event)
+            case p.CheckpointSaved():
+                self.checkpoints.append(event)
+            case p.ControlApplied():
+                self.changes.append(event)
+                self.status = {"paused": "paused", "resumed": "running"}.get(
+                    event.action, self.status
+                )
+            case p.ProblemFound():
+                known = [old for old in self.problems if old.node != event.problem.node]
+                self.problems = [*known, event.problem]
+            case p.Finished() | p.Stopped() | p.Failed():
+                self.summary = event.summary
+                self.status = event.summary.status
+            case p.Working():
+                pass
+
+    def _take_layers(self, event: p.LayerStats) -> None:
+        self.layers = dict(event.nodes)
+        self.layer_steps.append(event.step)
+        for path, stat in event.nodes.items():
+            self.layer_series.setdefault(path, []).append(stat)
+        if len(self.layer_steps) > MOMENTS:
+            self.layer_steps = self.layer_steps[::2]
+            self.layer_series = {path: row[::2] for path, row in self.layer_series.items()}

@@ -1,0 +1,528 @@
+"""One open document, its engines and its runs: what the window and the command line both use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from studio import extensions
+from studio.engine import protocol as p
+from studio.engine import runs
+from studio.engine.client import Client, Ticket
+from studio.graph import files
+from studio.graph.catalog import Catalog
+from studio.graph.document import Document
+from studio.graph.edits import AnyEdit, EditRefused, SetNetworks
+from studio.graph.facts import ProjectFacts
+from studio.graph.graph import Node
+from studio.graph.params import Value
+from studio.graph.project import Project
+from studio.graph.spec import LayerSpec
+from studio.graph.topology import block_spec
+from studio.paths import Paths
+from studio.session import events as e
+from studio.session.history import History
+from studio.session.keeping import Keeper, Recoverable
+from studio.session.training import Training
+
+AUTOSAVE_SECONDS = 5.0
+PACKS_SECONDS = 1.0
+#: An engine that dies this often within a minute is not started again by itself.
+RESTARTS = 3
+
+Listener = Callable[[e.SessionEvent], None]
+Connect = Callable[[str], Client]
+
+
+class Session:
+    """Everything a person can do, for whatever shows it. All of it belongs to one thread.
+
+    `connect(role)` gives a client of a fresh engine; `pump` delivers what engines have sent.
+    """
+
+    def __init__(
+        self,
+        connect: Connect,
+        paths: Paths,
+        catalog: Catalog | None = None,
+        runs_root: Path | None = None,
+    ) -> None:
+        self.paths = paths
+        self.runs_root = runs_root or paths.runs
+        self.catalog = catalog or Catalog()
+        self.facts: ProjectFacts | None = None
+        self.hello: p.Hello | None = None
+        self._listeners: list[Listener] = []
+        self._connect = connect
+        self._training = Training(connect, self._tell)
+        self._keeper = Keeper(paths.autosave)
+        self._workbench: Client | None = None
+        self._deaths: list[float] = []
+        self._asking: Ticket | None = None
+        self._stale = True
+        self._revision = 0
+        self._next_save = self._next_look = 0.0
+        self._packs = ""
+        self._closed = False
+        self.document = Document()
+        self._watch_document()
+
+    # ------------------------------------------------------------------------------------ listening
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Tell `listener` every event from now on; the answer ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _tell(self, event: e.SessionEvent) -> None:
+        for listener in tuple(self._listeners):
+            listener(event)
+
+    def pump(self, budget_s: float = 0.010) -> None:
+        """Deliver what the engines sent, keep unsaved work safe, look for changed packs."""
+        if self._workbench is not None:
+            self._workbench.pump(budget_s)
+        self._training.pump(budget_s)
+        now = time.monotonic()
+        if now >= self._next_save:
+            self._next_save = now + AUTOSAVE_SECONDS
+            self._autosave()
+        if now >= self._next_look:
+            self._next_look = now + PACKS_SECONDS
+            self._look_for_packs()
+
+    def start(self) -> None:
+        """Start the engines; they warm up while the caller goes on."""
+        self._packs = extensions.fingerprint(self.paths.plugin_folders)
+        self._start_workbench("starting")
+
+    # --------------------------------------------------------------------------------- the document
+
+    def do(self, edit: AnyEdit) -> bool:
+        """Apply an edit; a refused one changes nothing and is told as a sentence."""
+        try:
+            self.document.do(edit)
+        except EditRefused as refusal:
+            self._tell(e.Noticed(str(refusal), "warning"))
+            return False
+        return True
+
+    def undo(self) -> None:
+        """Take the last edit back."""
+        self.document.undo()
+
+    def redo(self) -> None:
+        """Bring the last undone edit again."""
+        self.document.redo()
+
+    def new(self, project: Project | None = None, path: str = "") -> None:
+        """Show another document."""
+        self._keeper.forget()
+        self._keeper.release()
+        self.document = Document(project, path)
+        self._watch_document()
+        self.facts = None
+        self._tell(e.DocumentOpened(self.document.project, path))
+        self._tell_saved()
+        self._ask_facts()
+
+    def open(self, path: Path) -> bool:
+        """Open a project file, and the newest run that was started from it.
+
+        A file that cannot be read is told as a sentence and changes nothing.
+        """
+        try:
+            loaded = files.load(path)
+        except files.FileProblem as problem:
+            self._tell(e.Noticed(str(problem), "error"))
+            return False
+        path = path.resolve()
+        self.new(loaded.project, str(path))
+        self.document.readonly = loaded.readonly
+        if loaded.readonly:
+            self._tell(e.Noticed(loaded.readonly, "warning"))
+        other = self._keeper.claim(path)
+        if other:
+            self._tell(
+                e.Noticed(
+                    f"{path.name} is open in another Neuroloom (process {other}). "
+                    "Whoever saves last wins; save here under another name to keep both.",
+                    "warning",
+                )
+            )
+        self._show_newest_run()
+        return True
+
+    def save(self, path: Path | None = None) -> bool:
+        """Save the document, to `path` or where it came from; tells why where that fails."""
+        target = path or (Path(self.document.path) if self.document.path else None)
+        if target is None:
+            self._tell(
+                e.Noticed("This project has no file yet. Choose one with Save as.", "warning")
+            )
+            return False
+        if self.document.readonly and str(target.resolve()) == self.document.path:
+            self._tell(e.Noticed(self.document.readonly, "warning"))
+            return False
+        try:
+            files.save(self.document.project, target, self.paths.autosave / "backups")
+        except files.FileProblem as problem:
+            self._tell(e.Noticed(str(problem), "error"))
+            return False
+        target = target.resolve()
+        if str(target) != self.document.path:
+            self._keeper.claim(target)
+            self.document.readonly = ""
+        self.document.mark_saved(str(target))
+        self._keeper.forget()
+        self._tell_saved()
+        return True
+
+    def recoverable(self) -> tuple[Recoverable, ...]:
+        """Return unsaved work that an earlier session left behind."""
+        return self._keeper.left_behind()
+
+    def recover(self, item: Recoverable) -> bool:
+        """Open unsaved work again, still unsaved."""
+        try:
+            loaded = files.load(item.file)
+        except files.FileProblem as problem:
+            self._tell(e.Noticed(str(problem), "error"))
+            return False
+        self.new(loaded.project, item.document)
+        self.document.mark_unsaved()
+        self._autosave()
+        self._keeper.discard(item)
+        self._tell_saved()
+        return True
+
+    def discard(self, item: Recoverable) -> None:
+        """Let unsaved work of an earlier session go."""
+        self._keeper.discard(item)
+
+    def spec(self, node: Node) -> LayerSpec | None:
+        """Return what kind of node it is; None where its plugin is missing."""
+        return self.catalog.layers.get(node.kind) or block_spec(self.document.project, node.kind)
+
+    def _watch_document(self) -> None:
+        def changed(before: Project, after: Project, title: str) -> None:
+            self._tell(e.DocumentChanged(before, after, title))
+            self._tell_saved()
+            if _computes_otherwise(before, after):
+                self._ask_facts()
+
+        self.document.subscribe(changed)
+
+    def _tell_saved(self) -> None:
+        self._tell(e.SavedChanged(self.document.path, self.document.edited))
+
+    def _autosave(self) -> None:
+        try:
+            if self.document.edited:
+                self._keeper.keep(self.document.project, self.document.path)
+            else:
+                self._keeper.forget()
+        except OSError as error:
+            self._next_save = time.monotonic() + 60
+            self._tell(
+                e.Noticed(
+                    f"Unsaved work cannot be kept safe at the moment: {error.strerror}. "
+                    "Save the project yourself, to a disk with free space.",
+                    "warning",
+                )
+            )
+
+    # -------------------------------------------------------------------------- the workbench engine
+
+    def ask(
+        self,
+        request: p.Request,
+        on_answer: Callable[[p.Answer], None],
+        on_refused: Callable[[p.Refused], None] | None = None,
+        on_event: Callable[[p.Event], None] | None = None,
+    ) -> Ticket:
+        """Ask the workbench engine; without `on_refused` a refusal is told as a sentence."""
+        if self._workbench is None:
+            self._start_workbench("restarting")
+        assert self._workbench is not None
+        return self._workbench.ask(request, on_answer, on_refused or self._notice, on_event)
+
+    def draw(self, kind: str, params: dict[str, Value] | None = None) -> None:
+        """Draw an architecture: its networks replace the present ones, as one undoable step.
+
+        Its data and recipe come with it, unless the person's own files are chosen.
+        """
+
+        def drawn(answer: p.Answer) -> None:
+            assert isinstance(answer, p.Drawn)
+            self.do(self.as_edit(answer.project, kind))
+
+        self.ask(p.BuildArchitecture(kind, params or {}), drawn)
+
+    def as_edit(self, project: Project, kind: str) -> SetNetworks:
+        """Return the edit that puts a drawn architecture in place of the present networks."""
+        own_files = self.document.project.data.kind.startswith("files.")
+        recipe = {
+            name: getattr(project.recipe, name)
+            for name in project.recipe.__struct_fields__
+            if name not in ("device", "threads", "extra")
+        }
+        spec = self.catalog.architectures.get(kind)
+        return SetNetworks(
+            project.networks,
+            project.blocks,
+            None if own_files else project.data,
+            recipe,
+            spec.title if spec else kind,
+        )
+
+    def rescan_packs(self) -> None:
+        """Read the plugin folders again."""
+        self.ask(p.RescanPacks(), self._take_catalog)
+
+    def can_train(self) -> str:
+        """Return nothing, or the sentence why training cannot start."""
+        if self._training.busy:
+            return "A run is under way. Stop it first."
+        if self.facts is None:
+            return "The shapes are not known yet. One moment."
+        errors = len(self.facts.errors)
+        if errors:
+            return f"Fix {errors} problem{'s' if errors > 1 else ''} first."
+        if not any(facts.nodes for facts in self.facts.networks.values()):
+            return "There is no network yet. Drop a layer on the canvas, or draw an architecture."
+        return ""
+
+    def _start_workbench(self, state: str) -> None:
+        self._tell(e.EngineChanged("workbench", state))  # type: ignore[arg-type]
+        engine = self._workbench = self._connect("workbench")
+        engine.on_gone = self._workbench_gone
+        engine.ask(p.Ping(), self._take_hello, self._notice)
+        engine.ask(p.GetCatalogue(), self._take_catalog, self._notice)
+        self._ask_facts()
+
+    def _take_hello(self, answer: p.Answer) -> None:
+        assert isinstance(answer, p.Hello)
+        self.hello = answer
+        self._tell(e.EngineChanged("workbench", "ready"))
+        self._training.warm()
+
+    def _take_catalog(self, answer: p.Answer) -> None:
+        assert isinstance(answer, p.CatalogueAnswer)
+        changed = answer.catalog != self.catalog
+        self.catalog = answer.catalog
+        if changed:
+            self._tell(e.CatalogChanged(answer.catalog))
+            self._ask_facts()
+
+    def _ask_facts(self) -> None:
+        """Ask for shapes; while an answer is awaited, remember that another is due."""
+        self._stale = True
+        if self._workbench is None or self._asking is not None:
+            return
+        self._stale = False
+        self._revision += 1
+        request = p.Infer(self._revision, self.document.project)
+        self._asking = self._workbench.ask(request, self._take_facts, self._facts_refused)
+
+    def _take_facts(self, answer: p.Answer) -> None:
+        assert isinstance(answer, p.FactsAnswer)
+        self._asking = None
+        if self._stale:
+            self._ask_facts()
+        else:
+            self.facts = answer.facts
+            self._tell(e.FactsChanged(answer.facts))
+
+    def _facts_refused(self, refused: p.Refused) -> None:
+        self._asking = None
+        if self._stale and self._workbench is not None:
+            self._ask_facts()
+        elif not refused.cancelled:
+            self._notice(refused)
+
+    def _notice(self, refused: p.Refused) -> None:
+        if not refused.cancelled:
+            self._tell(e.Noticed(refused.message, "error", refused.details))
+
+    def _workbench_gone(self, message: str) -> None:
+        self._workbench = None
+        self._asking = None
+        now = time.monotonic()
+        self._deaths = [when for when in self._deaths if now - when < 60] + [now]
+        self._tell(e.EngineChanged("workbench", "ended", message))
+        if len(self._deaths) > RESTARTS:
+            self._tell(
+                e.Noticed(
+                    "The engine ended several times within a minute and is not started again by "
+                    "itself. Undo the last edit, or remove the plugin that was added last; the next "
+                    "edit starts it again.",
+                    "error",
+                    message,
+                )
+            )
+            self._deaths.clear()
+            return
+        if not self._closed:
+            self._start_workbench("restarting")
+
+    def _look_for_packs(self) -> None:
+        found = extensions.fingerprint(self.paths.plugin_folders)
+        if found != self._packs and self._workbench is not None:
+            self._packs = found
+            self.rescan_packs()
+
+    # ------------------------------------------------------------------------------------- training
+
+    @property
+    def training(self) -> str:
+        """The job's state: idle, starting, running, paused, stopping or ended."""
+        return self._training.state
+
+    @property
+    def history(self) -> History:
+        """What the shown run has told."""
+        return self._training.history
+
+    @property
+    def job(self) -> p.Job | None:
+        """The job under way or last ended here."""
+        return self._training.job
+
+    def train(self, name: str = "", live: bool = True) -> bool:
+        """Start a run of the present document; tells why where that cannot be."""
+        reason = self.can_train()
+        if reason:
+            self._tell(e.Noticed(reason, "warning"))
+            return False
+        document = self.document.path
+        name = name or (Path(document).stem if document else "untitled")
+        try:
+            self._training.start(self.document.project, self.runs_root, name, document, live)
+        except OSError as error:
+            self._tell(
+                e.Noticed(
+                    f"No run folder can be made in {self.runs_root}: {error.strerror}. "
+                    "Free some space, or choose another folder for runs in the settings.",
+                    "error",
+                )
+            )
+            return False
+        return True
+
+    def pause(self) -> None:
+        """Hold at the next batch boundary."""
+        self._training.control("pause")
+
+    def resume(self) -> None:
+        """Go on."""
+        self._training.control("resume")
+
+    def step(self) -> None:
+        """Take one step, then hold."""
+        self._training.control("step")
+
+    def stop(self) -> None:
+        """End the run cleanly, with a checkpoint."""
+        self._training.control("stop")
+
+    def set_live(self, values: dict[str, Value]) -> None:
+        """Change hyper-parameters of the running job from its next step on."""
+        self._training.control("set", values)
+
+    def watch(self, rate_hz: float) -> None:
+        """Choose how often the job shows layers and samples; 0 while nobody looks."""
+        self._training.watch(rate_hz)
+
+    # ----------------------------------------------------------------------------- runs and weights
+
+    def runs(self) -> Sequence[runs.RunInfo]:
+        """Return the stored runs, newest first."""
+        return runs.list_runs(self.runs_root)
+
+    def open_run(self, folder: Path) -> bool:
+        """Show a stored run: its curves, statistics and pictures."""
+        if self._training.busy:
+            self._tell(e.Noticed("A run is under way. Stop it to look at another.", "warning"))
+            return False
+        info = runs.read_info(folder)
+        if info.fault is not None:
+            self._tell(e.Noticed(info.fault.message, "error"))
+            return False
+        self._training.job = runs.read_job(folder)
+        self._training.show(History.of(str(folder), runs.read_events(folder), info.status))
+        return True
+
+    @property
+    def subject(self) -> Project:
+        """The project whose weights are explained: the shown run's, else the document's."""
+        job = self._training.job
+        return job.project if job is not None and self.history.folder else self.document.project
+
+    @property
+    def edited_since_run(self) -> bool:
+        """Whether the document computes something else than the shown run did."""
+        return bool(self.history.folder) and _computes_otherwise(
+            self.subject, self.document.project
+        )
+
+    def weights(
+        self,
+        on_ready: Callable[[str, int], None],
+        on_refused: Callable[[p.Refused], None] | None = None,
+    ) -> None:
+        """Find weights to explain, as a safetensors path and a step.
+
+        A snapshot of the running job, else the shown run's newest checkpoint, else ("", 0): fresh ones.
+        """
+        if self.training in ("running", "paused"):
+            self._training.snapshot(lambda w: on_ready(w.path, w.step), on_refused or self._notice)
+            return
+        found = runs.newest_weights(Path(self.history.folder)) if self.history.folder else None
+        on_ready(*((str(found.path), found.step) if found else ("", 0)))
+
+    def _show_newest_run(self) -> None:
+        if self._training.busy:
+            return
+        mine = self.document.path
+        for info in self.runs():
+            if info.document == mine and info.fault is None:
+                self.open_run(info.folder)
+                return
+        self._training.job = None
+        self._training.show(History())
+
+    # ------------------------------------------------------------------------------------------ end
+
+    def close(self) -> None:
+        """End the engines and give files free. Unsaved work stays recoverable unless it was let go."""
+        self._closed = True
+        self._keeper.release()
+        self._training.close()
+        if self._workbench is not None:
+            engine, self._workbench = self._workbench, None
+            engine.on_gone = None
+            engine.close()
+
+    def let_go(self) -> None:
+        """Drop unsaved work: the person said so, or there is none."""
+        self._keeper.forget()
+
+
+def _computes_otherwise(before: Project, after: Project) -> bool:
+    """Whether shapes, cost or training may differ: not when only places, frames or notes do."""
+    if before is after:
+        return False
+    if replace(before, networks={}, blocks={}, notes="") != replace(
+        after, networks={}, blocks={}, notes=""
+    ):
+        return True
+    graphs = [
+        ({name: sheet.graph for name, sheet in project.networks.items()})
+        | {f"block.{name}": block.sheet.graph for name, block in project.blocks.items()}
+        for project in (before, after)
+    ]
+    return graphs[0] != graphs[1]

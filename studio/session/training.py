@@ -1,0 +1,151 @@
+"""The job side of a session: one engine that trains, warm before it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from studio.engine import protocol as p
+from studio.engine import runs
+from studio.engine.client import Client
+from studio.graph.params import Value
+from studio.graph.project import Project
+from studio.session import events as e
+from studio.session.history import History
+
+
+class Training:
+    """Starts, steers and follows one job at a time, in an engine of its own.
+
+    `state` is idle, starting, running, paused, stopping or ended.
+    """
+
+    def __init__(
+        self, connect: Callable[[str], Client], tell: Callable[[e.SessionEvent], None]
+    ) -> None:
+        self._connect = connect
+        self._tell = tell
+        self._engine: Client | None = None
+        self.state = "idle"
+        self.job: p.Job | None = None
+        self.history = History()
+        self.hello: p.Hello | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is under way."""
+        return self.state in ("starting", "running", "paused", "stopping")
+
+    def warm(self) -> None:
+        """Have an engine ready, so that training starts at the press."""
+        if self._engine is None:
+            self._engine = self._connect("job")
+            self._engine.on_gone = self._gone
+            self._engine.ask(p.Ping(), self._take_hello, lambda refused: None)
+
+    def pump(self, budget_s: float) -> None:
+        """Deliver what the job's engine has sent."""
+        if self._engine is not None:
+            self._engine.pump(budget_s)
+
+    def start(self, project: Project, root: Path, name: str, document: str, live: bool) -> None:
+        """Begin a run in a new folder under `root`.
+
+        Raises: OSError, when the folder cannot be made.
+        """
+        self.warm()
+        folder = runs.new_run_folder(root, name)
+        self.job = p.Job(project, str(folder), name=name, live=live, document=document)
+        self.history = History(str(folder))
+        self._tell(e.HistoryOpened(str(folder)))
+        self._become("starting")
+        assert self._engine is not None
+        self._engine.ask(p.Train(self.job), self._ended, self._refused, self._take)
+
+    def control(self, action: str, values: dict[str, Value] | None = None) -> None:
+        """Steer the running job; without one, nothing happens."""
+        if self.busy and self._engine is not None:
+            if action == "stop":
+                self._become("stopping")
+            request = p.Control(action, values or {})  # type: ignore[arg-type]
+            self._engine.ask(request, lambda answer: None, self._notice)
+
+    def watch(self, rate_hz: float) -> None:
+        """Choose how often the job shows its inside; 0 while nobody looks."""
+        if self.busy and self._engine is not None:
+            self._engine.ask(p.Watch(rate_hz), lambda answer: None, lambda refused: None)
+
+    def snapshot(
+        self, on_ready: Callable[[p.Weights], None], on_refused: Callable[[p.Refused], None]
+    ) -> None:
+        """Ask for the weights at the next batch boundary."""
+        assert self._engine is not None
+
+        def take(answer: p.Answer) -> None:
+            assert isinstance(answer, p.Weights)
+            on_ready(answer)
+
+        self._engine.ask(p.Snapshot(), take, on_refused)
+
+    def show(self, history: History) -> None:
+        """Show a stored run. Not while a job is under way."""
+        self.history = history
+        self._tell(e.HistoryOpened(history.folder))
+        self._become("idle" if not history.folder else "ended")
+
+    def close(self) -> None:
+        """End the engine. A job under way must have been stopped before, or its tail is lost."""
+        if self._engine is not None:
+            engine, self._engine = self._engine, None
+            engine.on_gone = None
+            engine.close()
+
+    # -------------------------------------------------------------------------------- what comes in
+
+    def _take_hello(self, answer: p.Answer) -> None:
+        if isinstance(answer, p.Hello):
+            self.hello = answer
+            self._tell(e.EngineChanged("job", "ready"))
+
+    def _take(self, event: p.Event) -> None:
+        self.history.take(event)
+        match event:
+            case p.Started():
+                if self.state == "starting":
+                    self._become("running")
+            case p.ControlApplied(action="paused"):
+                self._become("paused")
+            case p.ControlApplied(action="resumed"):
+                self._become("running")
+            case _:
+                pass
+        self._tell(e.RunEvent(event))
+
+    def _ended(self, answer: p.Answer) -> None:
+        message = answer.message if isinstance(answer, p.RunSummary) else ""
+        self._become("ended", message)
+        self._tell(e.RunsChanged())
+
+    def _refused(self, refused: p.Refused) -> None:
+        if self.history.status in ("", "running", "paused"):
+            self.history.status = "failed"
+        self._notice(refused)
+        self._become("ended", refused.message)
+        self._tell(e.RunsChanged())
+
+    def _notice(self, refused: p.Refused) -> None:
+        if not refused.cancelled:
+            self._tell(e.Noticed(refused.message, "error", refused.details))
+
+    def _gone(self, message: str) -> None:
+        self._engine = None
+        if self.busy:
+            self.history.status = "interrupted"
+            self._become("ended", message)
+            self._tell(e.RunsChanged())
+        self._tell(e.EngineChanged("job", "ended", message))
+        self.warm()
+
+    def _become(self, state: str, message: str = "") -> None:
+        self.state = state
+        self._tell(e.TrainingChanged(state, message))  # type: ignore[arg-type]

@@ -106,3 +106,4 @@ class MethodSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):
     needs: tuple[str, ...] = ()
     signed: bool = True
     paper: str = ""
+    formula: str = ""

@@ -54,7 +54,9 @@ class DataFacts(Struct, frozen=True, omit_defaults=True):
 
     `task` is `classification` or `regression`; `form` is `image`, `table` or `sequence`;
     `target_shape` is () for a class index and (k,) for k regression targets;
-    `balance` counts the samples of each class; `value_range` is of the inputs.
+    `balance` counts the samples of each class; `value_range` is of the inputs. `target_mean` and
+    `target_std` undo a regression target's standardising (empty where there is none); `notes` are sentences
+    about what was done to the samples, `warnings` about what is doubtful in them.
     """
 
     title: str
@@ -67,10 +69,13 @@ class DataFacts(Struct, frozen=True, omit_defaults=True):
     classes: tuple[str, ...] = ()
     target_shape: tuple[int, ...] = ()
     target_names: tuple[str, ...] = ()
+    target_mean: tuple[float, ...] = ()
+    target_std: tuple[float, ...] = ()
     features: tuple[str, ...] = ()
     balance: tuple[int, ...] = ()
     value_range: tuple[float, float] = (0.0, 1.0)
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     fingerprint: str = ""
     bytes: int = 0
 

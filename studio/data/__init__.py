@@ -1,0 +1,64 @@
+"""Samples: where they come from, what is done to them, how they are divided, what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from studio.data.csv_file import CSV
+from studio.data.dataset import Dataset, Samples, open_dataset
+from studio.data.idx import IDX
+from studio.data.image_folder import IMAGE_FOLDER
+from studio.data.sklearn_sets import SKLEARN
+from studio.data.source import DataProblem, Loaded, Source
+from studio.data.transforms import Fitted, Transform, builtin_transforms
+from studio.graph.project import DataRef
+from studio.graph.spec import OptionSpec, SourceSpec
+
+__all__ = [
+    "DataProblem",
+    "Dataset",
+    "Fitted",
+    "Loaded",
+    "Samples",
+    "Source",
+    "Transform",
+    "builtin_sources",
+    "builtin_transforms",
+    "open",
+    "sources",
+    "transforms",
+]
+
+
+def builtin_sources() -> dict[str, Source]:
+    """Return the sources that need no plugin, by kind."""
+    return {source.spec.kind: source for source in (*SKLEARN, IMAGE_FOLDER, CSV, IDX)}
+
+
+def sources() -> dict[str, SourceSpec]:
+    """Return what the catalogue shows of the built-in sources, by kind."""
+    return {kind: source.spec for kind, source in builtin_sources().items()}
+
+
+def transforms() -> dict[str, OptionSpec]:
+    """Return what the catalogue shows of the built-in transforms, by kind."""
+    return {kind: transform.spec for kind, transform in builtin_transforms().items()}
+
+
+def open(
+    ref: DataRef,
+    base: Path,
+    extra_sources: Mapping[str, Source] | None = None,
+    extra_transforms: Mapping[str, Transform] | None = None,
+) -> Dataset:
+    """Load what `ref` names; relative paths start at `base`, the project file's folder.
+
+    Raises: DataProblem.
+    """
+    return open_dataset(
+        ref,
+        base,
+        builtin_sources() | dict(extra_sources or {}),
+        builtin_transforms() | dict(extra_transforms or {}),
+    )

@@ -1,0 +1,216 @@
+"""A dataset: resident tensors by split, and the facts that a person sees."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from studio.data.source import DataProblem, Loaded, Source
+from studio.data.split import divide
+from studio.data.transforms import STANDARDIZE, Fitted, Transform
+from studio.graph.catalog import UnknownKind, find_kind
+from studio.graph.facts import DataFacts, TensorType
+from studio.graph.params import ParamError, check_params, with_defaults
+from studio.graph.project import DataRef, Step
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Inputs float32 `[n, …]` and targets: class indices int64 `[n]`, or float32 `[n, k]`."""
+
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def slice(self, start: int, stop: int) -> Samples:
+        """Return the samples from `start` up to, not including, `stop`; views, not copies."""
+        return Samples(self.inputs[start:stop], self.targets[start:stop])
+
+    def to(self, device: torch.device) -> Samples:
+        """Return the samples on `device`."""
+        return Samples(self.inputs.to(device), self.targets.to(device))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a network learns from; every tensor is resident on the CPU and never written to."""
+
+    facts: DataFacts
+    train: Samples
+    validation: Samples
+    test: Samples
+
+    def split(self, name: str) -> Samples:
+        """Return the split named `train`, `validation` or `test`.
+
+        Raises: DataProblem.
+        """
+        match name:
+            case "train":
+                return self.train
+            case "validation":
+                return self.validation
+            case "test":
+                return self.test
+        raise DataProblem(f"There is no split named {name!r}. Choose train, validation or test.")
+
+
+def open_dataset(
+    ref: DataRef,
+    base: Path,
+    sources: Mapping[str, Source],
+    transforms: Mapping[str, Transform],
+) -> Dataset:
+    """Load, split and transform; transforms learn what they learn from training samples alone.
+
+    Raises: DataProblem.
+    """
+    source, params = _source(ref, sources)
+    loaded = source.load(params, base)
+    if not len(loaded.targets):
+        raise DataProblem(f"{loaded.title} holds no samples. Choose data with at least two.")
+    parts, warnings = divide(loaded.targets, bool(loaded.classes), ref.split, ref.seed)
+    whole = torch.from_numpy(loaded.inputs)
+    inputs = [whole[torch.from_numpy(part)] for part in parts]
+    form, features, notes = loaded.form, loaded.features, list(loaded.notes)
+    scale = loaded.scale
+    for step in _steps(ref, params):
+        fitted = _fit(step, transforms, inputs[0], form)
+        inputs = [fitted.apply(part) if len(part) else part for part in inputs]
+        inputs = _agree(inputs)
+        form = fitted.form or form
+        scale = scale if fitted.keeps_range else None
+        features = features if fitted.keeps_features else ()
+        if fitted.note:
+            notes.append(fitted.note)
+    targets, shift, spread = _targets(loaded, parts, bool(params.get("standardize")))
+    if spread:
+        notes.append(
+            "The target is standardised by the training samples "
+            f"(mean {shift[0]:.4g}, deviation {spread[0]:.4g}); val_mae is in its own units."
+        )
+    splits = [Samples(x.contiguous(), y) for x, y in zip(inputs, targets, strict=True)]
+    facts = DataFacts(
+        title=loaded.title,
+        train=len(splits[0]),
+        validation=len(splits[1]),
+        test=len(splits[2]),
+        sample=TensorType(tuple(splits[0].inputs.shape[1:]), "float32"),
+        form=form,
+        task="classification" if loaded.classes else "regression",
+        classes=loaded.classes,
+        target_shape=tuple(splits[0].targets.shape[1:]),
+        target_names=loaded.target_names,
+        target_mean=shift,
+        target_std=spread,
+        features=features,
+        balance=_balance(loaded),
+        value_range=scale or _range(splits[0].inputs),
+        warnings=(*warnings, *_warnings(loaded, len(parts[0]))),
+        notes=tuple(notes),
+        fingerprint=_fingerprint(loaded),
+        bytes=sum(_size(part.inputs) + _size(part.targets) for part in splits),
+    )
+    return Dataset(facts, *splits)
+
+
+def _source(ref: DataRef, sources: Mapping[str, Source]) -> tuple[Source, dict[str, object]]:
+    try:
+        kind = find_kind({kind: source.spec for kind, source in sources.items()}, ref.kind, "data")
+        source = sources[kind]
+        given = check_params(source.spec.params, ref.params)
+    except (UnknownKind, ParamError) as error:
+        raise DataProblem(str(error)) from None
+    return source, with_defaults(source.spec.params, given)
+
+
+def _steps(ref: DataRef, params: Mapping[str, object]) -> Sequence[Step]:
+    """The transforms of a reference, with the standardising that its source's setting asks for."""
+    asked = any(step.kind == STANDARDIZE for step in ref.transforms)
+    if params.get("standardize") and not asked:
+        return (Step(STANDARDIZE), *ref.transforms)
+    return ref.transforms
+
+
+def _fit(step: Step, transforms: Mapping[str, Transform], train: Tensor, form: str) -> Fitted:
+    try:
+        kind = find_kind({k: t.spec for k, t in transforms.items()}, step.kind, "transform")
+        transform = transforms[kind]
+        given = check_params(transform.spec.params, step.params)
+    except (UnknownKind, ParamError) as error:
+        raise DataProblem(str(error)) from None
+    return transform.fit(train, form, with_defaults(transform.spec.params, given))
+
+
+def _agree(parts: list[Tensor]) -> list[Tensor]:
+    """Give empty splits the shape of the transformed training samples."""
+    return [part if len(part) else parts[0][:0] for part in parts]
+
+
+def _targets(
+    loaded: Loaded, parts: Sequence[NDArray[np.int64]], standardize: bool
+) -> tuple[list[Tensor], tuple[float, ...], tuple[float, ...]]:
+    whole = torch.from_numpy(loaded.targets)
+    pieces = [whole[torch.from_numpy(part)] for part in parts]
+    if loaded.classes or not standardize:
+        return pieces, (), ()
+    mean = pieces[0].double().mean(0)
+    std = pieces[0].double().std(0, correction=0)
+    std = torch.where(std > 0, std, torch.ones_like(std))
+    scaled = [((piece.double() - mean) / std).float() for piece in pieces]
+    return scaled, tuple(mean.tolist()), tuple(std.tolist())
+
+
+def _balance(loaded: Loaded) -> tuple[int, ...]:
+    if not loaded.classes:
+        return ()
+    counts = np.bincount(loaded.targets.astype(np.int64), minlength=len(loaded.classes))
+    return tuple(int(count) for count in counts)
+
+
+def _range(inputs: Tensor) -> tuple[float, float]:
+    low, high = torch.aminmax(inputs)
+    return float(low), float(high)
+
+
+def _size(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+def _fingerprint(loaded: Loaded) -> str:
+    """A hash of what came in, so that a run can say later whether its data is still the same."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in (loaded.inputs, loaded.targets):
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update("\0".join(loaded.classes).encode())
+    return digest.hexdigest()
+
+
+def _warnings(loaded: Loaded, train: int) -> list[str]:
+    found: list[str] = []
+    if train < 50:
+        found.append(f"Only {train} samples to train on: figures will vary much from seed to seed.")
+    counts = _balance(loaded)
+    if counts and min(counts) * 5 < max(counts):
+        rare, common = loaded.classes[counts.index(min(counts))], counts.index(max(counts))
+        found.append(
+            f"Classes are unbalanced: {loaded.classes[common]!r} has {max(counts)} samples, "
+            f"{rare!r} has {min(counts)}. Accuracy alone will flatter; look at the confusion matrix."
+        )
+    if loaded.form == "table":
+        constant = np.flatnonzero(np.ptp(loaded.inputs, axis=0) == 0)
+        if len(constant):
+            names = [loaded.features[i] if loaded.features else f"column {i + 1}" for i in constant]
+            shown = ", ".join(names[:5]) + ("…" if len(names) > 5 else "")
+            found.append(f"{len(names)} of the features never change and teach nothing: {shown}.")
+    return found

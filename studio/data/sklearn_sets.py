@@ -1,0 +1,111 @@
+"""scikit-learn's own data sets: real, small, and there without a download."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from sklearn import datasets
+
+from studio.data.source import Loaded, Source
+from studio.graph.params import Param, Value
+from studio.graph.spec import SourceSpec
+
+#: Measured features have units of their own; without this one of them drowns the others.
+STANDARDIZE_PARAM = Param(
+    "standardize",
+    "bool",
+    True,
+    help="Subtract the mean and divide by the deviation of the training samples, feature by feature",
+)
+
+
+def _digits(params: Mapping[str, Value], base: Path) -> Loaded:
+    """Shapes: `[1797, 1, 8, 8]`. Source: Alpaydin and Kaynak 1998, UCI optical digits (test half)."""
+    bunch = datasets.load_digits()
+    return Loaded(
+        title="Digits 8×8",
+        form="image",
+        inputs=(bunch.images[:, None] / 16).astype(np.float32),
+        targets=bunch.target.astype(np.int64),
+        classes=tuple(str(name) for name in bunch.target_names),
+        scale=(0.0, 1.0),
+    )
+
+
+def _iris(params: Mapping[str, Value], base: Path) -> Loaded:
+    """Shapes: `[150, 4]`. Source: Fisher 1936."""
+    return _classes("Iris", datasets.load_iris())
+
+
+def _breast_cancer(params: Mapping[str, Value], base: Path) -> Loaded:
+    """Shapes: `[569, 30]`. Source: Street, Wolberg and Mangasarian 1993, Wisconsin diagnostic."""
+    return _classes("Breast cancer", datasets.load_breast_cancer())
+
+
+def _diabetes(params: Mapping[str, Value], base: Path) -> Loaded:
+    """Shapes: `[442, 10]`, target `[442, 1]`. Source: Efron et al. 2004, Least angle regression."""
+    bunch = datasets.load_diabetes(scaled=False)
+    return Loaded(
+        title="Diabetes",
+        form="table",
+        inputs=bunch.data.astype(np.float32),
+        targets=bunch.target[:, None].astype(np.float32),
+        features=tuple(bunch.feature_names),
+        target_names=("disease progression after a year",),
+    )
+
+
+def _classes(title: str, bunch: datasets.base.Bunch) -> Loaded:
+    return Loaded(
+        title=title,
+        form="table",
+        inputs=bunch.data.astype(np.float32),
+        targets=bunch.target.astype(np.int64),
+        classes=tuple(str(name) for name in bunch.target_names),
+        features=tuple(str(name) for name in bunch.feature_names),
+    )
+
+
+SKLEARN = (
+    Source(
+        SourceSpec(
+            kind="sklearn.digits",
+            title="Digits",
+            doc="1,797 handwritten digits, 8×8 pixels, from 43 people.",
+            form="image",
+        ),
+        _digits,
+    ),
+    Source(
+        SourceSpec(
+            kind="sklearn.iris",
+            title="Iris",
+            doc="150 flowers of three species by four lengths and widths.",
+            form="table",
+            params=(STANDARDIZE_PARAM,),
+        ),
+        _iris,
+    ),
+    Source(
+        SourceSpec(
+            kind="sklearn.breast_cancer",
+            title="Breast cancer",
+            doc="569 tumours, benign or malignant, by 30 measures of cell nuclei.",
+            form="table",
+            params=(STANDARDIZE_PARAM,),
+        ),
+        _breast_cancer,
+    ),
+    Source(
+        SourceSpec(
+            kind="sklearn.diabetes",
+            title="Diabetes",
+            doc="442 patients; how far the disease has come a year later. Regression.",
+            form="table",
+            params=(STANDARDIZE_PARAM,),
+        ),
+        _diabetes,
+    ),
+)

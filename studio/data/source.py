@@ -1,0 +1,67 @@
+"""What a data source is: a spec and a function that loads samples as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studio.graph.params import Value
+from studio.graph.spec import SourceSpec
+
+
+class DataProblem(ValueError):
+    """Data that cannot be used; the message says what was expected, what came, and what to do."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """All samples of a source, before transforms and split.
+
+    Shapes: `inputs` float32 `[n, …]` (images `[n, channels, height, width]`), `targets` int64 `[n]`
+    where `classes` names them, else float32 `[n, k]`.
+    `scale` is the inputs' own range where the source knows it (images: 0 to 1).
+    """
+
+    title: str
+    form: str
+    inputs: NDArray[np.float32]
+    targets: NDArray[np.int64] | NDArray[np.float32]
+    classes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
+    scale: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A kind of data: what the catalogue shows of it, and how its samples are loaded.
+
+    `load` gets every declared parameter and the folder that relative paths start from.
+    """
+
+    spec: SourceSpec
+    load: Callable[[Mapping[str, Value], Path], Loaded]
+
+
+def existing(path: Value, base: Path, wanted: str, what: str) -> Path:
+    """Return the path that `path` names, relative ones below `base`.
+
+    Raises: DataProblem, when nothing is named or nothing is there.
+    """
+    if not path:
+        raise DataProblem(f"{wanted} is needed, but no path was given. Choose {what}.")
+    found = base / Path(str(path)).expanduser()
+    try:
+        there = found.exists()
+    except OSError as error:
+        raise DataProblem(
+            f"{found} cannot be looked at ({error.strerror}). Choose {what}."
+        ) from None
+    if not there:
+        raise DataProblem(f"{wanted} was expected at {found}, but nothing is there. Choose {what}.")
+    return found

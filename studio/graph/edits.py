@@ -87,7 +87,8 @@ class AddNodes(_Base, frozen=True, tag=True, omit_defaults=True):
             project,
             self.where,
             replace(sheet.graph, nodes=nodes),
-            places=sheet.places | self.places,
+            places=sheet.places
+            | {n.id: self.places[n.id] for n in self.nodes if n.id in self.places},
         )
         for wire in self.links:
             project = Connect(self.where, wire, many=True).apply(project)

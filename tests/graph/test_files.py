@@ -1,0 +1,158 @@
+"""Project files: what goes in comes out, what is broken is explained, what is there stays there."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from studio.graph import files
+from studio.graph.builder import Net
+from studio.graph.edits import SetData, SetRecipe
+from studio.graph.migrations import FORMAT
+from studio.graph.project import DataRef, Project
+
+
+def project() -> Project:
+    net = Net()
+    x = net.input()
+    with net.block("Res", "keeps its shape") as inner:
+        y = inner.input()
+        z = inner.add("torch.nn.Conv2d", y, name="conv", out_channels=4, kernel_size=(3, 3))
+        inner.output(inner.add("core.add", y, z))
+    x = net.use("Res", x, name="res1")
+    x = net.add("torch.nn.Linear", x, name="fc", out_features=10)
+    net.output(x)
+    return net.project()
+
+
+def test_a_project_comes_back_equal_and_its_text_is_stable(tmp_path: Path) -> None:
+    path = tmp_path / "a.loom"
+    files.save(project(), path)
+    assert files.load(path).project == project()
+    assert files.dumps(files.load(path).project) == path.read_text(encoding="utf-8")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_unknown_keys_are_kept_and_written_back() -> None:
+    raw = json.loads(files.dumps(project()))
+    raw["later"] = {"a": [1, 2]}
+    raw["recipe"]["later"] = 3
+    raw["networks"]["main"]["later"] = 4
+    raw["networks"]["main"]["nodes"][0]["later"] = "five"
+    raw["blocks"]["Res"]["later"] = 6
+    loaded = files.loads(json.dumps(raw)).project
+    assert json.loads(files.dumps(loaded)) == raw
+
+
+def test_a_newer_format_opens_for_reading_and_says_so() -> None:
+    raw = json.loads(files.dumps(project())) | {"format": FORMAT + 1, "new": True}
+    loaded = files.loads(json.dumps(raw), "x.loom")
+    assert loaded.project.networks == project().networks
+    assert "newer Neuroloom" in loaded.readonly
+    raw["networks"] = [1, 2]
+    with pytest.raises(files.FileProblem, match="Update Neuroloom"):
+        files.loads(json.dumps(raw), "x.loom")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "should be JSON"),
+        ("{", "line 1, column"),
+        ("[1, 2]", "not a Neuroloom project"),
+        ('{"format": 1}', "not a Neuroloom project"),
+        ('{"format": "1", "networks": {}}', "not a Neuroloom project"),
+        ('{"format": 0, "networks": {}}', "format is 0"),
+        ('{"format": 1, "networks": {"main": {"nodes": [{"id": 1}]}}}', "not as expected"),
+        ('{"format": 1, "networks": {"main": {"links": [["a", "out", "b", "x"]]}}}', "leads to"),
+        ('{"format": 1, "networks": {"main": {"links": [["a"]]}}}', "not as expected"),
+        ('{"format": 1, "networks": {}, "recipe": {"epochs": "many"}}', "not as expected"),
+        ('{"format": 1, "networks": {}, "blocks": {"a b": {"sheet": {}}}}', "no identifier"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_broken_and_foreign_text_is_explained(text: str, says: str) -> None:
+    with pytest.raises(files.FileProblem, match=says):
+        files.loads(text, "x.loom")
+
+
+def test_a_file_cannot_name_a_node_into_code() -> None:
+    raw = json.loads(files.dumps(project()))
+    raw["networks"]["main"]["nodes"][0]["name"] = "x = __import__('os')"
+    with pytest.raises(files.FileProblem, match="no identifier"):
+        files.loads(json.dumps(raw))
+
+
+def test_every_truncation_is_refused_or_equal() -> None:
+    text = files.dumps(project())
+    for cut in range(0, len(text) - 2, 97):
+        with pytest.raises(files.FileProblem):
+            files.loads(text[:cut])
+
+
+def test_bytes_that_are_no_text_and_a_missing_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.loom"
+    path.write_bytes(b"\x89PNG\xff\xfe")
+    with pytest.raises(files.FileProblem, match="UTF-8"):
+        files.load(path)
+    with pytest.raises(files.FileProblem, match="cannot be read"):
+        files.load(tmp_path / "none.loom")
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace"])
+def test_a_full_disk_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    path = tmp_path / "a.loom"
+    files.save(project(), path)
+    before = path.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, broken, full)
+    with pytest.raises(files.FileProblem, match="no space left"):
+        files.save(SetRecipe({"epochs": 3}).apply(project()), path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_backups_roll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, backups = tmp_path / "a.loom", tmp_path / "backups"
+    for number in range(8):
+        monkeypatch.setattr(files.time, "strftime", lambda _, n=number: f"2026010{n}-000000")
+        files.save(SetRecipe({"epochs": number + 1}).apply(project()), path, backups)
+    kept = sorted(backups.iterdir())
+    assert len(kept) == files.BACKUPS
+    assert files.load(kept[-1]).project.recipe.epochs == 7
+
+
+def test_paths_beside_the_file_move_with_it(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "data" / "a.csv", "/elsewhere/b.csv"
+    data = DataRef("files.csv", {"path": str(inside), "other": outside})
+    path = tmp_path / "a.loom"
+    files.save(SetData(data).apply(project()), path)
+    assert '"./data/a.csv"' in path.read_text()
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    path.rename(moved / "a.loom")
+    params = files.load(moved / "a.loom").project.data.params
+    assert params == {"path": str(moved / "data" / "a.csv"), "other": outside}
+
+
+def test_a_fragment_travels_as_text() -> None:
+    sheet = project().networks["main"]
+    part = files.read_fragment(files.fragment_text(sheet, ("res1", "fc")))
+    assert [node.name for node in part.nodes] == ["res1", "fc"]
+    assert len(part.links) == 1
+    assert set(part.places) == {"res1", "fc"}
+
+
+@pytest.mark.parametrize("text", ["", "hello", "[1]", '{"loom": "fragment", "nodes": 3}', "{}"])
+def test_text_that_is_no_fragment_is_refused(text: str) -> None:
+    with pytest.raises(files.FileProblem, match="holds no nodes"):
+        files.read_fragment(text)

@@ -1,0 +1,25 @@
+"""What an engine is told when it is started."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Role = Literal["workbench", "job", "all"]
+
+
+class Setup(Struct, frozen=True, omit_defaults=True):
+    """Role and folders of an engine.
+
+    A `workbench` answers everything but training, a `job` only training and its control, `all` does
+    both (command line, tests). `packs` are the folders that packs are read from, the bundled one
+    first; `cache` holds the catalogue between starts ("" for none); `base` is where relative paths
+    of data start; `threads` is torch's number of threads outside training (0: its own choice).
+    """
+
+    role: Role = "all"
+    packs: tuple[str, ...] = ()
+    cache: str = ""
+    base: str = ""
+    threads: int = 0

@@ -66,7 +66,7 @@ class Session:
         self._revision = 0
         self._next_save = self._next_look = 0.0
         self._packs = ""
-        self._closed = False
+        self._started = self._closed = False
         self.document = Document()
         self._watch_document()
 
@@ -96,6 +96,7 @@ class Session:
 
     def start(self) -> None:
         """Start the engines; they warm up while the caller goes on."""
+        self._started = True
         self._packs = extensions.fingerprint(self.paths.plugin_folders)
         self._start_workbench("starting")
 
@@ -321,6 +322,9 @@ class Session:
     def _ask_facts(self) -> None:
         """Ask for shapes; while an answer is awaited, remember that another is due."""
         self._stale = True
+        if self._workbench is None and self._started and not self._closed:
+            self._start_workbench("restarting")  # asks by itself
+            return
         if self._workbench is None or self._asking is not None:
             return
         self._stale = False
@@ -339,27 +343,37 @@ class Session:
 
     def _facts_refused(self, refused: p.Refused) -> None:
         self._asking = None
-        if self._stale and self._workbench is not None:
+        if self._stale and self._workbench is not None and self._workbench.alive:
             self._ask_facts()
         elif not refused.cancelled:
             self._notice(refused)
 
     def _notice(self, refused: p.Refused) -> None:
-        if not refused.cancelled:
+        gone = self._workbench is None or not self._workbench.alive
+        if not refused.cancelled and not gone:  # an engine that ended is told once, by itself
             self._tell(e.Noticed(refused.message, "error", refused.details))
 
     def _workbench_gone(self, message: str) -> None:
+        if self._workbench is not None:
+            self._workbench.close()
         self._workbench = None
         self._asking = None
         now = time.monotonic()
         self._deaths = [when for when in self._deaths if now - when < 60] + [now]
         self._tell(e.EngineChanged("workbench", "ended", message))
+        self._tell(
+            e.Noticed(
+                "The engine ended unexpectedly and is started again. Your project is untouched.",
+                "warning",
+                message,
+            )
+        )
         if len(self._deaths) > RESTARTS:
             self._tell(
                 e.Noticed(
                     "The engine ended several times within a minute and is not started again by "
                     "itself. Undo the last edit, or remove the plugin that was added last; the next "
-                    "edit starts it again.",
+                    "edit asks it to start again.",
                     "error",
                     message,
                 )

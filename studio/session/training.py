@@ -30,6 +30,7 @@ class Training:
         self.job: p.Job | None = None
         self.history = History()
         self.hello: p.Hello | None = None
+        self._started = False
 
     @property
     def busy(self) -> bool:
@@ -39,6 +40,7 @@ class Training:
     def warm(self) -> None:
         """Have an engine ready, so that training starts at the press."""
         if self._engine is None:
+            self._started = False
             self._engine = self._connect("job")
             self._engine.on_gone = self._gone
             self._engine.ask(p.Ping(), self._take_hello, lambda refused: None)
@@ -104,6 +106,7 @@ class Training:
 
     def _take_hello(self, answer: p.Answer) -> None:
         if isinstance(answer, p.Hello):
+            self._started = True
             self.hello = answer
             self._tell(e.EngineChanged("job", "ready"))
 
@@ -127,7 +130,9 @@ class Training:
         self._tell(e.RunsChanged())
 
     def _refused(self, refused: p.Refused) -> None:
-        if self.history.status in ("", "running", "paused"):
+        if self._engine is None or not self._engine.alive:
+            self.history.status = "interrupted"
+        elif self.history.status in ("", "running", "paused"):
             self.history.status = "failed"
         self._notice(refused)
         self._become("ended", refused.message)
@@ -138,13 +143,14 @@ class Training:
             self._tell(e.Noticed(refused.message, "error", refused.details))
 
     def _gone(self, message: str) -> None:
+        assert self._engine is not None
+        self._engine.close()
         self._engine = None
-        if self.busy:
-            self.history.status = "interrupted"
-            self._become("ended", message)
-            self._tell(e.RunsChanged())
         self._tell(e.EngineChanged("job", "ended", message))
-        self.warm()
+        if self._started:
+            self.warm()
+        else:
+            self._tell(e.Noticed("Training cannot start: its engine ended at once.", "error", message))
 
     def _become(self, state: str, message: str = "") -> None:
         self.state = state

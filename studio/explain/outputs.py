@@ -12,11 +12,18 @@ SATURATED = 0.999
 
 
 def readable(raw: Tensor, facts: DataFacts) -> Tensor:
-    """Return probabilities `[n, classes]` for a classification, else the outputs `[n, k]` as they are."""
+    """Return probabilities `[n, classes]` for a classification, else outputs `[n, k]` in their own units."""
     raw = raw.detach().float()
-    if facts.task != "classification" or are_probabilities(raw):
-        return raw
-    return torch.softmax(raw, dim=1)
+    if facts.task != "classification":
+        return in_own_units(raw, facts)
+    return raw if are_probabilities(raw) else torch.softmax(raw, dim=1)
+
+
+def in_own_units(values: Tensor, facts: DataFacts) -> Tensor:
+    """Return regression outputs or targets `[n, k]` as they were before the data was standardised."""
+    if not facts.target_std:
+        return values
+    return values * torch.tensor(facts.target_std) + torch.tensor(facts.target_mean)
 
 
 def are_probabilities(raw: Tensor) -> bool:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.engine.protocol import Predict, Predictions
-from studio.explain.outputs import readable
+from studio.explain.outputs import in_own_units, readable
 from studio.explain.question import Cancelled, Dataset, ExplainProblem, run, samples
 
 _BATCH = 256
@@ -45,6 +45,6 @@ def predict(
     return Predictions(
         split=request.split,
         outputs=readable(raw, dataset.facts).numpy(),
-        targets=split.targets.detach().cpu().numpy(),
+        targets=in_own_units(split.targets.detach().cpu(), dataset.facts).numpy(),
         weights=request.weights,
     )

@@ -23,7 +23,7 @@ def replica(module: nn.Module, weights: str | Path = "") -> nn.Module:
 
     Raises: `ExplainProblem` where the file cannot be read, is of another network, or holds NaN.
     """
-    twin = copy.deepcopy(module).to("cpu", torch.float32)
+    twin: nn.Module = copy.deepcopy(module).to("cpu", torch.float32)
     twin = twin.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's stubs lack it
     if weights:
         _load(twin, Path(weights))
@@ -33,7 +33,8 @@ def replica(module: nn.Module, weights: str | Path = "") -> nn.Module:
             f"The weights of {bad.rpartition('.')[0] or bad} hold values that are not finite numbers, so "
             "nothing can be explained. Choose weights from an earlier step."
         )
-    return twin.eval().requires_grad_(False)
+    twin.eval()
+    return twin.requires_grad_(False)
 
 
 def _load(module: nn.Module, path: Path) -> None:

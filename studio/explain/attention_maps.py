@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from studio.data import Dataset
 from studio.engine.protocol import AttentionMap, AttentionMaps, GetAttention
 from studio.explain.outputs import readable
-from studio.explain.question import Dataset, ExplainProblem, pose, run_tapped
+from studio.explain.question import ExplainProblem, pose, run_tapped
 from studio.graph.facts import DataFacts
 
 #: Class and distillation tokens: what Vision Transformers put before their patches.

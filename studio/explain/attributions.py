@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from torch import nn
 
+from studio.data import Dataset
 from studio.engine.protocol import Explain, Explanation
 from studio.explain import grad_cam, gradient, integrated_gradients, occlusion
 from studio.explain.method import Attribution, Method
 from studio.explain.outputs import readable, saturation
-from studio.explain.question import Dataset, ExplainProblem, Question, pose
+from studio.explain.question import ExplainProblem, Question, pose
 from studio.graph.catalog import UnknownKind, find_kind
 from studio.graph.params import ParamError, check_params, with_defaults
 from studio.graph.spec import MethodSpec

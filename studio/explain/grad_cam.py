@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from studio.explain.method import Attribution, Method
 from studio.explain.question import ExplainProblem, Question
+from studio.graph.graph import INPUT, OUTPUT
 from studio.graph.params import Param, Value
 from studio.graph.spec import MethodSpec
 
@@ -17,20 +18,26 @@ from studio.graph.spec import MethodSpec
 def _grad_cam(question: Question, params: Mapping[str, Value]) -> Attribution:
     x = question.sample_with_gradient("Grad-CAM")
     maps: dict[str, Tensor] = {}
+    convolutions: list[str] = []
 
     def keep(path: str, port: str, tensor: Tensor) -> Tensor:
-        if _is_feature_map(question, path, tensor):
+        kind = question.nodes[path].kind if path in question.nodes else ""
+        if not _is_feature_map(question, tensor) or kind in (INPUT, OUTPUT) or port == "weights":
+            return tensor
+        if "Conv" in kind.rpartition(".")[2]:
+            convolutions.append(path)
+        if convolutions:
             maps[path] = tensor
         return tensor
 
     with torch.enable_grad():
         score = question.score_tapped(x, keep)
-        path = _choose(question, maps, params["layer"])
+        path = _choose(question, maps, convolutions, params["layer"])
         features = maps[path]
         (gradient,) = torch.autograd.grad(score.sum(), features, allow_unused=True)
     if gradient is None:
         raise ExplainProblem(
-            f"The score does not depend on {question.nodes[path].name}. Choose another layer."
+            f"The score does not depend on {_name(question, path)}. Choose another layer."
         )
     places = tuple(range(2, features.dim()))
     weights = gradient.mean(places, keepdim=True)
@@ -40,40 +47,52 @@ def _grad_cam(question: Question, params: Mapping[str, Value]) -> Attribution:
     return Attribution(
         _over_the_sample(cam, question.x),
         settings={"layer": path},
-        notes=(f"{'×'.join(map(str, features.shape[2:]))} places of {question.nodes[path].name}.",),
+        notes=(f"{'×'.join(map(str, features.shape[2:]))} places of {_name(question, path)}.",),
     )
 
 
-def _is_feature_map(question: Question, path: str, tensor: Tensor) -> bool:
-    """A convolution's output with channels and more than one place, as many dimensions as the input."""
-    node = question.nodes.get(path)
-    kind = node.kind.rpartition(".")[2] if node else ""
+def _is_feature_map(question: Question, tensor: Tensor) -> bool:
+    """Channels and more than one place, as many dimensions as a batch of the input would have."""
     dimensions = {"image": 4, "sequence": 3}.get(question.facts.form, 0)
-    return (
-        "Conv" in kind
-        and tensor.dim() == dimensions
-        and tensor.requires_grad
-        and tensor.shape[2:].numel() > 1
-    )
+    return tensor.dim() == dimensions and tensor.requires_grad and tensor.shape[2:].numel() > 1
 
 
-def _choose(question: Question, maps: Mapping[str, Tensor], wish: str) -> str:
-    """Return the path of the layer that was asked for by path or name, else of the last one."""
-    if not maps:
+def _choose(
+    question: Question, maps: Mapping[str, Tensor], convolutions: Sequence[str], wish: str
+) -> str:
+    """Return the path of the layer that was asked for by path or name, else the default.
+
+    The default is where the last convolution's maps have become what the rest of the network reads:
+    behind its activation, and behind the sum or the concatenation with other branches. A map before
+    the ReLU would count what the network never sees. Sequences: the convolution itself, as a later
+    tensor may hold steps where it holds channels.
+    """
+    if not convolutions:
         raise ExplainProblem(
             "Grad-CAM needs a layer with feature maps, and this network has none. "
             "Choose Saliency or Occlusion."
         )
     if not wish:
-        return list(maps)[-1]
+        if question.facts.form != "image":
+            return convolutions[-1]
+        last = maps[convolutions[-1]].shape
+        return [
+            path
+            for path, tensor in maps.items()
+            if tensor.shape[2:] == last[2:] and tensor.shape[1] >= last[1]
+        ][-1]
     for path in maps:
-        if wish in (path, question.nodes[path].name):
+        if wish in (path, _name(question, path)):
             return path
-    names = ", ".join(question.nodes[path].name for path in maps)
+    names = ", ".join(_name(question, path) for path in maps)
     raise ExplainProblem(
         f"There is no layer with feature maps named {wish!r}. Choose one of {names}, "
         "or leave it empty for the last."
     )
+
+
+def _name(question: Question, path: str) -> str:
+    return question.nodes[path].name if path in question.nodes else path
 
 
 def _over_the_sample(cam: Tensor, x: Tensor) -> Tensor:
@@ -98,7 +117,7 @@ GRAD_CAM = Method(
                 "layer",
                 "str",
                 default="",
-                help="The convolution to look at, by name; empty for the last with feature maps.",
+                help="The layer to look at, by name; empty: the last convolution, behind its activation.",
             ),
             Param(
                 "positive",

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from studio.data import Dataset
 from studio.engine.protocol import Predict, Predictions
 from studio.explain.outputs import in_own_units, readable
-from studio.explain.question import Cancelled, Dataset, ExplainProblem, run, samples
+from studio.explain.question import Cancelled, ExplainProblem, run, samples
 
 _BATCH = 256
 

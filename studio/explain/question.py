@@ -10,6 +10,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from studio.data import Dataset, Samples
 from studio.explain.nodes import NamedNode, nodes_by_path
 from studio.graph.facts import DataFacts
 from studio.graph.project import Project
@@ -27,28 +28,6 @@ class ExplainProblem(ValueError):
 
 class Cancelled(Exception):
     """The answer is no longer wanted."""
-
-
-class Samples(Protocol):
-    """A split: `inputs` `[n, …]` and `targets` `[n]` or `[n, k]`."""
-
-    @property
-    def inputs(self) -> Tensor: ...
-    @property
-    def targets(self) -> Tensor: ...
-
-
-class Dataset(Protocol):
-    """What an explanation reads of a data set."""
-
-    @property
-    def facts(self) -> DataFacts: ...
-    @property
-    def train(self) -> Samples: ...
-    @property
-    def validation(self) -> Samples: ...
-    @property
-    def test(self) -> Samples: ...
 
 
 class Tapped(Protocol):

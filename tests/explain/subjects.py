@@ -8,24 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from studio.data import Dataset, Samples
 from studio.explain.question import Tap
 from studio.graph.facts import DataFacts, TensorType
 from studio.graph.graph import Graph, Node
 from studio.graph.project import Project, Sheet
-
-
-@dataclass(frozen=True)
-class Split:
-    inputs: Tensor
-    targets: Tensor
-
-
-@dataclass(frozen=True)
-class Data:
-    facts: DataFacts
-    train: Split
-    validation: Split
-    test: Split
 
 
 def data(
@@ -35,7 +22,7 @@ def data(
     inputs: Tensor | None = None,
     targets: Tensor | None = None,
     features: tuple[str, ...] = (),
-) -> Data:
+) -> Dataset:
     """A data set of noise, or of the given samples; without classes a regression on two outputs."""
     generator = torch.Generator().manual_seed(7)
     if inputs is None:
@@ -55,11 +42,11 @@ def data(
         target_shape=() if classes else (2,),
         features=features,
     )
-    return Data(
+    return Dataset(
         facts,
-        Split(inputs[:half], targets[:half]),
-        Split(inputs[half:], targets[half:]),
-        Split(inputs[:0], targets[:0]),
+        Samples(inputs[:half], targets[:half]),
+        Samples(inputs[half:], targets[half:]),
+        Samples(inputs[:0], targets[:0]),
     )
 
 
@@ -91,9 +78,9 @@ class Cnn(Tapped):
 
     def forward_tapped(self, x: Tensor, tap: Tap) -> Tensor:
         x = tap("input", "out", x)
-        x = torch.relu(tap("conv1", "out", self.conv1(x)))
-        x = tap("conv2", "out", self.conv2(x))
-        x = nn.functional.max_pool2d(torch.relu(x), 2)
+        x = tap("act1", "out", torch.relu(tap("conv1", "out", self.conv1(x))))
+        x = tap("act2", "out", torch.relu(tap("conv2", "out", self.conv2(x))))
+        x = tap("pool", "out", nn.functional.max_pool2d(x, 2))
         x = tap("head", "out", self.head(self.drop(x.flatten(1))))
         return tap("output", "out", x)
 
@@ -101,7 +88,10 @@ class Cnn(Tapped):
 CNN_PROJECT = project(
     input="core.input",
     conv1="torch.nn.Conv2d",
+    act1="torch.nn.ReLU",
     conv2="torch.nn.Conv2d",
+    act2="torch.nn.ReLU",
+    pool="torch.nn.MaxPool2d",
     head="torch.nn.Linear",
     output="core.output",
 )

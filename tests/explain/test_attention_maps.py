@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from subjects import Attending, Cnn, Data, data
+from subjects import Attending, Cnn, data
 from torch import Tensor, nn
 
 from studio import explain
+from studio.data import Dataset
 from studio.engine.protocol import AttentionMaps, GetAttention
 from studio.graph.graph import Graph, Node
 from studio.graph.project import Block, Project, Sheet
@@ -23,7 +24,7 @@ TINY = Project(
 )
 
 
-def _ask(module: nn.Module, samples: Data) -> AttentionMaps:
+def _ask(module: nn.Module, samples: Dataset) -> AttentionMaps:
     return explain.attention(GetAttention(project=TINY, index=2), module.eval(), samples)
 
 

@@ -10,17 +10,18 @@ import captum.attr
 import numpy as np
 import pytest
 import torch
-from subjects import CNN_PROJECT, READER_PROJECT, Cnn, Data, Function, Mlp, Reader, data
+from subjects import CNN_PROJECT, READER_PROJECT, Cnn, Function, Mlp, Reader, data
 from torch import Tensor, nn
 
 from studio import explain
+from studio.data import Dataset
 from studio.engine.protocol import Explain, Explanation
 from studio.graph.project import Project
 
 
 def _ask(
     module: nn.Module,
-    samples: Data,
+    samples: Dataset,
     method: str,
     project: Project | None = None,
     index: int = 0,
@@ -39,7 +40,7 @@ def _ask(
     return explain.explain(request, module.eval(), samples)
 
 
-def _formula(formula: Callable[[Tensor], Tensor], *values: float) -> tuple[Function, Data]:
+def _formula(formula: Callable[[Tensor], Tensor], *values: float) -> tuple[Function, Dataset]:
     """A formula as a network, and a regression whose only validation sample is `values`."""
     inputs = torch.tensor([[0.0] * len(values), list(values)])
     return Function(formula), data("table", (len(values),), 0, inputs, torch.zeros(2, 1))
@@ -181,13 +182,14 @@ def test_grad_cam_agrees_with_captums_hooks(layer: str) -> None:
     assert positive.values.min() >= 0
 
 
-def test_grad_cam_takes_the_last_convolution_and_names_the_choices() -> None:
+def test_grad_cam_reads_the_last_convolution_behind_its_activation_and_names_the_choices() -> None:
     module, samples = Cnn().eval(), data("image", (3, 8, 8))
     found = _ask(module, samples, "core.grad_cam", CNN_PROJECT)
-    assert found.settings["layer"] == "conv2"
-    assert "6×6 places of conv2." in found.notes
-    with pytest.raises(explain.ExplainProblem, match=r"named 'head'. Choose one of conv1, conv2,"):
+    assert found.settings["layer"] == "act2"
+    assert "6×6 places of act2." in found.notes
+    with pytest.raises(explain.ExplainProblem) as caught:
         _ask(module, samples, "core.grad_cam", CNN_PROJECT, layer="head")
+    assert "named 'head'. Choose one of conv1, act1, conv2, act2, pool, or" in str(caught.value)
 
 
 def test_grad_cam_of_a_sequence_gives_one_value_a_step() -> None:
@@ -262,7 +264,7 @@ def test_a_network_with_its_own_softmax_is_told_about() -> None:
     assert any("ends in a softmax" in note for note in found.notes)
 
 
-def _patterned() -> Data:
+def _patterned() -> Dataset:
     """Noise of 12×12; half of the images hold a 4×4 cross at a random place (kept in `PLACES`)."""
     generator = torch.Generator().manual_seed(2)
     count = 600
@@ -281,7 +283,7 @@ PLACES: list[list[int]] = []
 
 
 @pytest.fixture(scope="module")
-def patterned() -> tuple[nn.Module, Data]:
+def patterned() -> tuple[nn.Module, Dataset]:
     samples = _patterned()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -308,7 +310,7 @@ def patterned() -> tuple[nn.Module, Data]:
     ],
 )
 def test_maps_point_at_the_pattern_that_decides(
-    patterned: tuple[nn.Module, Data], method: str, params: dict[str, Any], at_least: float
+    patterned: tuple[nn.Module, Dataset], method: str, params: dict[str, Any], at_least: float
 ) -> None:
     """A map without meaning puts 16/144 = 11 % of its positive mass on the pattern."""
     module, samples = patterned

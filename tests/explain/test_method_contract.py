@@ -14,7 +14,6 @@ from subjects import (
     MLP_PROJECT,
     READER_PROJECT,
     Cnn,
-    Data,
     Mlp,
     Reader,
     Stop,
@@ -23,6 +22,7 @@ from subjects import (
 from torch import nn
 
 from studio import explain
+from studio.data import Dataset
 from studio.engine.protocol import Explain, Explanation
 from studio.graph.params import check_params, with_defaults
 from studio.graph.project import Project
@@ -31,7 +31,7 @@ from studio.graph.project import Project
 @dataclass(frozen=True)
 class Case:
     module: nn.Module
-    data: Data
+    data: Dataset
     project: Project
     map_shape: tuple[int, ...]
 

@@ -9,10 +9,11 @@ import pytest
 import torch
 from msgspec.structs import replace
 from safetensors.torch import save_file
-from subjects import Cnn, Data, Function, Mlp, Stop, data
+from subjects import Cnn, Function, Mlp, Stop, data
 from torch import nn
 
 from studio import explain
+from studio.data import Dataset
 from studio.engine.protocol import Predict
 from studio.graph.project import Project
 
@@ -38,12 +39,12 @@ def test_regression_gives_outputs_in_the_units_of_the_data() -> None:
     plain = explain.predict(ASK, double.eval(), samples)
     assert np.allclose(plain.outputs, 2 * samples.validation.inputs[:, :2])
     scaled = replace(samples.facts, target_mean=(10.0, 20.0), target_std=(2.0, 3.0))
-    found = explain.predict(ASK, double, Data(scaled, *_splits(samples)))
+    found = explain.predict(ASK, double, Dataset(scaled, *_splits(samples)))
     assert np.allclose(found.outputs, plain.outputs * [2, 3] + [10, 20], atol=1e-5)
     assert np.allclose(found.targets, plain.targets * [2, 3] + [10, 20], atol=1e-5)
 
 
-def _splits(samples: Data) -> tuple[object, object, object]:
+def _splits(samples: Dataset) -> tuple[object, object, object]:
     return samples.train, samples.validation, samples.test
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-ParamType = Literal["int", "float", "bool", "str", "choice", "path"]
+ParamType = Literal["int", "ints", "float", "bool", "str", "choice", "path"]
 
 #: What a parameter may hold: None, bool, int, float, str, or (nested) tuples of these.
 Value = Any
@@ -22,8 +22,10 @@ class Param(Struct, frozen=True, omit_defaults=True):
     """One option of a layer, an architecture, a data source, a learner, an optimiser or a method.
 
     `size` > 0 means that a tuple of that many numbers is accepted beside a single number, as
-    PyTorch's `kernel_size=(3, 5)` is. `inferred` means that None stands for *read off the wire*.
-    `optional` means that None is a value of its own. `required` means that there is no default.
+    PyTorch's `kernel_size=(3, 5)` is; the type `ints` takes as many whole numbers as are wanted, as a
+    shape does. `inferred` means that None stands for *read off the wire*: `reads` says from which input
+    and dimension (`x[1]`). `optional` means that None is a value of its own. `required` means that there
+    is no default. Beside numbers, `choices` are words that are accepted too (`padding="same"`).
     """
 
     name: str
@@ -31,6 +33,7 @@ class Param(Struct, frozen=True, omit_defaults=True):
     default: Value = None
     required: bool = False
     inferred: bool = False
+    reads: str = ""
     optional: bool = False
     minimum: float | None = None
     maximum: float | None = None
@@ -48,6 +51,13 @@ class Param(Struct, frozen=True, omit_defaults=True):
             if self.optional or self.inferred:
                 return None
             raise ParamError(f"{self.name} needs {self._expected()}, but got nothing.")
+        if self.type == "ints":
+            parts = value if isinstance(value, (tuple, list)) else (value,)
+            if not parts:
+                raise ParamError(f"{self.name} needs {self._expected()}, but got nothing.")
+            return tuple(self._scalar(part) for part in parts)
+        if self.type in ("int", "float") and isinstance(value, str) and value in self.choices:
+            return value
         if isinstance(value, (tuple, list)):
             if not self.size or len(value) != self.size:
                 raise ParamError(f"{self.name} needs {self._expected()}, but got {value!r}.")
@@ -61,7 +71,7 @@ class Param(Struct, frozen=True, omit_defaults=True):
                 if not isinstance(value, bool):
                     raise bad
                 return value
-            case "int":
+            case "int" | "ints":
                 if isinstance(value, bool) or not isinstance(value, (int, float)):
                     raise bad
                 if not math.isfinite(value) or value != int(value):
@@ -104,9 +114,11 @@ class Param(Struct, frozen=True, omit_defaults=True):
             words = {"true": True, "yes": True, "on": True, "1": True}
             words |= {"false": False, "no": False, "off": False, "0": False}
             return self.check(words.get(text.lower(), text))
+        if text in self.choices:
+            return text
         parts = [part for part in text.replace("×", ",").strip("()[]").split(",") if part.strip()]
         try:
-            numbers = [int(part) if self.type == "int" else float(part) for part in parts]
+            numbers = [int(part) if self.type in ("int", "ints") else float(part) for part in parts]
         except ValueError:
             raise ParamError(f"{self.name} needs {self._expected()}, but got {text!r}.") from None
         return self.check(numbers[0] if len(numbers) == 1 else tuple(numbers))
@@ -114,6 +126,7 @@ class Param(Struct, frozen=True, omit_defaults=True):
     def _expected(self) -> str:
         noun = {
             "int": "a whole number",
+            "ints": "whole numbers, separated by commas, each",
             "float": "a number",
             "bool": "yes or no",
             "str": "text",

@@ -27,14 +27,34 @@ CATEGORIES: dict[str, str] = {
 class Port(Struct, frozen=True, omit_defaults=True):
     """One input or output of a layer.
 
-    `many` (inputs only) takes any number of links, in the order in which they were made.
+    `many` (inputs only) takes any number of links, in the order in which they were made. `ranks` (inputs
+    only) are the numbers of dimensions that it takes, the batch's included; () takes any.
     """
 
     name: str
     type: PortType = "float"
     optional: bool = False
     many: bool = False
+    ranks: tuple[int, ...] = ()
     help: str = ""
+
+
+class Code(Struct, frozen=True, omit_defaults=True):
+    """How a layer is written in the generated module; no `make` means that it has no attribute.
+
+    `make` is what `__init__` assigns: a constructor (`nn.Conv2d`), whose `positional` arguments come
+    first and whose `defaults` are left out, or a template with `{parameter}`s. `lines` are templates of
+    the statements in `forward`: `{self}` is the attribute, `{port}` a variable, `{parameter}` a literal
+    (`{dim:colons}`: what selects that dimension in an index). What stands between `<` and `>` is left out where an input in it is
+    not connected or a parameter in it is off. A line whose outputs nobody uses is left out, the first
+    excepted. `support` is the source of functions or classes that the lines call.
+    """
+
+    make: str = ""
+    positional: tuple[str, ...] = ()
+    defaults: dict[str, Value] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+    support: str = ""
 
 
 class Spec(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -67,6 +87,7 @@ class LayerSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):
     keeps_shape: bool = False
     keywords: tuple[str, ...] = ()
     reference: str = ""
+    code: Code = Code()
 
     def input(self, name: str) -> Port | None:
         """Return the input port named `name`, or None."""

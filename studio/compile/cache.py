@@ -1,0 +1,49 @@
+"""What was asked of PyTorch before: answers by question, so that an edit asks for little."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+_Answer = TypeVar("_Answer")
+
+
+class Memory(dict[Hashable, Any]):
+    """Answers by question; past `limit` the older half is forgotten."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def recall(self, question: Hashable, work: Callable[[], _Answer]) -> _Answer:
+        """Return the answer to `question`, from `work` where it was not asked before."""
+        try:
+            known: _Answer = self[question]
+        except KeyError:
+            answer = self[question] = work()
+            if len(self) > self.limit:
+                for old in list(self)[: self.limit // 2]:
+                    del self[old]
+            return answer
+        return known
+
+
+class Cache:
+    """Kept by the engine from one inference to the next; used by one thread at a time.
+
+    `nodes` answers by kind, parameters and input types; `probes` PyTorch's own answers by code and
+    input types; `modules` the parameterless twins on the meta device; `asked` counts the probes.
+    """
+
+    def __init__(self, limit: int = 20_000) -> None:
+        self.nodes = Memory(limit)
+        self.probes = Memory(limit)
+        self.modules = Memory(2_000)
+        self.specs: object = None
+        self.asked = 0
+
+    def use(self, specs: object) -> None:
+        """Forget what was learned with another catalogue."""
+        if specs is not self.specs:
+            self.nodes.clear()
+            self.specs = specs

@@ -1,0 +1,35 @@
+"""Attention maps beside the layer: what the generated code calls, as the source that enters it.
+
+The layer itself runs PyTorch's fused attention, which returns no weights. The map is computed again
+from query and key, so that the layer's output is the same to the bit whether anyone looks or not.
+"""
+
+from __future__ import annotations
+
+#: Weights `[batch, heads, queries, keys]` of a `torch.nn.MultiheadAttention`.
+ATTENTION_WEIGHTS = '''\
+def attention_weights(attention, query, key):
+    """Return who looks at whom in `attention`: [batch, heads, queries, keys], rows sum to 1."""
+    if attention.in_proj_weight is not None:
+        to_query, to_key, _ = attention.in_proj_weight.chunk(3)
+    else:
+        to_query, to_key = attention.q_proj_weight, attention.k_proj_weight
+    bias_query = bias_key = None
+    if attention.in_proj_bias is not None:
+        bias_query, bias_key, _ = attention.in_proj_bias.chunk(3)
+    heads = (attention.num_heads, attention.head_dim)
+    q = F.linear(query, to_query, bias_query).unflatten(-1, heads).transpose(1, 2)
+    k = F.linear(key, to_key, bias_key).unflatten(-1, heads).transpose(1, 2)
+    return torch.softmax(q @ k.transpose(-2, -1) / attention.head_dim**0.5, dim=-1)
+'''
+
+#: Weights of plain scaled dot-product attention, `[…, queries, keys]`.
+DOT_PRODUCT_WEIGHTS = '''\
+def dot_product_weights(query, key, is_causal=False):
+    """Return softmax(Q Kᵀ / √d), [..., queries, keys]; a causal query sees no later key."""
+    scores = query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5
+    if is_causal:
+        later = torch.ones_like(scores, dtype=torch.bool).triu(1)
+        scores = scores.masked_fill(later, float("-inf"))
+    return torch.softmax(scores, dim=-1)
+'''

@@ -41,31 +41,36 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return replace(self, recent=(newest, *others)[:RECENT_LIMIT])
 
 
-def load(file: Path) -> tuple[Settings, str]:
-    """Return the settings in `file`, and a sentence for the person ("" when all is well).
+def read(file: Path) -> tuple[Settings, str]:
+    """Return the settings in `file`, and a sentence on what is wrong with it ("": nothing).
 
-    A missing file means defaults. A file that cannot be understood means defaults too; it is kept
-    aside, so that nothing that the person wrote is lost.
+    A missing file means defaults; so does one that cannot be understood.
     """
     try:
         raw = file.read_bytes()
     except FileNotFoundError:
         return Settings(), ""
     except OSError as error:
-        return (
-            Settings(),
-            f"The settings in {file} cannot be read ({error.strerror}); using defaults.",
-        )
+        return Settings(), f"The settings in {file} cannot be read: {error.strerror}."
     try:
         return msgspec.json.decode(raw, type=Settings), ""
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        aside = file.with_suffix(".broken.json")
-        kept = f"The broken file is kept as {aside}."
-        try:
-            file.replace(aside)
-        except OSError:
-            kept = "It is left where it is."
-        return Settings(), f"The settings in {file} are broken ({error}); using defaults. {kept}"
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Settings(), f"The settings in {file} are broken: {error}."
+
+
+def load(file: Path) -> tuple[Settings, str]:
+    """Read the settings at the start; a broken file is kept aside, so that nothing is lost.
+
+    Returns the settings, and a sentence for the person ("" when all is well).
+    """
+    settings, problem = read(file)
+    if not problem:
+        return settings, ""
+    aside = file.with_suffix(".broken.json")
+    with contextlib.suppress(OSError):
+        file.replace(aside)
+        return settings, f"{problem} Using defaults; the broken file is kept as {aside}."
+    return settings, f"{problem} Using defaults."
 
 
 def save(file: Path, settings: Settings) -> None:

@@ -13,7 +13,7 @@ from studio.api import Choice, Int, Net, architecture
     "Proceedings of the IEEE 86 (11), 2278–2324",
     year=1998,
     data="sklearn.digits",
-    transforms=[{"kind": "core.resize", "params": {"height": 28, "width": 28}}],
+    transforms=[{"kind": "core.resize", "params": {"size": 28}}],
     recipe={
         "optimizer": "torch.optim.AdamW",
         "optimizer_params": {"lr": 0.002, "weight_decay": 0.01},

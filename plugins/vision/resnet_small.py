@@ -13,7 +13,7 @@ from studio.api import Int, Net, Wire, architecture
     "arXiv:1512.03385, section 4.2",
     year=2015,
     data="sklearn.digits",
-    transforms=[{"kind": "core.resize", "params": {"height": 16, "width": 16}}],
+    transforms=[{"kind": "core.resize", "params": {"size": 16}}],
     recipe={
         "optimizer": "torch.optim.AdamW",
         "optimizer_params": {"lr": 0.003, "weight_decay": 0.05},

@@ -68,7 +68,7 @@ def architecture(
 
     `kind` is permanent and namespaced (`vision.lenet5`). `data`, `transforms` and `recipe` are what
     one press on Train uses: a data source's kind, steps such as `{"kind": "core.resize", "params":
-    {"height": 28, "width": 28}}`, and fields of the recipe. `published_parameters` is the paper's
+    {"size": 28}}`, and fields of the recipe. `published_parameters` is the paper's
     own count, where it has one.
     """
 

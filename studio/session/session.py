@@ -284,6 +284,11 @@ class Session:
         """Read the plugin folders again."""
         self.ask(p.RescanPacks(), self._take_catalog)
 
+    @property
+    def settled(self) -> bool:
+        """Whether `facts` speak of the document as it is now."""
+        return self.facts is not None and self._asking is None and not self._stale
+
     def can_train(self) -> str:
         """Return nothing, or the sentence why training cannot start."""
         if self._training.busy:
@@ -406,8 +411,11 @@ class Session:
         """The job under way or last ended here."""
         return self._training.job
 
-    def train(self, name: str = "", live: bool = True) -> bool:
-        """Start a run of the present document; tells why where that cannot be."""
+    def train(self, name: str = "", live: bool = True, folder: Path | None = None) -> bool:
+        """Start a run of the present document; tells why where that cannot be.
+
+        `folder` is the run's own; without it a new one is made below `runs_root`.
+        """
         reason = self.can_train()
         if reason:
             self._tell(e.Noticed(reason, "warning"))
@@ -415,16 +423,20 @@ class Session:
         document = self.document.path
         name = name or (Path(document).stem if document else "untitled")
         try:
-            self._training.start(self.document.project, self.runs_root, name, document, live)
+            if folder is None:
+                folder = runs.new_run_folder(self.runs_root, name)
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             self._tell(
                 e.Noticed(
-                    f"No run folder can be made in {self.runs_root}: {error.strerror}. "
+                    f"No run folder can be made in {folder or self.runs_root}: {error.strerror}. "
                     "Free some space, or choose another folder for runs in the settings.",
                     "error",
                 )
             )
             return False
+        self._training.start(self.document.project, folder, name, document, live)
         return True
 
     def pause(self) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from studio.engine import protocol as p
-from studio.engine import runs
 from studio.engine.client import Client
 from studio.graph.params import Value
 from studio.graph.project import Project
@@ -50,13 +49,9 @@ class Training:
         if self._engine is not None:
             self._engine.pump(budget_s)
 
-    def start(self, project: Project, root: Path, name: str, document: str, live: bool) -> None:
-        """Begin a run in a new folder under `root`.
-
-        Raises: OSError, when the folder cannot be made.
-        """
+    def start(self, project: Project, folder: Path, name: str, document: str, live: bool) -> None:
+        """Begin a run in `folder`, which is there and empty."""
         self.warm()
-        folder = runs.new_run_folder(root, name)
         self.job = p.Job(project, str(folder), name=name, live=live, document=document)
         self.history = History(str(folder))
         self._tell(e.HistoryOpened(str(folder)))

@@ -1,0 +1,87 @@
+"""The command line: the same session as the window's, without one."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from studio import logs, paths
+from studio.cli.arguments import COMMANDS, build_parser
+from studio.cli.ending import FAILED, FINE, INTERRUPTED, WRONG, JobFailed, WrongUse
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; without a command, open the window."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    here = paths.find()
+    logs.write_to(here.log)
+    try:
+        if not words or _is_project(words):
+            from studio.cli import window
+
+            return window.open_window(Path(words[0]) if words else None, here)
+        return _run(build_parser().parse_args(words), here)
+    except (WrongUse, JobFailed) as ending:
+        print(f"neuroloom: {ending}", file=sys.stderr)
+        return WRONG if isinstance(ending, WrongUse) else FAILED
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        logging.getLogger("studio").exception("neuroloom %s", " ".join(words))
+        print(
+            f"neuroloom: This is a mistake in Neuroloom, not yours: {type(error).__name__}: {error}. "
+            f"{here.log} says where.",
+            file=sys.stderr,
+        )
+        return FAILED
+
+
+def _is_project(words: Sequence[str]) -> bool:
+    """Whether the words are a file to open rather than a command."""
+    first = words[0]
+    if first in COMMANDS or first.startswith("-"):
+        return False
+    if len(words) == 1 and (first.endswith(".loom") or Path(first).exists()):
+        return True
+    raise WrongUse(
+        f"There is no command or project file named {first!r}. "
+        f"Commands: {', '.join(COMMANDS)}; neuroloom --help says more."
+    )
+
+
+def _run(given: argparse.Namespace, here: paths.Paths) -> int:
+    """Run the command; its module is imported now, so that others cost nothing."""
+    match given.command:
+        case "new" | "check" | "export":
+            from studio.cli import projects
+
+            return {"new": projects.new, "check": projects.check, "export": projects.export}[
+                given.command
+            ](given, here)
+        case "list":
+            from studio.cli import listing
+
+            return listing.list_kinds(given, here)
+        case "train":
+            from studio.cli import training
+
+            return training.train(given, here)
+        case "explain":
+            from studio.cli import explaining
+
+            return explaining.explain(given, here)
+        case "shot":
+            from studio.cli import window
+
+            return window.shot(given, here)
+        case _:
+            from studio.cli import doctor
+
+            return doctor.report(given, here)

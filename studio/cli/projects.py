@@ -1,0 +1,162 @@
+"""`new`, `check` and `export`: a project from an architecture, its problems, its code."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from studio.cli.ending import FINE, JobFailed, WrongUse
+from studio.cli.headless import Headless, writing
+from studio.cli.output import count, print_json
+from studio.cli.settings_given import params_given, recipe_given
+from studio.engine.protocol import DataAnswer, Export, GetData, SourceText
+from studio.graph import files
+from studio.graph.edits import SetData, SetRecipe
+from studio.graph.facts import DataFacts, NodeFacts, ProjectFacts
+from studio.graph.problems import Problem
+from studio.graph.project import DataRef, Project
+from studio.graph.spec import ArchitectureSpec
+from studio.graph.topology import name_path
+from studio.paths import Paths
+
+
+def new(given: argparse.Namespace, here: Paths) -> int:
+    """Draw an architecture, fit it to the data, and write the project."""
+    with Headless(here) as studio:
+        catalog = studio.session.catalog
+        kind = studio.find(catalog.architectures, given.architecture, "architecture")
+        spec = catalog.architectures[kind]
+        own = {param.name for param in spec.params}
+        mine = [pair for pair in given.set if pair[0] in own]
+        of_data = [(key[5:], text) for key, text in given.set if key.startswith("data.")]
+        rest = [
+            pair for pair in given.set if pair[0] not in own and not pair[0].startswith("data.")
+        ]
+        params = params_given(spec.params, mine)
+        project = studio.draw(kind, params)
+        data = _chosen(studio, project.data, given.data, of_data)
+        if data != project.data:
+            facts = studio.ask(GetData(data), DataAnswer).facts
+            if "classes" in own and "classes" not in params:
+                project = studio.draw(kind, {**params, "classes": outputs_for(facts)})
+            studio.session.do(SetData(data))
+        changes = recipe_given(project.recipe, catalog, rest)
+        if changes:
+            studio.session.do(SetRecipe(changes))
+        with writing(given.output):
+            files.save(studio.session.document.project, given.output)
+    print(_introduction(spec, given.output))
+    return FINE
+
+
+def _chosen(studio: Headless, before: DataRef, name: str, pairs: list[tuple[str, str]]) -> DataRef:
+    """Return the data that was asked for; its own paths are made absolute."""
+    sources = studio.session.catalog.sources
+    kind = studio.find(sources, name, "data source") if name else before.kind
+    if kind not in sources:
+        raise JobFailed(f"There is no data source of kind {kind!r}. See neuroloom list data.")
+    values = params_given(sources[kind].params, pairs)
+    for param in sources[kind].params:
+        if param.type == "path" and values.get(param.name):
+            values[param.name] = str(Path(values[param.name]).absolute())
+    if kind == before.kind:
+        return replace(before, params={**before.params, **values})
+    old = sources.get(before.kind)
+    # Transforms suit the form of the samples: a table cannot be resized as an image can.
+    keep = old is not None and old.form == sources[kind].form
+    return DataRef(kind=kind, params=values, transforms=before.transforms if keep else ())
+
+
+def outputs_for(facts: DataFacts) -> int:
+    """Return how many outputs a network for this data needs: its classes, or its targets."""
+    return len(facts.classes) or math.prod(facts.target_shape)
+
+
+def _introduction(spec: ArchitectureSpec, file: Path) -> str:
+    paper = f"\n{spec.paper} ({spec.year})." if spec.paper else ""
+    return f"{spec.title} is in {file}. {spec.doc}{paper}\nTrain it: neuroloom train {file}"
+
+
+def check(given: argparse.Namespace, here: Paths) -> int:
+    """Say what keeps a project from training, and its shapes and cost."""
+    with Headless(here) as studio:
+        studio.open(given.file)
+        facts = studio.facts()
+        project = studio.session.document.project
+    told = as_json(project, facts)
+    for problem in _problems(facts):
+        print(_line(project, problem))
+    if given.json:
+        print_json(told)
+    else:
+        print(
+            f"{count(told['parameters'])} parameters, {count(told['flops'])} operations a sample."
+        )
+    if facts.errors:
+        number = len(facts.errors)
+        noun = "problem keeps" if number == 1 else "problems keep"
+        raise JobFailed(f"{number} {noun} {given.file} from training.")
+    if not given.json:
+        print("Ready to train.")
+    return FINE
+
+
+def as_json(project: Project, facts: ProjectFacts) -> dict[str, Any]:
+    """Return what `check --json` prints."""
+    return {
+        "ok": not facts.errors,
+        "problems": [
+            {
+                "node": name_path(project, problem.network, problem.node) if problem.node else "",
+                "port": problem.port,
+                "message": problem.message,
+                "severity": problem.severity,
+                "network": problem.network,
+                "repairs": [repair.title for repair in problem.repairs],
+            }
+            for problem in _problems(facts)
+        ],
+        "parameters": sum(network.parameters for network in facts.networks.values()),
+        "flops": sum(network.flops for network in facts.networks.values()),
+        "shapes": {
+            name: {
+                name_path(project, name, path): _shapes(node)
+                for path, node in network.nodes.items()
+            }
+            for name, network in facts.networks.items()
+        },
+    }
+
+
+def _problems(facts: ProjectFacts) -> list[Problem]:
+    inner = [problem for network in facts.networks.values() for problem in network.problems]
+    return [*facts.problems, *inner]
+
+
+def _shapes(node: NodeFacts) -> dict[str, list[int | str]]:
+    return {port: list(type_.shape) for port, type_ in node.outputs.items()}
+
+
+def _line(project: Project, problem: Problem) -> str:
+    where = name_path(project, problem.network, problem.node) if problem.node else "project"
+    repairs = "".join(f"\n    repair: {repair.title}" for repair in problem.repairs)
+    return f"{problem.severity}: {where}: {problem.message}{repairs}"
+
+
+def export(given: argparse.Namespace, here: Paths) -> int:
+    """Write the code that the studio runs, as a file of plain PyTorch."""
+    with Headless(here) as studio:
+        studio.open(given.file)
+        project = studio.session.document.project
+        if given.network not in project.networks:
+            known = ", ".join(project.networks)
+            raise WrongUse(f"{given.file} has no network named {given.network!r}. It has: {known}.")
+        source = studio.ask(Export(project, given.to, given.network), SourceText)
+    with writing(given.output):
+        given.output.write_text(source.text, encoding="utf-8")
+    print(f"{given.output} needs PyTorch only.")
+    return FINE

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -208,10 +209,8 @@ def run(module: nn.Module, x: Tensor) -> Tensor:
 
     Raises: `ExplainProblem` where it fails, or where its output is not one row a sample.
     """
-    try:
+    with _failures_named():
         raw = module(x)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise _failed(error) from error
     return _rows(raw, len(x))
 
 
@@ -220,17 +219,20 @@ def run_tapped(module: nn.Module, x: Tensor, tap: Tap) -> Tensor:
 
     Raises: `ExplainProblem`.
     """
-    try:
+    with _failures_named():
         raw = cast(Tapped, module).forward_tapped(x, tap)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise _failed(error) from error
     return _rows(raw, len(x))
 
 
-def _failed(error: Exception) -> ExplainProblem:
-    if isinstance(error, ExplainProblem):
-        return error
-    return ExplainProblem(f"The network cannot be run on this sample: {error}")
+@contextmanager
+def _failures_named() -> Iterator[None]:
+    """Turn what a layer raises into a sentence; a lack of memory is not the layer's doing."""
+    try:
+        yield
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        if isinstance(error, ExplainProblem) or "memory" in str(error):
+            raise
+        raise ExplainProblem(f"The network cannot be run on this sample: {error}") from error
 
 
 def _rows(raw: object, count: int) -> Tensor:

@@ -26,18 +26,8 @@ def lstm_classifier(
     classes: Annotated[int, Int(1, 100_000), "Classes to tell apart."] = 10,
     hidden: Annotated[int, Int(1, 8192), "Units of memory in each layer."] = 64,
     layers: Annotated[int, Int(1, 8), "LSTM layers, one on top of the other."] = 1,
-    bidirectional: Annotated[bool, "Read the sequence from its end as well."] = False,
 ) -> None:
     """Gave networks a memory that gates guard, so that what was seen long ago can still be learned from."""
-    x = net.input()
-    x = net.add(
-        "torch.nn.LSTM",
-        x,
-        name="lstm",
-        hidden_size=hidden,
-        num_layers=layers,
-        batch_first=True,
-        bidirectional=bidirectional,
-    )
+    x = net.add("torch.nn.LSTM", net.input(), name="lstm", hidden_size=hidden, num_layers=layers)
     x = net.add("core.select", x, name="last", dim=1, index=-1)
     net.output(net.add("torch.nn.Linear", x, name="head", out_features=classes))

@@ -40,7 +40,8 @@ def read_manifest(file: Path, text: str) -> Manifest | Fault:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"line (\d+)", str(error))
-        return fault(f"{MANIFEST} is not valid TOML: {error}.", int(at[1]) if at else 1)
+        last = max(1, len(text.splitlines()))  # where TOML ends too early
+        return fault(f"{MANIFEST} is not valid TOML: {error}.", int(at[1]) if at else last)
     # First of all the version: a pack for another API may well have other fields.
     api = raw.get("api")
     if isinstance(api, int) and api != API_VERSION:
@@ -58,7 +59,7 @@ def read_manifest(file: Path, text: str) -> Manifest | Fault:
     try:
         manifest = msgspec.convert(raw, Manifest)
     except msgspec.ValidationError as error:
-        named = re.search(r"`\$?\.?(\w+)", str(error))
+        named = re.search(r"(?:`\$\.|field `)(\w+)", str(error))
         return fault(f"{MANIFEST} is wrong: {error}.", _line_of(text, named[1] if named else ""))
     if not _NAME.match(manifest.name):
         return fault(

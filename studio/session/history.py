@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from studio.engine import protocol as p
+from studio.engine.runs import is_low_best
 from studio.graph.problems import Problem
 
 #: Buckets a curve keeps; each gives its least and greatest value, so at most twice as many points.
@@ -120,8 +121,7 @@ class History:
         epochs, values = self.metric(name)
         if not np.isfinite(values).any():
             return None
-        low = name.endswith(("loss", "mae", "mse", "rmse"))
-        at = int(np.nanargmin(values) if low else np.nanargmax(values))
+        at = int(np.nanargmin(values) if is_low_best(name) else np.nanargmax(values))
         return int(epochs[at]), float(values[at])
 
     def take(self, event: p.Event) -> None:

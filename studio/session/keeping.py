@@ -84,7 +84,9 @@ class Keeper:
     def release(self) -> None:
         """Say that the file is no longer open here."""
         if self._lock is not None:
-            self._lock.unlink(missing_ok=True)
+            with contextlib.suppress(OSError, ValueError):
+                if int(self._lock.read_text(encoding="utf-8")) == os.getpid():
+                    self._lock.unlink(missing_ok=True)
             self._lock = None
 
 

@@ -478,8 +478,10 @@ class Session:
         if info.fault is not None:
             self._tell(e.Noticed(info.fault.message, "error"))
             return False
+        history = History.of(str(folder), runs.read_events(folder), info.status)
+        history.pictures = runs.read_pictures(folder)
         self._training.job = runs.read_job(folder)
-        self._training.show(History.of(str(folder), runs.read_events(folder), info.status))
+        self._training.show(history)
         return True
 
     @property

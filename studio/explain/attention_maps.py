@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,13 +35,13 @@ def attention(request: GetAttention, module: nn.Module, dataset: Dataset) -> Att
     """
     question = pose(request.project, module, dataset, request.split, request.index)
     weights: dict[str, Tensor] = {}
-    planes: set[tuple[int, ...]] = set()
+    planes: list[tuple[int, int]] = []
 
     def keep(path: str, port: str, tensor: Tensor) -> Tensor:
         if port == "weights" and tensor.dim() == 4:
             weights[path] = tensor[0]
         elif tensor.dim() == 4:
-            planes.add(tuple(tensor.shape[2:]))
+            planes.append((tensor.shape[2], tensor.shape[3]))
         return tensor
 
     with torch.no_grad():
@@ -70,27 +71,28 @@ def attention(request: GetAttention, module: nn.Module, dataset: Dataset) -> Att
 
 
 def _read(
-    facts: DataFacts, sample: tuple[int, ...], positions: int, planes: set[tuple[int, ...]]
+    facts: DataFacts,
+    sample: tuple[int, ...],
+    positions: int,
+    planes: Sequence[tuple[int, int]],
 ) -> _Reading:
     """Return what `positions` tokens are, told by the sample's shape and the maps seen on the way.
 
-    Patches are laid out as the image is; as many tokens as rows are rows, unless a layer before had
-    feature maps of just the patches' layout.
+    As many tokens as a feature map on the way had places are its places; as many as the image has rows
+    are rows; else they are patches where they can be laid out as the image is.
     """
     if facts.form == "image" and len(sample) >= 2:
-        rows, columns = sample[-2:]
-        for prefix in range(_MOST_PREFIX + 1):
-            count = positions - prefix
-            grid = _grid(count, rows, columns)
-            if count == rows and grid not in planes:
+        height, width = sample[-2:]
+        counts = [(prefix, positions - prefix) for prefix in range(_MOST_PREFIX + 1)]
+        for prefix, count in counts:
+            for rows, columns in reversed(planes):
+                if rows * columns == count:
+                    return _patches(rows, columns, prefix)
+        for prefix, count in counts:
+            if count == height:
                 return _Reading(_special(prefix) + _counted("row", count), (), prefix)
-            if grid:
-                patches = tuple(
-                    f"patch {row + 1}, {column + 1}"
-                    for row in range(grid[0])
-                    for column in range(grid[1])
-                )
-                return _Reading(_special(prefix) + patches, grid, prefix)
+            if grid := _grid(count, height, width):
+                return _patches(*grid, prefix)
     if facts.form == "table" and positions == len(facts.features):
         return _Reading(facts.features)
     if facts.form == "sequence" and 0 <= positions - sample[0] <= _MOST_PREFIX:
@@ -99,16 +101,19 @@ def _read(
     return _Reading(_counted("position", positions))
 
 
-def _grid(count: int, rows: int, columns: int) -> tuple[int, ...]:
-    """Return (rows, columns) of patches that tile an image evenly in its own aspect, () for none."""
-    if count < 2:
-        return ()
-    high = math.isqrt(count * rows // columns)
-    if high == 0 or count % high or rows % high:
-        return ()
-    wide = count // high
-    square = columns % wide == 0 and rows // high == columns // wide
-    return (high, wide) if square else ()
+def _patches(rows: int, columns: int, prefix: int) -> _Reading:
+    names = tuple(f"patch {r + 1}, {c + 1}" for r in range(rows) for c in range(columns))
+    return _Reading(_special(prefix) + names, (rows, columns), prefix)
+
+
+def _grid(count: int, height: int, width: int) -> tuple[int, int] | None:
+    """Return (rows, columns) of square patches that tile an image evenly, None where there are none."""
+    rows = math.isqrt(count * height // width) if count > 1 else 0
+    if rows == 0 or count % rows or height % rows:
+        return None
+    columns = count // rows
+    square = width % columns == 0 and height // rows == width // columns
+    return (rows, columns) if square else None
 
 
 def _special(count: int) -> tuple[str, ...]:

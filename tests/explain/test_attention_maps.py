@@ -88,6 +88,8 @@ def test_as_many_patches_as_rows_are_told_by_the_feature_maps_before_them() -> N
 
     samples = data("image", (1, 16, 16))
     assert _ask(Embedded(), samples).layers[0].grid == (4, 4)
+    ragged = data("image", (1, 15, 11))
+    assert _ask(Embedded(), ragged).layers[0].grid == (3, 2), "the last pixels are in no patch"
     assert _ask(Attending(lambda x: x[:, 0], 16), samples).tokens[0] == "row 1"
 
 

@@ -36,8 +36,13 @@ def input_port(graph: Graph, specs: Mapping[str, LayerSpec], end: End) -> Port |
     return spec.input(end.port) if spec else None
 
 
-def check_connect(graph: Graph, specs: Mapping[str, LayerSpec], link: Link) -> str:
-    """Return why `link` cannot be laid, or "" when it can."""
+def check_connect(
+    graph: Graph, specs: Mapping[str, LayerSpec], link: Link, walked: bool = False
+) -> str:
+    """Return why `link` cannot be laid, or "" when it can.
+
+    `walked` says that the caller has looked for cycles already, for many links at once.
+    """
     for end in (link.source, link.target):
         if end.node not in graph.nodes:
             return "One end of this wire is no longer on the sheet."
@@ -61,7 +66,7 @@ def check_connect(graph: Graph, specs: Mapping[str, LayerSpec], link: Link) -> s
         )
     if link in graph.links:
         return f"{source.name} feeds this input of {target.name} already."
-    if reaches(graph, target.id, source.id):
+    if not walked and reaches(graph, target.id, source.id):
         return (
             f"This wire would lead {target.name} back into itself. "
             f"Data flows one way through a network."
@@ -86,3 +91,17 @@ def first_input(
         if link.target.port in many or not graph.into(target, link.target.port)
     ]
     return next(iter(free or able), None)
+
+
+def reached(graph: Graph, start: str, forwards: bool = True) -> set[str]:
+    """Return `start` and what lies downstream of it (upstream, where not `forwards`)."""
+    seen, stack = {start}, [start]
+    while stack:
+        node = stack.pop()
+        links = graph.outgoing.get(node, ()) if forwards else graph.incoming.get(node, ())
+        for link in links:
+            end = link.target.node if forwards else link.source.node
+            if end not in seen:
+                seen.add(end)
+                stack.append(end)
+    return seen

@@ -17,6 +17,8 @@ from studio.graph.geometry import (
     COLUMN_GAP,
     COLUMN_HEIGHT,
     DOCK,
+    FRAME_BOTTOM,
+    FRAME_TOP,
     ROW_GAP,
     Size,
     keeps_shape,
@@ -24,7 +26,7 @@ from studio.graph.geometry import (
     snap,
 )
 from studio.graph.graph import Graph, Node
-from studio.graph.project import Place
+from studio.graph.project import Frame, Place
 from studio.graph.spec import LayerSpec
 
 _LANE = 28.0
@@ -51,21 +53,20 @@ def arrange(
     graph: Graph,
     specs: Mapping[str, LayerSpec],
     column_height: float = COLUMN_HEIGHT,
-    sizes: Mapping[str, Size] | None = None,
+    frames: Mapping[str, Frame] | None = None,
 ) -> dict[str, Place]:
     """Return a place for every node of a graph without cycles; with no specs, sizes are guessed.
 
-    A column is cut, and the next one begun beside it, where the crossing wires have one producer.
+    Rows inside a frame keep clear of its edges. A column is cut, and the next one begun beside it, where the crossing wires have one producer.
     """
     if not graph.nodes:
         return {}
     room = {key: node_size(node, specs.get(node.kind)) for key, node in graph.nodes.items()}
-    room |= {key: size for key, size in (sizes or {}).items() if key in room}
     cells = _stacks(graph, specs, room)
     rows = _rows(cells)
     _order(rows)
     _align(rows)
-    return _place(rows, room, column_height)
+    return _place(rows, room, column_height, _framed(rows, frames or {}))
 
 
 def docks(graph: Graph, node: Node, spec: LayerSpec | None) -> str | None:
@@ -246,38 +247,70 @@ def _settle(row: Sequence[_Cell], wants: Sequence[float]) -> None:
             n += 1
 
 
+def _framed(rows: Sequence[Sequence[_Cell]], frames: Mapping[str, Frame]) -> list[frozenset[str]]:
+    """Return the frames that each row has nodes in."""
+    members = {key: frozenset(frame.nodes) for key, frame in frames.items()}
+    return [
+        frozenset(
+            key
+            for key, inside in members.items()
+            if any(node in inside for cell in row for node in cell.nodes)
+        )
+        for row in rows
+    ]
+
+
 def _place(
-    rows: Sequence[Sequence[_Cell]], room: Mapping[str, Size], column_height: float
+    rows: Sequence[Sequence[_Cell]],
+    room: Mapping[str, Size],
+    column_height: float,
+    framed: Sequence[frozenset[str]],
 ) -> dict[str, Place]:
     places: dict[str, Place] = {}
+    gaps = [0.0] + [
+        ROW_GAP + FRAME_TOP * bool(below - above) + FRAME_BOTTOM * bool(above - below)
+        for above, below in itertools.pairwise(framed)
+    ]
     left = 0.0
-    for column in _columns(rows, column_height):
-        cells = [cell for row in column for cell in row]
+    for column in _columns(rows, gaps, framed, column_height):
+        cells = [cell for n in column for cell in rows[n]]
         first = min(cell.x - cell.width / 2 for cell in cells)
         last = max(cell.x + cell.width / 2 for cell in cells)
-        y = 0.0
-        for row in column:
-            for cell in row:
+        y = FRAME_TOP * bool(framed[column[0]])
+        for n in column:
+            y += gaps[n] if n != column[0] else 0.0
+            for cell in rows[n]:
                 down = y
                 for key in cell.nodes:
                     width, height = room[key]
                     places[key] = Place(snap(left + cell.x - first - width / 2), snap(down))
                     down += height + DOCK
-            y += max(cell.height for cell in row) + ROW_GAP
+            y += max(cell.height for cell in rows[n])
         left += last - first + COLUMN_GAP
     return places
 
 
-def _columns(rows: Sequence[Sequence[_Cell]], height: float) -> list[Sequence[Sequence[_Cell]]]:
-    """Cut the rows into columns no higher than `height`, where what crosses has one producer."""
-    tall = [max(cell.height for cell in row) + ROW_GAP for row in rows]
-    columns: list[Sequence[Sequence[_Cell]]] = []
+def _columns(
+    rows: Sequence[Sequence[_Cell]],
+    gaps: Sequence[float],
+    framed: Sequence[frozenset[str]],
+    height: float,
+) -> list[range]:
+    """Cut the rows into columns no higher than `height`, where what crosses has one producer.
+
+    A frame is not cut.
+    """
+    columns: list[range] = []
     start, used, cut = 0, 0.0, None
-    for n in range(len(rows)):
-        if n > start and sum(bool(cell.down) for cell in rows[n - 1]) == 1:
-            cut = n
-        used += tall[n]
-        if used - ROW_GAP > height and cut is not None:
-            columns.append(rows[start:cut])
-            start, used, cut = cut, sum(tall[cut : n + 1]), None
-    return [*columns, rows[start:]]
+    for n, row in enumerate(rows):
+        if n > start and not framed[n - 1] & framed[n]:
+            cut = n if sum(bool(cell.down) for cell in rows[n - 1]) == 1 else cut
+        used += gaps[n] * (n > start) + max(cell.height for cell in row)
+        if used > height and cut is not None:
+            columns.append(range(start, cut))
+            used = sum(
+                gaps[k] * (k > cut) + max(cell.height for cell in rows[k])
+                for k in range(cut, n + 1)
+            )
+            start, cut = cut, None
+    return [*columns, range(start, len(rows))]

@@ -218,6 +218,7 @@ class Theme(QObject):
 def _ramp(stops: list[tuple[float, str]], positions: npt.NDArray[np.float64]) -> Rgb:
     """Return the colours between the stops at each position."""
     at = [float(stop[0]) for stop in stops]
-    rgb = np.array([QColor(stop[1]).getRgb()[:3] for stop in stops], dtype=np.float64)
+    colors = [QColor(stop[1]) for stop in stops]
+    rgb = np.array([(c.red(), c.green(), c.blue()) for c in colors], dtype=np.float64)
     channels = [np.interp(positions, at, rgb[:, channel]) for channel in range(3)]
     return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)

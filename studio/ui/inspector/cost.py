@@ -1,0 +1,131 @@
+"""What a node costs and which shapes it turns into which."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from studio.graph.facts import NetworkFacts, NodeFacts, TensorType
+from studio.ui.controls import column, label, row, surface
+from studio.ui.theme import Theme
+from studio.ui.views.numbers import percent, short
+
+
+def flop_text(flops: int) -> str:
+    """Return an amount of computing as `3.12 MFLOP`."""
+    for unit, scale in (("TFLOP", 1e12), ("GFLOP", 1e9), ("MFLOP", 1e6), ("kFLOP", 1e3)):
+        if flops >= scale:
+            return f"{short(flops / scale)} {unit}"
+    return f"{flops} FLOP"
+
+
+def byte_text(count: float) -> str:
+    """Return an amount of memory as `5.28 MiB`."""
+    for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count >= scale:
+            return f"{short(count / scale)} {unit}"
+    return f"{count:.0f} B"
+
+
+class Tile(QWidget):
+    """A figure with its name above and what it counts below."""
+
+    def __init__(self, theme: Theme, name: str) -> None:
+        super().__init__()
+        layout = column(self, spacing=0)
+        layout.setContentsMargins(0, 0, 0, 0)
+        inside = surface("card")
+        text = column(inside, spacing=1)
+        text.setContentsMargins(10, 6, 8, 6)
+        self._name = name
+        text.addWidget(label(theme, name, tone="3", role="caption"))
+        self.value = label(theme, "–", role="heading", weight=600)
+        self.remark = label(theme, " ", tone="3", role="caption")
+        text.addWidget(self.value)
+        text.addWidget(self.remark)
+        layout.addWidget(inside)
+
+    def show_figure(self, value: str, remark: str) -> None:
+        """Show a figure."""
+        self.value.setText(value)
+        self.remark.setText(remark)
+        self.setAccessibleName(f"{self._name}: {value}, {remark}")
+
+
+class CostTiles(QWidget):
+    """Parameters, computing, memory and receptive field of one node or of a whole network."""
+
+    def __init__(self, theme: Theme, last: str = "Receptive field") -> None:
+        super().__init__()
+        self._theme = theme
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(8)
+        self.parameters = Tile(theme, "Parameters")
+        self.compute = Tile(theme, "Compute")
+        self.memory = Tile(theme, "Activation memory")
+        self.field = Tile(theme, last)
+        for at, tile in enumerate((self.parameters, self.compute, self.memory, self.field)):
+            grid.addWidget(tile, at // 2, at % 2)
+            grid.setColumnStretch(at % 2, 1)
+
+    def show_node(
+        self, node: NodeFacts, network: NetworkFacts, batch: int, image: TensorType | None
+    ) -> None:
+        """Show one node's cost, as a share of its network's."""
+        share = node.parameters / network.parameters if network.parameters else 0.0
+        self.parameters.show_figure(
+            self._theme.number(node.parameters), f"{percent(share)} of the model"
+        )
+        self.compute.show_figure(flop_text(node.flops), "per sample, forward")
+        self.memory.show_figure(byte_text(node.activation_bytes * batch), f"at batch {batch}, fp32")
+        size = "×".join(str(side) for side in node.receptive_field)
+        of = ""
+        if image is not None and len(image.shape) == 3:
+            of = "of the " + "×".join(str(side) for side in image.shape[1:]) + " input"
+        self.field.show_figure(f"{size} px" if size else "–", of if size else "not defined here")
+
+    def show_network(self, network: NetworkFacts, batch: int) -> None:
+        """Show a whole network's cost."""
+        layers = sum(1 for facts in network.nodes.values() if facts.parameters)
+        self.parameters.show_figure(self._theme.number(network.parameters), f"in {layers} layers")
+        self.compute.show_figure(flop_text(network.flops), "per sample, forward")
+        self.memory.show_figure(
+            byte_text(network.activation_bytes * batch), f"at batch {batch}, fp32"
+        )
+        weights = network.parameters * 4
+        self.field.show_figure(byte_text(weights), "of weights, fp32")
+
+
+class ShapeLine(QWidget):
+    """`in N×32×13×13 → out N×64×6×6`; several ports take several lines."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.setProperty("surface", "well")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        line = row(self)
+        line.setContentsMargins(10, 6, 10, 6)
+        self.inputs = label(theme, role="mono")
+        self.arrow = label(theme, "→", tone="3")
+        self.outputs = label(theme, role="mono")
+        line.addWidget(self.inputs, 1)
+        line.addWidget(self.arrow)
+        line.addWidget(self.outputs, 1, Qt.AlignmentFlag.AlignRight)
+
+    def show_node(self, node: NodeFacts | None) -> None:
+        """Show the shapes at a node's ports, or that they are not known."""
+        if node is None or not (node.inputs or node.outputs):
+            self.inputs.setText("not known yet")
+            self.outputs.setText("")
+            self.arrow.setVisible(False)
+            return
+        self.arrow.setVisible(True)
+        self.inputs.setText(_ports(node.inputs))
+        self.outputs.setText(_ports(node.outputs))
+
+
+def _ports(types: dict[str, TensorType]) -> str:
+    if len(types) == 1:
+        return next(iter(types.values())).text
+    return "\n".join(f"{name} {kind.text}" for name, kind in types.items())

@@ -1,0 +1,291 @@
+"""One node: its name, flags and settings, what it does to shapes, what it costs, its code and formula."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QLineEdit,
+    QScrollArea,
+    QStackedWidget,
+    QTabBar,
+    QWidget,
+)
+
+from studio.engine import protocol as p
+from studio.graph.edits import Rename, SetFlag, SetParams
+from studio.graph.facts import NetworkFacts, NodeFacts
+from studio.graph.graph import BLOCK, Node
+from studio.graph.params import Value
+from studio.graph.spec import LayerSpec
+from studio.session.session import Session
+from studio.ui.code_view import CodeView, lines_of
+from studio.ui.controls import button, column, label, row, rule, surface
+from studio.ui.form import Form
+from studio.ui.inspector.cost import CostTiles, ShapeLine
+from studio.ui.inspector.live import LiveLayer
+from studio.ui.inspector.sight import Sight
+from studio.ui.library.tree import glyph_of, token_of
+from studio.ui.theme import Theme
+
+
+class NodePage(QWidget):
+    """What is known and can be changed about the selected node.
+
+    `opened` carries the id of a block instance that should be opened on the canvas.
+    """
+
+    opened = Signal(str)
+
+    def __init__(self, session: Session, theme: Theme) -> None:
+        super().__init__()
+        self._session = session
+        self._theme = theme
+        self._sight = Sight()
+        self._node = ""
+        self._source = p.SourceText("")
+        outer = column(self)
+        outer.addWidget(self._make_head())
+        self.tabs = QTabBar()
+        self.tabs.setExpanding(False)
+        self.tabs.setDrawBase(False)
+        for title in ("Settings", "Code", "Live"):
+            self.tabs.addTab(title)
+        holder = QWidget()
+        line = row(holder)
+        line.setContentsMargins(8, 0, 8, 0)
+        line.addWidget(self.tabs)
+        outer.addWidget(holder)
+        outer.addWidget(rule())
+        self.stack = QStackedWidget()
+        self.tabs.currentChanged.connect(self.stack.setCurrentIndex)
+        outer.addWidget(self.stack, 1)
+        self.stack.addWidget(self._make_settings())
+        self.stack.addWidget(self._make_code())
+        self.live = LiveLayer(session, theme)
+        self.stack.addWidget(self.live)
+
+    # --------------------------------------------------------------------------------------- parts
+
+    def _make_head(self) -> QWidget:
+        theme = self._theme
+        head = QWidget()
+        layout = column(head, spacing=10)
+        layout.setContentsMargins(16, 12, 16, 8)
+        line = row(spacing=10)
+        self.glyph = label(theme)
+        self.title = label(theme, role="heading", weight=600)
+        self.name = QLineEdit()
+        self.name.setProperty("look", "bare")
+        self.name.setAccessibleName("Name of the node")
+        self.name.setToolTip("Its name here and in the code. Click to change it.")
+        self.name.editingFinished.connect(self._on_name)
+        self.name.installEventFilter(self)
+        line.addWidget(self.glyph)
+        line.addWidget(self.title)
+        line.addWidget(self.name, 1)
+        layout.addLayout(line)
+        buttons = row(spacing=6)
+        self.bypass = button(theme, "Bypass", icon="bypass", small=True)
+        self.bypass.setToolTip("Let its input through unchanged (B)")
+        self.freeze = button(theme, "Freeze", icon="freeze", small=True)
+        self.freeze.setToolTip("Keep its weights as they are while training (Z)")
+        for made, flag in ((self.bypass, "bypassed"), (self.freeze, "frozen")):
+            made.setCheckable(True)
+            made.clicked.connect(lambda on, name=flag: self._on_flag(name, on))
+            buttons.addWidget(made)
+        self.open = button(theme, "Open block", icon="block", small=True)
+        self.open.clicked.connect(lambda: self.opened.emit(self._node))
+        buttons.addWidget(self.open)
+        buttons.addStretch(1)
+        layout.addLayout(buttons)
+        return head
+
+    def _make_settings(self) -> QWidget:
+        theme = self._theme
+        inside = surface("panel")
+        layout = column(inside, spacing=6)
+        layout.setContentsMargins(16, 8, 12, 16)
+        self.missing = label(theme, tone="warn", wrap=True)
+        layout.addWidget(self.missing)
+        self.form = Form(theme)
+        self.form.edited.connect(self._on_edited)
+        self.form.cleared.connect(self._on_cleared)
+        layout.addWidget(self.form)
+        layout.addWidget(section(theme, "Shape"))
+        self.shape = ShapeLine(theme)
+        layout.addWidget(self.shape)
+        layout.addWidget(section(theme, "Cost"))
+        self.cost = CostTiles(theme)
+        layout.addWidget(self.cost)
+        self.computes_title = section(theme, "What it computes")
+        layout.addWidget(self.computes_title)
+        self.formula = label(theme, role="title", wrap=True)
+        self.formula.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.formula_box = surface("card")
+        box = row(self.formula_box)
+        box.setContentsMargins(10, 8, 10, 8)
+        box.addWidget(self.formula, 1)
+        layout.addWidget(self.formula_box)
+        self.doc = label(theme, tone="2", wrap=True)
+        layout.addWidget(self.doc)
+        self.snippet_title = section(theme, "Generated PyTorch")
+        layout.addWidget(self.snippet_title)
+        self.snippet_box = surface("well")
+        box = row(self.snippet_box)
+        box.setContentsMargins(2, 2, 2, 2)
+        self.snippet = CodeView(theme, small=True)
+        self.snippet.setFrameShape(QFrame.Shape.NoFrame)
+        box.addWidget(self.snippet)
+        layout.addWidget(self.snippet_box)
+        layout.addStretch(1)
+        return scrolled(inside)
+
+    def _make_code(self) -> QWidget:
+        page = QWidget()
+        layout = column(page, margins=12, spacing=8)
+        line = row()
+        line.addWidget(label(self._theme, "The code that runs", tone="3", role="caption"), 1)
+        copy = button(self._theme, "Copy", icon="copy", look="ghost", small=True)
+        copy.clicked.connect(lambda: QApplication.clipboard().setText(self._source.text))
+        line.addWidget(copy)
+        layout.addLayout(line)
+        self.code = CodeView(self._theme)
+        layout.addWidget(self.code, 1)
+        return page
+
+    # ------------------------------------------------------------------------------------- showing
+
+    def show_node(self, sight: Sight, key: str) -> None:
+        """Show a node of the sheet in sight."""
+        graph = self._session.document.project.sheet(sight.where).graph
+        node = graph.nodes[key]
+        other = (sight, key) != (self._sight, self._node)
+        self._sight, self._node = sight, key
+        spec = self._session.spec(node)
+        self._show_head(node, spec)
+        facts, network = self._facts()
+        self.missing.setVisible(spec is None)
+        self.missing.setText(
+            f"The plugin that offers {node.kind} is not installed. Its settings and wires are kept; "
+            "put the plugin into the plugin folder, or delete the node."
+        )
+        self.form.show_params(
+            spec.params if spec else (), node.params, facts.inferred if facts else {}
+        )
+        self.shape.show_node(facts)
+        batch = self._session.document.project.recipe.batch_size
+        data = self._session.facts.data if self._session.facts else None
+        self.cost.show_node(facts or NodeFacts(), network, batch, data.sample if data else None)
+        self._show_words(spec)
+        self._show_source()
+        if other:
+            self.live.show_layer(sight.path(key), node.name)
+
+    def show_source(self, source: p.SourceText) -> None:
+        """Show newly generated code."""
+        self._source = source
+        self._show_source()
+
+    def refresh_live(self) -> None:
+        """Draw the newest statistics, where they are looked at."""
+        self.live.refresh()
+
+    def _show_head(self, node: Node, spec: LayerSpec | None) -> None:
+        category = spec.category if spec else ""
+        is_block = node.kind.startswith(BLOCK)
+        glyph = "block" if is_block else glyph_of(category)
+        token = "text.2" if is_block else token_of(category)
+        self.glyph.setPixmap(self._theme.pixmap(glyph, token, 16, self.devicePixelRatioF()))
+        self.title.setText(spec.title if spec else node.kind.split(".")[-1])
+        if not self.name.hasFocus():
+            self.name.setText(node.name)
+        self.bypass.setChecked("bypassed" in node.flags)
+        self.freeze.setChecked("frozen" in node.flags)
+        ends = node.kind in ("core.input", "core.output")
+        self.bypass.setVisible(not ends)
+        self.freeze.setVisible(not ends)
+        self.open.setVisible(is_block)
+
+    def _show_words(self, spec: LayerSpec | None) -> None:
+        self.formula.setText(spec.formula if spec else "")
+        self.formula_box.setVisible(bool(spec and spec.formula))
+        self.doc.setText(spec.doc if spec else "")
+        self.doc.setVisible(bool(spec and spec.doc))
+        self.computes_title.setVisible(bool(spec and (spec.formula or spec.doc)))
+
+    def _show_source(self) -> None:
+        numbers = lines_of(self._sight.path(self._node), self._source.nodes)
+        lines = self._source.text.splitlines()
+        own = [lines[number].strip() for number in numbers if number < len(lines)]
+        self.snippet_title.setVisible(bool(own))
+        self.snippet_box.setVisible(bool(own))
+        self.snippet.show_code("\n".join(own))
+        self.code.show_code(
+            self._source.text or "# The code is written once every shape is known.", numbers
+        )
+
+    def _facts(self) -> tuple[NodeFacts | None, NetworkFacts]:
+        facts = self._session.facts
+        network = facts.networks.get(self._sight.network) if facts else None
+        if network is None:
+            return None, NetworkFacts()
+        return network.nodes.get(self._sight.path(self._node)), network
+
+    # ------------------------------------------------------------------------------------ changing
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        escape = (
+            watched is self.name
+            and event.type() == QEvent.Type.KeyPress
+            and isinstance(event, QKeyEvent)
+            and event.key() == Qt.Key.Key_Escape
+        )
+        if escape:
+            self._restore_name()
+            self.name.clearFocus()
+        return escape
+
+    def _on_name(self) -> None:
+        text = self.name.text().strip()
+        if self._current_name() and text != self._current_name():
+            if not self._session.do(Rename(self._sight.where, self._node, text)):
+                self._restore_name()
+
+    def _restore_name(self) -> None:
+        self.name.setText(self._current_name())
+
+    def _current_name(self) -> str:
+        try:
+            sheet = self._session.document.project.sheet(self._sight.where)
+        except KeyError:
+            return ""
+        node = sheet.graph.nodes.get(self._node)
+        return node.name if node else ""
+
+    def _on_flag(self, flag: str, on: bool) -> None:
+        self._session.do(SetFlag(self._sight.where, (self._node,), flag, on))
+
+    def _on_edited(self, name: str, value: Value) -> None:
+        self._session.do(SetParams(self._sight.where, self._node, {name: value}))
+
+    def _on_cleared(self, name: str) -> None:
+        self._session.do(SetParams(self._sight.where, self._node, reset=(name,)))
+
+
+def section(theme: Theme, text: str) -> QWidget:
+    """Return the title of a part of a panel."""
+    made = label(theme, text, tone="3", role="caption", weight=600)
+    made.setContentsMargins(0, 8, 0, 2)
+    return made
+
+
+def scrolled(inside: QWidget) -> QScrollArea:
+    """Return a panel that scrolls up and down only."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(inside)
+    return area

@@ -32,6 +32,11 @@ def percent(share: float, places: int = 1) -> str:
     return f"{100 * share:.{places}f} %".replace("-", MINUS)
 
 
+def hundredths(share: float) -> str:
+    """Return a share between 0 and 1 as the number before its %: `99.1`, `98`."""
+    return f"{100 * share:.3g}".replace("-", MINUS)
+
+
 def clock(seconds: float) -> str:
     """Return a duration as `0:38` or `1:02:05`."""
     if not math.isfinite(seconds) or seconds < 0:

@@ -1,0 +1,269 @@
+"""The Train workspace: assembles the panels and tells each what an event concerns."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabWidget, QWidget
+
+from studio.engine import protocol as p
+from studio.graph.edits import Batch
+from studio.graph.problems import Repair
+from studio.graph.topology import name_path
+from studio.session import events as e
+from studio.session.session import Session
+from studio.ui import controls
+from studio.ui.theme import Theme
+from studio.ui.train.canvas_panel import CanvasPanel, MakeCanvas
+from studio.ui.train.curves import Curves
+from studio.ui.train.layers import Gradients, Outputs
+from studio.ui.train.look_here import LookHere, Steer
+from studio.ui.train.predictions import Predictions
+from studio.ui.train.status_row import StatusRow
+from studio.ui.views.confusion import Confusion
+from studio.ui.views.panel import EmptyState, Panel
+from studio.ui.views.redraw import Redraw
+
+#: Below this the panels under the canvas become tabs.
+_ROOMY = (1440, 780)
+
+
+class TrainWorkspace(QWidget):
+    """Canvas and curves above; gradients, outputs, confusion, cards and predictions below.
+
+    Live and stored runs are drawn from the same `History`.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        theme: Theme,
+        make_canvas: MakeCanvas,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._theme = session, theme
+        self._layer = ""
+        self._redraw = Redraw(self)
+        self.status = StatusRow(theme)
+        self._redraw.register(self.status, self._fill_status)
+        self.canvas = CanvasPanel(session, theme, make_canvas)
+        self.curves = Curves(theme, self._redraw)
+        self.gradients = Gradients(theme, self._redraw)
+        self.outputs = Outputs(theme, self._redraw)
+        self.confusion = Confusion(theme)
+        self.confusion.empty_text = "The confusion table appears after the first epoch."
+        self._redraw.register(self.confusion, self._fill_confusion)
+        self.confusion_panel = Panel(theme, "Confusion", "true down, predicted across")
+        self.confusion_panel.body.addWidget(self.confusion, 1)
+        self.look_here = LookHere(theme)
+        self.steer = Steer(theme)
+        self.look_here.body.addWidget(self.steer)
+        self.predictions = Predictions(theme, self._redraw)
+        self.empty = EmptyState(
+            theme,
+            "No run yet. Press Train: loss, layers and predictions of this network appear here, "
+            "live, and stay with the run.",
+            "Train",
+        )
+        self._assemble()
+        self._compact: bool | None = None
+        self._arrange(compact=False)
+
+        self.empty.pressed.connect(lambda: session.train())
+        self.gradients.layer_picked.connect(self.show_layer)
+        self.look_here.layer_wanted.connect(self.show_layer)
+        self.look_here.repair_wanted.connect(self._on_repair)
+        self.steer.changed.connect(session.set_live)
+        self.canvas.layer_chosen.connect(self._set_layer)
+        unsubscribe = session.subscribe(self._on_event)
+        self.destroyed.connect(lambda: unsubscribe())
+        self._show_history()
+
+    # -------------------------------------------------------------------------------------- events
+
+    def _on_event(self, event: e.SessionEvent) -> None:
+        match event:
+            case e.RunEvent(event=told):
+                self._on_run_event(told)
+            case e.HistoryOpened():
+                self._show_history()
+            case e.TrainingChanged():
+                self._redraw.mark(self.status)
+                self._show_cards()
+                self._show_empty()
+            case e.DocumentChanged() | e.DocumentOpened() | e.FactsChanged():
+                self._redraw.mark(self.status)
+                self._show_empty()
+            case _:
+                pass
+
+    def _on_run_event(self, event: p.Event) -> None:
+        self._redraw.mark(self.status)
+        match event:
+            case p.Started():
+                self._show_history()
+            case p.Progress():
+                self.curves.mark_steps()
+            case p.EpochDone():
+                self.curves.mark_steps()
+                self._redraw.mark(self.confusion)
+            case p.LayerStats():
+                if not self._layer:
+                    self._set_layer(self._telling_layer())
+                self.gradients.mark()
+                self.outputs.mark()
+            case p.Pictures():
+                self.predictions.mark()
+            case p.ProblemFound() | p.ControlApplied():
+                self._show_cards()
+                self.curves.mark_steps()
+            case p.Finished() | p.Stopped() | p.Failed():
+                self._show_cards()
+            case _:
+                pass
+
+    def _show_history(self) -> None:
+        history = self._session.history
+        self.curves.show_history(history)
+        self.gradients.show_history(history, self._name)
+        self.outputs.show_history(history, self._name)
+        self.predictions.show_history(history)
+        if self._layer not in history.layer_series:
+            self._set_layer(self._telling_layer())
+        self._redraw.mark_all()
+        self._show_cards()
+        self._show_empty()
+
+    def _show_cards(self) -> None:
+        session, history = self._session, self._session.history
+        failed = history.summary.message if history.summary and history.status == "failed" else ""
+        self.look_here.show_problems(tuple(history.problems), failed, self._name)
+        recipe = session.subject.recipe
+        values: dict[str, float | None] = {}
+        spec = session.catalog.optimizers.get(recipe.optimizer)
+        for name in self.steer.fields:
+            param = spec.param(name) if spec else None
+            given = recipe.optimizer_params.get(name, param.default if param else None)
+            values[name] = float(given) if isinstance(given, int | float) else None
+        steerable = session.training in ("running", "paused")
+        self.steer.show_run(history, values, steerable=steerable)
+
+    def _show_empty(self) -> None:
+        started = bool(self._session.history.folder)
+        self._stack.setCurrentWidget(self.curves if started else self.empty)
+        self._below.setVisible(started)
+        self.predictions.setVisible(started and not self._compact)
+        reason = self._session.can_train()
+        self.empty.button.setEnabled(not reason)
+        self.empty.button.setToolTip(reason)
+
+    def _fill_status(self) -> None:
+        session = self._session
+        self.status.show_run(session.history, session.training, edited=session.edited_since_run)
+
+    def _fill_confusion(self) -> None:
+        history = self._session.history
+        counts = history.epochs[-1].confusion if history.epochs else None
+        classes = history.started.classes if history.started else ()
+        regression = history.started is not None and history.started.task == "regression"
+        if regression:
+            self.confusion.empty_text = "Regression has no classes to confuse."
+        self.confusion.set_counts(counts, classes)
+        words = f"{Theme.number(self.confusion.wrong)} wrong" if counts is not None else ""
+        self.confusion_panel.remark.put(words and f"predicted across, {words}")
+
+    # --------------------------------------------------------------------------------------- layers
+
+    def _name(self, path: str) -> str:
+        return name_path(self._session.subject, "main", path)
+
+    def _telling_layer(self) -> str:
+        """The last layer with weights but the very last: its outputs say most."""
+        history = self._session.history
+        started = history.started
+        told = [path for path in (started.nodes if started else ()) if path in history.layers]
+        told = told or list(history.layers)
+        weighted = [path for path in told if history.layers[path].grad is not None]
+        if len(weighted) > 1:
+            return weighted[-2]
+        return (weighted or told or [""])[-1]
+
+    def show_layer(self, path: str) -> None:
+        """Make a layer the chosen one, on the canvas too."""
+        self._set_layer(path)
+        self.canvas.choose(path)
+
+    def _set_layer(self, path: str) -> None:
+        if path and path not in self._session.history.layer_series and self._layer:
+            return
+        self._layer = path
+        self.gradients.set_layer(path)
+        self.outputs.set_layer(path)
+
+    def _on_repair(self, repair: Repair) -> None:
+        edits = repair.edits
+        self._session.do(edits[0] if len(edits) == 1 else Batch(repair.title, edits))
+
+    # --------------------------------------------------------------------------------------- layout
+
+    def _assemble(self) -> None:
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.curves)
+        self._stack.addWidget(self.empty)
+        above = _splitter(Qt.Orientation.Horizontal, self.canvas, self._stack)
+        above.setSizes([800, 800])
+        self.canvas.setMinimumSize(320, 240)
+        self._stack.setMinimumWidth(420)
+        self._row = _splitter(Qt.Orientation.Horizontal)
+        self._tabs = QTabWidget()
+        self._tabs.setDocumentMode(True)
+        self._below = QStackedWidget()
+        self._below.addWidget(self._row)
+        self._below.addWidget(self._tabs)
+        self._halves = _splitter(Qt.Orientation.Vertical, above, self._below)
+        self._halves.setStretchFactor(0, 3)
+        self._halves.setStretchFactor(1, 1)
+        self._foot = controls.column()
+        column = controls.column(self)
+        column.addWidget(self.status)
+        column.addWidget(self._halves, 1)
+        column.addWidget(controls.rule())
+        column.addLayout(self._foot)
+
+    def _arrange(self, *, compact: bool) -> None:
+        if compact == self._compact:
+            return
+        self._compact = compact
+        panels = {
+            "Gradients": self.gradients,
+            "Output": self.outputs,
+            "Confusion": self.confusion_panel,
+            "Look here": self.look_here,
+        }
+        if compact:
+            for title, panel in (panels | {"Predictions": self.predictions}).items():
+                self._tabs.addTab(panel, title)
+            self._below.setCurrentWidget(self._tabs)
+        else:
+            for panel in panels.values():
+                self._row.addWidget(panel)
+                panel.show()
+            self._row.setSizes([560, 360, 264, 416])
+            self._foot.addWidget(self.predictions)
+            self._below.setCurrentWidget(self._row)
+        self._halves.setSizes([350, 230] if compact else [504, 252])
+        self._show_empty()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        size = event.size()
+        self._arrange(compact=size.width() < _ROOMY[0] or size.height() < _ROOMY[1])
+
+
+def _splitter(way: Qt.Orientation, *widgets: QWidget) -> QSplitter:
+    made = QSplitter(way)
+    made.setHandleWidth(1)
+    made.setChildrenCollapsible(False)
+    for widget in widgets:
+        made.addWidget(widget)
+    return made

@@ -82,12 +82,14 @@ class StreamWire:
         self._outbox.put(frame)
 
     def receive(self) -> Frame | None:
+        frame: Frame | None = None
         try:
             frame = read_frame(self._reading)
         except OSError:
-            frame = None
-        if frame is None:
-            self._reading.close()
+            pass  # the other side broke off, which is an end like any other
+        finally:
+            if frame is None:
+                self._reading.close()
         return frame
 
     def close(self) -> None:

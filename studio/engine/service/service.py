@@ -1,0 +1,256 @@
+"""A table of requests, and what is done for each."""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+
+from studio import __version__, compile, data, explain, layers, train
+from studio.data import DataProblem
+from studio.engine import catalogue_cache
+from studio.engine import protocol as p
+from studio.engine.lanes import Do, Lane, Work
+from studio.engine.service.refusals import NotHere, refusal
+from studio.engine.service.shelf import Shelf
+from studio.engine.service.training import Training
+from studio.engine.serving import Respond
+from studio.engine.setup import Setup
+from studio.extensions.load import Packs, load_packs
+from studio.graph.catalog import Catalog
+from studio.graph.facts import DataFacts
+from studio.graph.problems import Problem
+from studio.graph.spec import LayerSpec
+
+_JOB = (p.Train, p.Control, p.Snapshot, p.Watch)
+
+
+class Service:
+    """Everything that needs torch, for one client.
+
+    Quick requests and slow ones have a thread each; a job has its own; steering and cancelling are
+    done at once.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._lock = threading.RLock()
+        self._layers: dict[str, LayerSpec] | None = None
+        self._packs: Packs | None = None
+        self._cache = compile.Cache()
+        self._shelf = Shelf(self._specs, Path(setup.base))
+        self._training = Training()
+        self._quick = Lane("quick", refusal)
+        self._slow = Lane("slow", refusal)
+        self._table: dict[type, tuple[Lane, Do]] = {
+            p.GetCatalogue: (self._quick, self._catalogue),
+            p.RescanPacks: (self._quick, self._rescan),
+            p.Infer: (self._quick, self._infer),
+            p.BuildArchitecture: (self._quick, self._draw),
+            p.GetSource: (self._quick, self._source),
+            p.GetData: (self._quick, self._data),
+            p.GetSamples: (self._quick, self._samples),
+            p.Predict: (self._slow, self._predict),
+            p.Explain: (self._slow, self._explain),
+            p.GetAttention: (self._slow, self._attention),
+            p.Export: (self._slow, self._export),
+        }
+
+    # ------------------------------------------------------------------------------ as a handler
+
+    def take(self, ask: p.Ask, respond: Respond) -> None:
+        """Begin with a request."""
+        work = Work(ask.id, ask.body, respond)
+        try:
+            self._check_role(ask.body)
+            match ask.body:
+                case p.Ping():
+                    respond(self._hello())
+                case p.Train():
+                    self._training.start(work, self._job(ask.body.job))
+                case p.Control():
+                    respond(self._training.control(ask.body))
+                case p.Watch():
+                    respond(self._training.watch(ask.body.rate_hz))
+                case p.Snapshot():
+                    self._training.snapshot(respond)
+                case _:
+                    lane, do = self._table[type(ask.body)]
+                    lane.put(work, do, newest_only=isinstance(ask.body, p.Infer))
+        except NotHere as error:
+            respond(refusal(error))
+
+    def cancel(self, number: int) -> None:
+        """Give up a request."""
+        self._quick.cancel(number)
+        self._slow.cancel(number)
+        self._training.cancel(number)
+
+    def close(self) -> None:
+        """Stop the job, drop what waits, end every thread."""
+        self._training.close()
+        self._quick.close()
+        self._slow.close()
+
+    def _check_role(self, request: p.Request) -> None:
+        role = self._setup.role
+        if isinstance(request, p.Ping) or role == "all":
+            return
+        if isinstance(request, _JOB) != (role == "job"):
+            what = "trains and does nothing else" if role == "job" else "does not train"
+            raise NotHere(f"This engine {what}, but was asked for {type(request).__name__}.")
+
+    # -------------------------------------------------------------------------------- what exists
+
+    def _hello(self) -> p.Hello:
+        return p.Hello(
+            protocol=p.PROTOCOL,
+            versions=_versions(),
+            devices=train.devices(),
+            pid=os.getpid(),
+            cores=train.cores(),
+        )
+
+    def _specs(self) -> Mapping[str, LayerSpec]:
+        with self._lock:
+            if self._layers is None:
+                self._layers = layers.builtin()
+            return self._layers
+
+    def _loaded_packs(self) -> Packs:
+        with self._lock:
+            if self._packs is None:
+                self._packs = load_packs([Path(folder) for folder in self._setup.packs])
+            return self._packs
+
+    def _catalogue(self, work: Work) -> p.CatalogueAnswer:
+        packs = self._loaded_packs()
+        catalog = Catalog(
+            layers=dict(self._specs()),
+            architectures=packs.architectures,
+            sources=data.sources(),
+            transforms=data.transforms(),
+            learners=train.learners(),
+            optimizers=train.optimizers(),
+            schedules=train.schedules(),
+            losses=train.losses(),
+            methods=explain.methods(),
+            packs=packs.infos,
+            faults=packs.faults,
+            versions=_versions(),
+        )
+        if self._setup.cache:
+            catalogue_cache.write(Path(self._setup.cache), packs.hash, catalog)
+        return p.CatalogueAnswer(catalog)
+
+    def _rescan(self, work: Work) -> p.CatalogueAnswer:
+        with self._lock:
+            self._packs = None
+        return self._catalogue(work)
+
+    # --------------------------------------------------------------------------- about a document
+
+    def _infer(self, work: Work) -> p.FactsAnswer:
+        request = work.request
+        assert isinstance(request, p.Infer)
+        facts: DataFacts | None = None
+        wrong: tuple[Problem, ...] = ()
+        try:
+            facts = self._shelf.dataset(request.project.data).facts
+        except DataProblem as error:
+            wrong = (Problem(str(error), network=""),)
+        found = compile.infer(request.project, self._specs(), facts, request.revision, self._cache)
+        return p.FactsAnswer(msgspec.structs.replace(found, problems=wrong + found.problems))
+
+    def _draw(self, work: Work) -> p.Drawn:
+        request = work.request
+        assert isinstance(request, p.BuildArchitecture)
+        return p.Drawn(self._loaded_packs().draw(request.kind, request.params))
+
+    def _source(self, work: Work) -> p.SourceText:
+        request = work.request
+        assert isinstance(request, p.GetSource)
+        facts = self._shelf.dataset(request.project.data).facts
+        found = compile.infer(request.project, self._specs(), facts, 0, self._cache)
+        return compile.source(request.project, request.network, self._specs(), found)
+
+    def _export(self, work: Work) -> p.SourceText:
+        request = work.request
+        assert isinstance(request, p.Export)
+        if request.to != "pytorch":
+            raise NotHere(f"Networks can be exported to pytorch, but not to {request.to[:40]!r}.")
+        return self._source(
+            Work(work.number, p.GetSource(request.project, request.network), work.respond)
+        )
+
+    # ------------------------------------------------------------------------------- about samples
+
+    def _data(self, work: Work) -> p.DataAnswer:
+        request = work.request
+        assert isinstance(request, p.GetData)
+        return p.DataAnswer(self._shelf.dataset(request.data).facts)
+
+    def _samples(self, work: Work) -> p.SampleSet:
+        request = work.request
+        assert isinstance(request, p.GetSamples)
+        split = self._shelf.dataset(request.data).split(request.split)
+        outside = [index for index in request.indices if not 0 <= index < len(split)]
+        if outside:
+            raise DataProblem(
+                f"The {request.split} split has {len(split)} samples, counted from 0, but sample "
+                f"{outside[0]} was asked for. Choose a smaller number."
+            )
+        wanted = torch.tensor(request.indices, dtype=torch.int64)
+        return p.SampleSet(
+            request.split,
+            request.indices,
+            split.inputs[wanted].numpy().astype(np.float32, copy=False),
+            split.targets[wanted].numpy(),
+        )
+
+    # --------------------------------------------------------------------------- about what it sees
+
+    def _predict(self, work: Work) -> p.Predictions:
+        request = work.request
+        assert isinstance(request, p.Predict)
+        dataset = self._shelf.dataset(request.project.data)
+        module = self._shelf.replica(request.project, request.weights, dataset.facts)
+        return explain.predict(request, module, dataset, work.cancelled, work.report)
+
+    def _explain(self, work: Work) -> p.Explanation:
+        request = work.request
+        assert isinstance(request, p.Explain)
+        dataset = self._shelf.dataset(request.project.data)
+        module = self._shelf.replica(request.project, request.weights, dataset.facts)
+        return explain.explain(request, module, dataset, work.cancelled, work.report)
+
+    def _attention(self, work: Work) -> p.AttentionMaps:
+        request = work.request
+        assert isinstance(request, p.GetAttention)
+        dataset = self._shelf.dataset(request.project.data)
+        module = self._shelf.replica(request.project, request.weights, dataset.facts)
+        return explain.attention(request, module, dataset)
+
+    # ----------------------------------------------------------------------------------- the job
+
+    def _job(self, job: p.Job) -> Callable[[train.Controls], object]:
+        def run(controls: train.Controls) -> object:
+            dataset = self._shelf.dataset(job.project.data)
+            return train.run(job, self._shelf.module, dataset, controls)
+
+        return run
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "neuroloom": __version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+    }

@@ -1,0 +1,100 @@
+"""What an engine keeps between requests: data sets and replicas, the latest few of each."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+import torch
+from torch import nn
+
+from studio import compile, data, explain
+from studio.data import Dataset
+from studio.graph.facts import DataFacts
+from studio.graph.project import DataRef, Project
+from studio.graph.spec import LayerSpec
+
+DATASETS = 3
+REPLICAS = 4
+
+T = TypeVar("T")
+
+
+class Shelf:
+    """Opens data and builds replicas, once for each that is asked for. Thread-safe."""
+
+    def __init__(self, specs: Callable[[], Mapping[str, LayerSpec]], base: Path) -> None:
+        self._specs = specs
+        self._base = base
+        self._datasets: _Latest[Dataset] = _Latest(DATASETS)
+        self._replicas: _Latest[nn.Module] = _Latest(REPLICAS)
+
+    def dataset(self, ref: DataRef) -> Dataset:
+        """Return the data; files that have changed since are read again.
+
+        Raises: DataProblem.
+        """
+        key = (_digest(ref), *(_stamp(self._base / value) for value in _texts(ref)))
+        return self._datasets.get(key, lambda: data.open(ref, self._base))
+
+    def module(self, project: Project, network: str, facts: DataFacts) -> nn.Module:
+        """Return a fresh module of a network; its weights are those that training would start from.
+
+        Raises: CompileProblem.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(project.recipe.seed)
+            return compile.build(project, network, self._specs(), facts)
+
+    def replica(self, project: Project, weights: str, facts: DataFacts) -> nn.Module:
+        """Return the main network apart from the one that trains, with the weights of a file.
+
+        Raises: CompileProblem, ExplainProblem.
+        """
+        parts = (project.networks, project.blocks, project.constants, project.recipe.seed, facts)
+        key = (_digest(parts), _stamp(Path(weights)) if weights else None)
+        return self._replicas.get(
+            key, lambda: explain.replica(self.module(project, "main", facts), weights)
+        )
+
+
+class _Latest(Generic[T]):
+    """The latest few things by key; a thing is made once, also when two threads want it."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._things: OrderedDict[Hashable, T] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return the thing at `key`, made if it is not there."""
+        with self._lock:
+            if key not in self._things:
+                thing = make()
+                self._things[key] = thing
+                if len(self._things) > self._most:
+                    self._things.popitem(last=False)
+            self._things.move_to_end(key)
+            return self._things[key]
+
+
+def _digest(value: object) -> bytes:
+    return hashlib.blake2b(msgspec.msgpack.encode(value), digest_size=16).digest()
+
+
+def _texts(ref: DataRef) -> list[str]:
+    """The parameters that may name a file."""
+    return [value for value in ref.params.values() if isinstance(value, str) and value]
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return (str(path), 0, 0)
+    return (str(path), status.st_mtime_ns, status.st_size)

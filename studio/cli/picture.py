@@ -75,7 +75,8 @@ def diverging(t: NDArray[np.floating]) -> Pixels:
     t = np.clip(np.nan_to_num(t), -1.0, 1.0)[..., None]
     ends = np.where(t < 0, np.array(NEGATIVE), np.array(POSITIVE))
     colours = np.array(ZERO) + np.abs(t) * (ends - np.array(ZERO))
-    return colours.round().astype(np.uint8)
+    pixels: Pixels = colours.round().astype(np.uint8)
+    return pixels
 
 
 def _gray(sample: NDArray[np.float32]) -> Pixels:

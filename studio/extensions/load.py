@@ -120,7 +120,7 @@ def _run(offer: Offer) -> ModuleType:
 
 
 def _function(module: ModuleType, offer: Offer) -> Callable[..., Any]:
-    function = module.__dict__.get(offer.function)
+    function: Callable[..., Any] | None = module.__dict__.get(offer.function)
     if callable(function) and getattr(function, MARK, "") == offer.spec.kind:
         return function
     message = (

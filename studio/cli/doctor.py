@@ -147,7 +147,7 @@ def _devices(findings: list[Finding]) -> dict[str, str]:
         findings.append(
             Finding(
                 f"The engine does not start: {type(error).__name__}: {error}.",
-                "Install torch again: https://pytorch.org/get-started says how.",
+                f"Install {'torch' if 'torch' in str(error) else 'Neuroloom'} again.",
                 fatal=True,
             )
         )

@@ -27,6 +27,10 @@ HEAD = 56
 BAR = 14
 LINE_HEIGHT = 20
 MAX_BARS = 24
+#: Fonts by name, with the file in which systems have them.
+FONTS = {"DejaVu Sans": "DejaVuSans.ttf", "Arial": "arial.ttf", "Helvetica": "Helvetica.ttc"}
+#: What Pillow's own font lacks.
+PLAIN = str.maketrans({"×": "x", "−": "-", "–": "-", "√": "sqrt", "≥": ">="})
 
 
 class Caption(Struct, frozen=True):
@@ -56,9 +60,13 @@ def draw(
     write((left, 20), caption.sample, 15, INK, PANEL)
     write((right, 20), caption.method, 15, INK, PANEL + BAR + 72)
     if values.ndim == 1:
-        names = caption.features or tuple(f"x{number}" for number in range(values.size))
-        _bars(pen, left, sample.reshape(-1), None, names)
-        _bars(pen, right, values, limit, names)
+        names = caption.features
+        if len(names) != values.size:  # a transform has made other features of them
+            names = tuple(f"x{number}" for number in range(values.size))
+        # Both sides in one order, what counts most on top.
+        shown = [int(at) for at in np.argsort(-np.abs(values), kind="stable")[:MAX_BARS]]
+        _bars(pen, left, [(names[at], float(sample.reshape(-1)[at])) for at in shown], None)
+        _bars(pen, right, [(names[at], float(values[at])) for at in shown], limit)
     else:
         _panel(image, pen, left, _gray(sample))
         _panel(image, pen, right, diverging(values.reshape(values.shape[-2:]) / limit))
@@ -103,28 +111,19 @@ def _panel(image: Image.Image, pen: ImageDraw.ImageDraw, x: int, pixels: Pixels)
 
 
 def _bars(
-    pen: ImageDraw.ImageDraw,
-    x: int,
-    values: NDArray[np.float32],
-    limit: float | None,
-    names: tuple[str, ...],
+    pen: ImageDraw.ImageDraw, x: int, rows: list[tuple[str, float]], limit: float | None
 ) -> None:
     """Draw a table's row as bars from a middle line; coloured where they are a map."""
-    shown = np.argsort(-np.abs(values), kind="stable")[:MAX_BARS]
-    if limit is None:
-        shown = np.arange(min(values.size, MAX_BARS))
-    reach = limit or float(np.abs(values).max(initial=0.0)) or 1.0
-    label, row = PANEL * 2 // 5, PANEL / max(len(shown), 1)
+    reach = limit or max((abs(value) for _, value in rows), default=0.0) or 1.0
+    label, row = PANEL * 2 // 5, PANEL / max(len(rows), 1)
     middle = x + label + (PANEL - label) // 2
-    for number, index in enumerate(shown):
-        top, value = HEAD + row * number, float(values[index])
+    thick, size = min(row * 0.7, 24), 12 if row >= 14 else 9
+    for number, (name, value) in enumerate(rows):
+        top = HEAD + row * number
         end = middle + value / reach * (PANEL - label) / 2
         colour = FAINT if limit is None else POSITIVE if value >= 0 else NEGATIVE
-        thick = min(row * 0.7, 24)
         box = (min(middle, end), top + (row - thick) / 2, max(middle, end), top + (row + thick) / 2)
         pen.rectangle(box, fill=colour)
-        size = 12 if row >= 14 else 9
-        name = names[index] if index < len(names) else str(index)
         _write(pen, (x, round(top + row / 2 - size * 0.6)), name, size, INK, label - 8)
     pen.line((middle, HEAD, middle, HEAD + PANEL), fill=LINE)
 
@@ -145,8 +144,22 @@ def _write(
     pen: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size: int, colour: Colour, width: int
 ) -> None:
     """Write one line, cut where it would not fit."""
-    font = ImageFont.load_default(size)
+    font = _font(size)
     line = " ".join(text.split())
+    if font.getname()[0] not in FONTS:
+        line = line.translate(PLAIN)
     while line and pen.textlength(line, font=font) > width:
         line = line[:-2] + "…"
     pen.text(at, line, font=font, fill=colour)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """Return a font of the system, else the one that Pillow brings."""
+    for file in FONTS.values():
+        try:
+            return ImageFont.truetype(file, size)
+        except OSError:
+            continue
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)  # a size was given
+    return font

@@ -1,0 +1,440 @@
+"""Runs on disk: the folder that a job writes as it goes, and that a window or the command line reads.
+
+`job.json` says what ran, `events.jsonl` everything it told, `status.json` how it stands,
+`pictures.npz` the latest pictures, `checkpoints/<step>.safetensors` its weights. A run is under way
+as long as its writer holds `running.lock`; a writer that died has let go of it, however it died.
+Reading never raises: what is cut, foreign or missing becomes a fault or is left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import Struct, field
+
+from studio.engine import protocol as p
+from studio.engine.locks import Lock, is_held
+from studio.graph.facts import DataFacts
+from studio.graph.files import FileProblem, dumps, loads, write_atomically
+from studio.graph.problems import Fault
+
+FORMAT = 1
+#: The longest that an event waits in memory before it is on the disk.
+FLUSH_S = 0.5
+#: Pictures are many and only the latest counts.
+PICTURES_S = 2.0
+
+JOB, EVENTS, STATUS, PICTURES = "job.json", "events.jsonl", "status.json", "pictures.npz"
+CHECKPOINTS, SNAPSHOTS, LOCK = "checkpoints", "snapshots", "running.lock"
+
+
+class Found(NamedTuple):
+    """Weights in a run's folder, and the step that they are from."""
+
+    path: Path
+    step: int
+
+
+class Circumstances(Struct, frozen=True, omit_defaults=True):
+    """What a run depends on beside its project; `job.json` holds it with the project."""
+
+    device: str = ""
+    threads: int = 0
+    seed: int = 0
+    versions: dict[str, str] = field(default_factory=dict)
+    machine: dict[str, str] = field(default_factory=dict)
+    data: DataFacts | None = None
+    time: float = 0.0
+
+
+class RunInfo(Struct, frozen=True, omit_defaults=True):
+    """A run in a list.
+
+    `status` is running, finished, stopped, failed, interrupted (its engine died), or unknown where
+    `fault` says why the folder cannot be read. `best` holds each metric's best value and its epoch.
+    Units: `time` seconds since 1970, `seconds` of training, `size` bytes on the disk.
+    """
+
+    folder: Path
+    name: str
+    status: str = "unknown"
+    time: float = 0.0
+    epochs: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    last: dict[str, float] = field(default_factory=dict)
+    best: dict[str, dict[str, float]] = field(default_factory=dict)
+    message: str = ""
+    device: str = ""
+    data: str = ""
+    document: str = ""
+    size: int = 0
+    fault: Fault | None = None
+
+
+class _JobFile(Struct, frozen=True):
+    """`job.json`, except for the project, which is written as project files are."""
+
+    format: int
+    name: str
+    project: msgspec.Raw
+    circumstances: Circumstances
+    document: str = ""
+    live: bool = True
+
+
+class _StatusFile(Struct, frozen=True):
+    """`status.json`: the newest figures while a run is under way, its summary once it has ended."""
+
+    format: int
+    summary: p.RunSummary
+
+
+# ----------------------------------------------------------------------------------------- writing
+
+
+def new_run_folder(root: Path, name: str) -> Path:
+    """Make and return a folder `<time>-<name>` that nobody else has.
+
+    Raises: OSError.
+    """
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()[:40] or "run"
+    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{slug}"
+    root.mkdir(parents=True, exist_ok=True)
+    for number in range(1, 10_000):
+        folder = root / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise FileExistsError(f"There are 10,000 runs named {stem} in {root}. Remove some of them.")
+
+
+class RunWriter:
+    """The one writer of a run's folder. Every method may raise OSError, when the disk is full."""
+
+    def __init__(self, job: p.Job, circumstances: Circumstances) -> None:
+        self.folder = Path(job.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = Lock(self.folder / LOCK)
+        self._pending: list[bytes] = []
+        self._pictures: p.Pictures | None = None
+        self._flushed = self._pictured = time.monotonic()
+        self._summary = p.RunSummary(job.folder, "running", 0, 0, 0.0)
+        try:
+            file = _JobFile(
+                FORMAT,
+                job.name,
+                msgspec.Raw(dumps(job.project).encode()),
+                circumstances,
+                job.document,
+                job.live,
+            )
+            raw = msgspec.json.format(msgspec.json.encode(file), indent=1)
+            write_atomically(self.folder / JOB, raw)
+            self._write_status()
+            self._events = (self.folder / EVENTS).open("ab")
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def write(self, event: p.Event) -> None:
+        """Take an event in; it is on the disk half a second later at most, if events keep coming."""
+        match event:
+            case p.Pictures():
+                self._pictures = event
+            case p.EpochDone():
+                self._summary = msgspec.structs.replace(
+                    self._summary,
+                    epochs=event.epoch,
+                    steps=event.step,
+                    seconds=event.seconds,
+                    last=event.metrics,
+                    best=better(self._summary.best, event),
+                )
+                self._pending.append(encode(event))
+            case _:
+                self._pending.append(encode(event))
+        now = time.monotonic()
+        if now - self._flushed >= FLUSH_S:
+            self.flush()
+        if self._pictures is not None and now - self._pictured >= PICTURES_S:
+            self._write_pictures()
+
+    def flush(self) -> None:
+        """Write down everything taken in so far."""
+        self._flushed = time.monotonic()
+        if self._pending:
+            self._events.write(b"".join(self._pending))
+            self._events.flush()
+            self._pending.clear()
+            self._write_status()
+
+    def finish(self, summary: p.RunSummary) -> None:
+        """Write down how the run ended."""
+        self._summary = summary
+        self.flush()
+        self._write_pictures()
+        os.fsync(self._events.fileno())
+        self._write_status()
+
+    def close(self) -> None:
+        """Let go of the folder, whatever happened before. Never raises."""
+        with contextlib.suppress(OSError):  # nothing more can be written down, and it has been said
+            self._events.close()
+        self._lock.release()
+
+    def _write_status(self) -> None:
+        raw = msgspec.json.encode(_StatusFile(FORMAT, self._summary))
+        aside = self.folder / f".{STATUS}.part"
+        # Without fsync: it is written often, and a run that lost it still has its events.
+        aside.write_bytes(raw)
+        os.replace(aside, self.folder / STATUS)
+
+    def _write_pictures(self) -> None:
+        pictures, self._pictures = self._pictures, None
+        self._pictured = time.monotonic()
+        if pictures is None:
+            return
+        arrays = {f"map/{path}": maps for path, maps in pictures.maps.items()}
+        arrays |= {"inputs": pictures.inputs, "outputs": pictures.outputs}
+        arrays |= {"targets": pictures.targets, "step": np.asarray(pictures.step)}
+        aside = self.folder / f".{PICTURES}.part"
+        with aside.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        os.replace(aside, self.folder / PICTURES)
+
+
+def better(
+    best: Mapping[str, Mapping[str, float]], done: p.EpochDone
+) -> dict[str, dict[str, float]]:
+    """Return each metric's best with an epoch taken in: losses and errors are best when low."""
+    kept = {name: dict(entry) for name, entry in best.items()}
+    for name, value in done.metrics.items():
+        if name == "lr" or not np.isfinite(value):
+            continue
+        sign = -1 if is_low_best(name) else 1
+        if name not in kept or sign * value > sign * kept[name]["value"]:
+            kept[name] = {"value": value, "epoch": done.epoch}
+    return kept
+
+
+def is_low_best(metric: str) -> bool:
+    """Tell whether smaller values of a metric are better."""
+    return metric.endswith(("loss", "mae", "mse", "rmse"))
+
+
+# ------------------------------------------------------------------------------------ event ↔ line
+
+
+def encode(event: p.Event) -> bytes:
+    """Return an event as one JSON line; arrays are lists, floats to seven significant digits."""
+    return msgspec.json.encode(event, enc_hook=_as_list) + b"\n"
+
+
+def _as_list(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"An event holds values and arrays, but got {type(value).__name__}.")
+    if value.dtype.kind != "f":
+        return value.tolist()
+    # A float32 written in full takes 17 digits, of which 7 mean something.
+    exact = value.astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        digits = np.nan_to_num(np.floor(np.log10(np.abs(exact))), neginf=0, posinf=0)
+    scale = 10.0 ** np.clip(6 - digits, -300, 300)
+    return (np.round(exact * scale) / scale).tolist()
+
+
+def _from_list(kind: type, value: Any) -> Any:
+    if kind is not np.ndarray:
+        raise NotImplementedError(kind)
+    array = np.asarray(value)
+    if array.dtype == object:  # JSON has no NaN: it was written as null
+        array = np.array([np.nan if part is None else part for part in value], dtype=np.float64)
+    return array.astype(np.float32) if array.dtype.kind == "f" else array.astype(np.int64)
+
+
+# ----------------------------------------------------------------------------------------- reading
+
+
+def read_events(folder: Path) -> Iterator[p.Event]:
+    """Yield what a run told, in order, then its latest pictures; lines that cannot be read are left out."""
+    decoder = msgspec.json.Decoder(p.Event, dec_hook=_from_list)
+    for line in _lines(folder / EVENTS):
+        try:
+            yield decoder.decode(line)
+        except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
+            continue  # cut by a crash, or of another version
+    pictures = read_pictures(folder)
+    if pictures is not None:
+        yield pictures
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield line
+    except OSError:
+        return
+
+
+def read_pictures(folder: Path) -> p.Pictures | None:
+    """Return the latest pictures of a run, or None."""
+    try:
+        with np.load(folder / PICTURES, allow_pickle=False) as arrays:
+            return p.Pictures(
+                step=int(arrays["step"]),
+                maps={
+                    name.removeprefix("map/"): arrays[name]
+                    for name in arrays.files
+                    if name.startswith("map/")
+                },
+                inputs=arrays["inputs"],
+                outputs=arrays["outputs"],
+                targets=arrays["targets"],
+            )
+    except Exception:  # a zip that somebody else made can fail in a dozen ways, none of them ours
+        return None
+
+
+def read_job(folder: Path) -> p.Job | None:
+    """Return the job that a run is of, or None where the folder does not say."""
+    try:
+        file = _read_job_file(folder)
+        project = loads(bytes(file.project).decode(), JOB).project
+    except (OSError, ValueError, FileProblem, RecursionError):
+        return None
+    return p.Job(project, str(folder), file.name, file.live, document=file.document)
+
+
+def read_circumstances(folder: Path) -> Circumstances | None:
+    """Return what a run depended on beside its project, or None where the folder does not say."""
+    try:
+        return _read_job_file(folder).circumstances
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _read_job_file(folder: Path) -> _JobFile:
+    return msgspec.json.decode((folder / JOB).read_bytes(), type=_JobFile)
+
+
+def read_info(folder: Path) -> RunInfo:
+    """Return what a list shows of a run; `fault` says why where its folder cannot be read."""
+    try:
+        job = _read_job_file(folder)
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        message = (
+            f"{folder.name} is not a run that can be read: its {JOB} was expected to say what ran "
+            f"({reason.lower()}). Move the folder elsewhere if it is not a run."
+        )
+        return RunInfo(folder, folder.name, fault=Fault(message, file=str(folder / JOB)))
+    held = is_held(folder / LOCK)
+    summary = _read_summary(folder)
+    status = summary.status
+    if status == "running" and not held:
+        status = "interrupted"
+    around = job.circumstances
+    return RunInfo(
+        folder,
+        job.name or folder.name,
+        status=status,
+        time=around.time,
+        epochs=summary.epochs,
+        steps=summary.steps,
+        seconds=summary.seconds,
+        last=summary.last,
+        best=summary.best,
+        message=summary.message,
+        device=around.device,
+        data=around.data.title if around.data else "",
+        document=job.document,
+        size=_size(folder),
+    )
+
+
+def _read_summary(folder: Path) -> p.RunSummary:
+    """Return how a run stands: from its status, else from its events as far as they go."""
+    try:
+        raw = (folder / STATUS).read_bytes()
+        return msgspec.json.decode(raw, type=_StatusFile).summary
+    except (OSError, ValueError, RecursionError):
+        pass
+    summary = p.RunSummary(str(folder), "running", 0, 0, 0.0)
+    for event in read_events(folder):
+        match event:
+            case p.Finished() | p.Stopped() | p.Failed():
+                return event.summary
+            case p.EpochDone():
+                summary = p.RunSummary(
+                    str(folder),
+                    "running",
+                    event.epoch,
+                    event.step,
+                    event.seconds,
+                    event.metrics,
+                    better(summary.best, event),
+                )
+            case _:
+                pass
+    return summary
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size
+        except OSError:
+            continue
+    return total
+
+
+def list_runs(root: Path) -> tuple[RunInfo, ...]:
+    """Return the runs under `root`, newest first; a folder that is no run carries its fault."""
+    try:
+        folders = [path for path in root.iterdir() if path.is_dir() and path.name[0] != "."]
+    except OSError:
+        return ()
+    infos = [read_info(folder) for folder in folders]
+    return tuple(sorted(infos, key=lambda info: (info.time, info.folder.name), reverse=True))
+
+
+def newest_weights(folder: Path) -> Found | None:
+    """Return the checkpoint of the latest step, or None."""
+    found = _checkpoints(folder)
+    return max(found, key=lambda weights: weights.step) if found else None
+
+
+def best_weights(folder: Path) -> Found | None:
+    """Return the checkpoint with the best validation figure, or None."""
+    for found in sorted(_checkpoints(folder), key=lambda weights: -weights.step):
+        try:
+            about = msgspec.json.decode(found.path.with_suffix(".json").read_bytes(), type=dict)
+        except (OSError, ValueError, RecursionError):
+            continue
+        if about.get("best") is True:
+            return found
+    return None
+
+
+def _checkpoints(folder: Path) -> list[Found]:
+    try:
+        paths = list((folder / CHECKPOINTS).glob("*.safetensors"))
+    except OSError:
+        return []
+    return [Found(path, int(path.stem)) for path in paths if path.stem.isdigit()]

@@ -1,0 +1,38 @@
+"""Training: recipes, learners, the loop, live views, checkpoints."""
+
+from __future__ import annotations
+
+from studio.graph.spec import OptionSpec
+from studio.train.controls import Controls
+from studio.train.devices import cores, devices, pick_device, pick_threads
+from studio.train.learner import Evaluation, Learner, Learning, Setup
+from studio.train.loop import run
+from studio.train.losses import losses
+from studio.train.optim import optimizers
+from studio.train.options import TrainProblem
+from studio.train.schedules import schedules
+from studio.train.supervised import builtin_learners
+
+__all__ = [
+    "Controls",
+    "Evaluation",
+    "Learner",
+    "Learning",
+    "Setup",
+    "TrainProblem",
+    "builtin_learners",
+    "cores",
+    "devices",
+    "learners",
+    "losses",
+    "optimizers",
+    "pick_device",
+    "pick_threads",
+    "run",
+    "schedules",
+]
+
+
+def learners() -> dict[str, OptionSpec]:
+    """Return what the catalogue shows of the built-in learners, by kind."""
+    return {kind: learner.spec for kind, learner in builtin_learners().items()}

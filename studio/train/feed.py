@@ -1,0 +1,68 @@
+"""Batches of resident samples: one shuffle an epoch, then slices."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from studio.data import Samples
+
+#: Above this a shuffled copy would cost too much memory; batches are then gathered one by one.
+_COPY_LIMIT = 1 << 30
+
+
+class Feed:
+    """The training samples on the device, in an order that (seed, epoch) alone decides.
+
+    A last batch of one sample is left out, as BatchNorm cannot train on it; another sample is left
+    out in the next epoch.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        channels_last: bool,
+    ) -> None:
+        self._size = min(batch_size, len(samples))
+        self._seed = seed
+        self._channels_last = channels_last and samples.inputs.ndim == 4
+        inputs = samples.inputs.to(device)
+        # Kept as [n, h, w, c], a shuffled copy is channels-last by a view.
+        self._inputs = inputs.permute(0, 2, 3, 1).contiguous() if self._channels_last else inputs
+        self._targets = samples.targets.to(device)
+        count = len(samples)
+        alone = count % self._size == 1 and count > 1
+        self.steps = count // self._size if alone else -(-count // self._size)
+        self.used = count - 1 if alone else count
+        self.sizes = [min(self._size, self.used - i * self._size) for i in range(self.steps)]
+        self._copies = inputs.numel() * inputs.element_size() <= _COPY_LIMIT
+        self._order = torch.empty(0, dtype=torch.long)
+        self._shuffled: tuple[Tensor, Tensor] | None = None
+
+    def begin(self, epoch: int) -> None:
+        """Shuffle for an epoch."""
+        generator = torch.Generator().manual_seed((self._seed * 1_000_003 + epoch) % 2**63)
+        order = torch.randperm(len(self._targets), generator=generator)[: self.used]
+        self._order = order.to(self._targets.device)
+        if self._copies:
+            inputs = self._inputs.index_select(0, self._order)
+            self._shuffled = (self._as_nchw(inputs), self._targets.index_select(0, self._order))
+
+    def batch(self, index: int) -> Samples:
+        """Return the batch at `index` of the epoch begun last."""
+        start, stop = index * self._size, (index + 1) * self._size
+        if self._shuffled is not None:
+            return Samples(self._shuffled[0][start:stop], self._shuffled[1][start:stop])
+        chosen = self._order[start:stop]
+        inputs = self._as_nchw(self._inputs.index_select(0, chosen))
+        return Samples(inputs, self._targets.index_select(0, chosen))
+
+    def seen(self, batches: int) -> int:
+        """Return how many samples the first batches of an epoch hold."""
+        return min(batches * self._size, self.used)
+
+    def _as_nchw(self, inputs: Tensor) -> Tensor:
+        return inputs.permute(0, 3, 1, 2) if self._channels_last else inputs

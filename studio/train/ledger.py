@@ -1,0 +1,112 @@
+"""Per-step figures: kept on the device, read many at a time, handed on as arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from studio.engine import protocol as p
+from studio.train.learner import Learning, Trace
+
+#: Bytes of traces that may wait on the device, and their number at most.
+_WAITING_BYTES, _WAITING = 64 << 20, 4096
+#: Seconds over which throughput is averaged.
+_MEMORY_S = 2.0
+
+Column = NDArray[np.float32]
+
+
+class NotFinite(Exception):
+    """A step's loss, or a weight, is no finite number."""
+
+
+class Ledger:
+    """Takes a trace a step and gives Progress events and an epoch's means."""
+
+    def __init__(self, learning: Learning, sizes: Sequence[int]) -> None:
+        """`sizes` are the numbers of samples of an epoch's batches."""
+        self._learning = learning
+        self._sizes = np.asarray(sizes, dtype=np.float64)
+        self._traces: list[Trace] = []
+        self._rates: list[float] = []
+        self._limit = _WAITING
+        self._read_steps = self._sent_steps = 0
+        self._epoch: dict[str, list[Column]] = {}
+        self._unsent: dict[str, list[Column]] = {}
+        self._rate = self._seconds_a_step = 0.0
+        self._weight = 0.0
+
+    def add(self, trace: Trace, lr: float) -> None:
+        """Take a step's trace in, without waiting for the device."""
+        if not self._traces:
+            size = sum(tensor.numel() * tensor.element_size() for tensor in trace)
+            self._limit = max(16, min(_WAITING, _WAITING_BYTES // max(1, size)))
+        self._traces.append(trace)
+        self._rates.append(lr)
+
+    @property
+    def full(self) -> bool:
+        """Whether what waits should be read now."""
+        return len(self._traces) >= self._limit
+
+    def read(self) -> None:
+        """Copy what waits to the host.
+
+        Raises: NotFinite, when a loss among it is none; the figures before it are kept.
+        """
+        if not self._traces:
+            return
+        figures = self._learning.figures(self._traces)
+        table = torch.stack([values.float() for values in figures.values()]).cpu().numpy()
+        columns = dict(zip(figures, table, strict=True))
+        columns["lr"] = np.asarray(self._rates, dtype=np.float32)
+        self._traces.clear()
+        self._rates.clear()
+        broken = ~np.isfinite(columns["train_loss"])
+        good = int(broken.argmax()) if broken.any() else len(broken)
+        self._read_steps += good
+        for name, values in columns.items():
+            self._unsent.setdefault(name, []).append(values[:good])
+            self._epoch.setdefault(name, []).append(values[:good])
+        if good < len(broken):
+            raise NotFinite
+
+    def end_epoch(self) -> dict[str, float]:
+        """Return the epoch's mean of each figure, by samples, and begin another epoch."""
+        means = {}
+        for name, parts in self._epoch.items():
+            if name != "lr":
+                # All of an epoch at once: the mean does not depend on when its parts were read.
+                values = np.concatenate(parts).astype(np.float64)
+                means[name] = float(np.average(values, weights=self._sizes))
+        self._epoch.clear()
+        return means
+
+    def progress(
+        self, epoch: int, seconds: float, samples: int, steps_left: int, overhead: float
+    ) -> p.Progress | None:
+        """Return what is new since the last call, `seconds` ago, or None."""
+        count = self._read_steps - self._sent_steps
+        if not count:
+            return None
+        fade = math.exp(-seconds / _MEMORY_S)
+        self._weight = self._weight * fade + (1 - fade)
+        share = (1 - fade) / self._weight  # the first values count in full
+        self._rate += share * (samples / max(seconds, 1e-9) - self._rate)
+        self._seconds_a_step += share * (seconds / count - self._seconds_a_step)
+        values = {name: np.concatenate(parts) for name, parts in self._unsent.items()}
+        self._unsent.clear()
+        first, self._sent_steps = self._sent_steps + 1, self._read_steps
+        return p.Progress(
+            step=self._read_steps,
+            epoch=epoch,
+            steps=np.arange(first, self._read_steps + 1, dtype=np.int64),
+            values=values,
+            samples_per_s=self._rate,
+            eta_s=steps_left * self._seconds_a_step,
+            overhead=overhead,
+        )

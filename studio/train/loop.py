@@ -1,0 +1,125 @@
+"""A run, as a generator of events: it can be paused, stepped, changed, asked for weights and stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+from torch import nn
+
+import studio
+from studio.data import Dataset
+from studio.engine import protocol as p
+from studio.engine.runs import Circumstances, RunWriter
+from studio.graph.facts import DataFacts
+from studio.graph.problems import Problem
+from studio.graph.project import Project
+from studio.train.controls import Controls
+from studio.train.devices import cores, pick_device, pick_threads
+from studio.train.diagnose import Diverged, sentence
+from studio.train.learner import Learner
+from studio.train.options import TrainProblem
+from studio.train.supervised import builtin_learners
+from studio.train.trainer import Trainer
+
+ModuleFor = Callable[[Project, str, DataFacts], nn.Module]
+
+
+def run(
+    job: p.Job,
+    module_for: ModuleFor,
+    dataset: Dataset,
+    controls: Controls,
+    learners: Mapping[str, Learner] | None = None,
+) -> Iterator[p.Event]:
+    """Train, yielding events; the last one is Finished, Stopped or Failed.
+
+    `module_for(project, role, facts)` builds a network with `forward` and `forward_tapped`. The run's
+    folder gets every event before it is yielded. Closing the generator ends the run where it stands.
+    """
+    recipe = job.project.recipe
+    known = builtin_learners() | dict(learners or {})
+    threads_before = torch.get_num_threads()
+    writer: RunWriter | None = None
+    trainer: Trainer | None = None
+    device = "the device"
+    try:
+        threads = pick_threads(recipe.threads)
+        torch.set_num_threads(threads)
+        chosen = pick_device(recipe.device)
+        device = str(chosen)
+        writer = RunWriter(job, _circumstances(job, dataset.facts, device, threads))
+        if recipe.learner not in known:
+            raise TrainProblem(
+                f"There is no learner named {recipe.learner!r}. Choose one of {', '.join(known)}."
+            )
+        trainer = Trainer(job, module_for, dataset, controls, known[recipe.learner], chosen)
+        for event in trainer.events():
+            _record(writer, event)
+            yield event
+    except Exception as error:
+        for event in _ending(error, job, trainer, device):
+            if writer is not None:
+                with contextlib.suppress(OSError):  # a full disk must not hide why the run ended
+                    _record(writer, event)
+            yield event
+    finally:
+        controls.end("The run is over. Its checkpoints hold its weights.")
+        if writer is not None:
+            writer.close()
+        torch.set_num_threads(threads_before)
+
+
+def _record(writer: RunWriter, event: p.Event) -> None:
+    writer.write(event)
+    if isinstance(event, (p.Finished, p.Stopped, p.Failed)):
+        writer.finish(event.summary)
+
+
+def _ending(
+    error: Exception, job: p.Job, trainer: Trainer | None, device: str
+) -> Iterator[p.Event]:
+    """Yield what an error leaves to say: the weights that were saved from it, and why it ended."""
+    step, kept = 0, ""
+    details = traceback.format_exc()
+    if trainer is not None:
+        step = trainer.step
+        saved = trainer.salvage()
+        if saved is not None:
+            yield saved
+        newest = trainer.newest
+        kept = f"The weights of step {newest} are kept." if newest is not None else ""
+    message = sentence(error, step, job.project.recipe.batch_size, device, kept)
+    if isinstance(error, Diverged):
+        yield p.ProblemFound(error.step, Problem(str(error), node=error.node))
+    if trainer is not None:
+        summary = trainer.summary("failed", message)
+    else:
+        summary = p.RunSummary(job.folder, "failed", 0, 0, 0.0, message=message)
+    plain = isinstance(error, (TrainProblem, Diverged))
+    yield p.Failed(summary, "" if plain else details)
+
+
+def _circumstances(job: p.Job, facts: DataFacts, device: str, threads: int) -> Circumstances:
+    return Circumstances(
+        device=device,
+        threads=threads,
+        seed=job.project.recipe.seed,
+        versions={
+            "neuroloom": studio.__version__,
+            "torch": torch.__version__,
+            "python": sys.version.split()[0],
+        },
+        machine={
+            "system": platform.platform(),
+            "processor": platform.processor() or platform.machine(),
+            "cores": str(cores()),
+        },
+        data=facts,
+        time=time.time(),
+    )

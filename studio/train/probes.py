@@ -1,0 +1,224 @@
+"""Live views: what a network in training looks like inside, on sampled steps only.
+
+A probe runs `forward_tapped` on fixed validation samples in evaluation mode, without gradients and
+apart from the run's random numbers: it changes nothing, so a run gives the same figures watched or
+not. Between sampled steps nothing is attached and nothing is computed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
+
+from studio.data import Samples
+from studio.engine import protocol as p
+from studio.graph.facts import DataFacts
+from studio.graph.graph import INPUT, OUTPUT
+from studio.graph.problems import Problem
+from studio.train.learner import Modes
+from studio.train.paths import NodePath, Owners
+
+#: Samples that statistics are taken on, and those of them that are shown.
+PROBED = 128
+SHOWN = 24
+#: Feature maps a node, their longest side, and bins of a histogram.
+MAPS, MAP_SIDE, BINS = 8, 64, 32
+#: Values of a layer that its histogram is counted from.
+_COUNTED = 8192
+#: The share of the run's time that live views may take.
+_SHARE = 0.025
+#: From this share of dead units on, a layer is worth a warning.
+_MANY_DEAD = 0.5
+
+_RECTIFIERS = frozenset(
+    ["torch.nn.ReLU", "torch.nn.ReLU6", "torch.nn.Threshold", "torch.nn.Hardtanh"]
+)
+
+Clock = Callable[[], float]
+
+
+@dataclass
+class _Taken:
+    """What one tapped pass leaves: statistics by node, in order of execution, and pictures."""
+
+    stats: dict[str, p.LayerStat] = field(default_factory=dict)
+    maps: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class Probes:
+    """Takes statistics and pictures at `rate_hz`, and more seldom where that would cost too much."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        nodes: tuple[NodePath, ...],
+        samples: Samples,
+        facts: DataFacts,
+        present: Callable[[Tensor], Tensor],
+        rate_hz: float,
+        clock: Clock,
+    ) -> None:
+        self._network = network
+        self._nodes = {node.path: node for node in nodes}
+        self._samples = samples.slice(0, PROBED)
+        self._facts = facts
+        self._present = present
+        self._clock = clock
+        self._inputs = _shown(samples.inputs[:SHOWN], facts)
+        self._targets = samples.targets[:SHOWN].cpu().numpy()
+        owners = Owners(network, nodes).of
+        self._parameters = [
+            (parameter, owner.path)
+            for name, parameter in network.named_parameters()
+            if parameter.requires_grad and (owner := owners[name]) is not None
+        ]
+        self._warned: set[str] = set()
+        self._period = 0.0
+        self._next = math.inf
+        self.seconds = 0.0
+        self.watch(rate_hz)
+        self.nodes = tuple(self._run(samples.slice(0, 2)).stats)
+
+    def watch(self, rate_hz: float) -> None:
+        """Choose how often a second a probe is taken; 0 turns them off."""
+        self._period = 1 / rate_hz if rate_hz > 0 else math.inf
+        self._next = self._clock() if rate_hz > 0 else math.inf
+
+    @property
+    def on(self) -> bool:
+        """Whether anybody watches."""
+        return self._period < math.inf
+
+    def due(self, now: float) -> bool:
+        """Tell whether a probe is to be taken after the step just done."""
+        return now >= self._next
+
+    def take(self, step: int) -> list[p.Event]:
+        """Return statistics, pictures and warnings. Gradients are those of the step just done."""
+        start = self._clock()
+        grads = self._grad_norms()
+        taken = self._run(self._samples, grads)
+        events: list[p.Event] = [p.LayerStats(step, taken.stats)]
+        events.append(p.Pictures(step, taken.maps, self._inputs, self._outputs, self._targets))
+        events += self._dead(step, taken.stats)
+        now = self._clock()
+        # The first pass also warms caches up; it says little about what the next one will cost.
+        cost = now - start if self.seconds else 0.0
+        self.seconds += now - start
+        self._next = now + max(self._period, cost / _SHARE)
+        return events
+
+    # ----------------------------------------------------------------------------------- one pass
+
+    def _run(self, samples: Samples, grads: dict[str, float] | None = None) -> _Taken:
+        taken = _Taken()
+
+        def tap(path: str, port: str, tensor: Tensor) -> Tensor:
+            node = self._nodes.get(path)
+            if node is None or node.kind in (INPUT, OUTPUT) or path in taken.stats:
+                return tensor
+            if tensor.is_floating_point() and tensor.numel():
+                taken.stats[path] = _stat(tensor, node.kind, (grads or {}).get(path))
+                if tensor.ndim == 4 and min(tensor.shape[2:]) > 1:
+                    taken.maps[path] = _maps(tensor[0])
+            return tensor
+
+        device = samples.inputs.device
+        with (
+            torch.random.fork_rng([device] if device.type == "cuda" else []),
+            Modes([self._network]),
+            torch.no_grad(),
+        ):
+            outputs = self._network.forward_tapped(samples.inputs, tap)  # type: ignore[operator]
+        self._outputs = self._present(outputs[:SHOWN]).float().cpu().numpy()
+        return taken
+
+    def _grad_norms(self) -> dict[str, float]:
+        held = [(par.grad, path) for par, path in self._parameters if par.grad is not None]
+        if not held:
+            return {}
+        norms = torch.stack(torch._foreach_norm([grad for grad, _ in held])).tolist()
+        squares: dict[str, float] = {}
+        for norm, (_, path) in zip(norms, held, strict=True):
+            squares[path] = squares.get(path, 0.0) + norm * norm
+        return {path: math.sqrt(square) for path, square in squares.items()}
+
+    def _dead(self, step: int, stats: dict[str, p.LayerStat]) -> list[p.Event]:
+        found: list[p.Event] = []
+        for path, stat in stats.items():
+            if stat.dead < _MANY_DEAD or path in self._warned or stat.units < 4:
+                continue
+            self._warned.add(path)
+            message = (
+                f"{stat.dead:.0%} of the {stat.units} units of {self._nodes[path].name} are zero for "
+                f"all {len(self._samples)} probed samples: they have stopped learning. A lower "
+                "learning rate, LeakyReLU or a normalisation before it usually helps."
+            )
+            found.append(p.ProblemFound(step, Problem(message, node=path, severity="warning")))
+        return found
+
+
+def _stat(tensor: Tensor, kind: str, grad: float | None) -> p.LayerStat:
+    values = tensor.detach().float()
+    flat = values.reshape(-1)
+    low_t, high_t = torch.aminmax(flat)
+    std_t, mean_t = torch.std_mean(flat, correction=0)
+    zero_t = (flat == 0).float().mean()
+    # One copy to the host for all of them.
+    mean, std, zero, low, high = torch.stack([mean_t, std_t, zero_t, low_t, high_t]).tolist()
+    histogram: tuple[int, ...] = ()
+    if math.isfinite(low) and math.isfinite(high):
+        if high - low < 1e-30:
+            low, high = low - 0.5, high + 0.5
+        part = flat[:: max(1, flat.numel() // _COUNTED)]
+        histogram = tuple(int(n) for n in torch.histc(part, BINS, low, high).tolist())
+    dead, units = _dead_units(values) if kind in _RECTIFIERS else (0.0, 0)
+    return p.LayerStat(mean, std, zero, grad, dead, units, low, high, histogram)
+
+
+def _dead_units(values: Tensor) -> tuple[float, int]:
+    """Return the share of units that are zero throughout, and how many units there are.
+
+    A unit is a channel of `[n, c, h, w]`, and a feature of `[n, f]` and `[n, t, f]`.
+    """
+    if values.ndim < 2:
+        return 0.0, 0
+    axis = 1 if values.ndim != 3 else 2
+    others = [i for i in range(values.ndim) if i != axis]
+    silent = (
+        (values == 0).all(dim=others[0]) if len(others) == 1 else values.abs().amax(others) == 0
+    )
+    return float(silent.float().mean()), values.shape[axis]
+
+
+def _maps(maps_chw: Tensor) -> np.ndarray:
+    """Return the strongest feature maps, in channel order, each spread over 0…255."""
+    maps = maps_chw.detach().float()
+    if len(maps) > MAPS:
+        strength = maps.flatten(1).std(1)
+        maps = maps[strength.topk(MAPS).indices.sort().values]
+    height, width = maps.shape[1:]
+    if max(height, width) > MAP_SIDE:
+        shrink = MAP_SIDE / max(height, width)
+        maps = adaptive_avg_pool2d(
+            maps, (max(1, round(height * shrink)), max(1, round(width * shrink)))
+        )
+    flat = maps.flatten(1)
+    low, high = flat.amin(1)[:, None, None], flat.amax(1)[:, None, None]
+    spread = (maps - low) / (high - low).clamp(min=1e-12)
+    return spread.nan_to_num(0).mul(255).round().to(torch.uint8).cpu().numpy()
+
+
+def _shown(inputs: Tensor, facts: DataFacts) -> np.ndarray:
+    """Return the strip's inputs: grey pictures `[n, h, w]`, other samples as they are."""
+    if inputs.ndim != 4:
+        return inputs.float().cpu().numpy()
+    low, high = facts.value_range
+    grey = (inputs.float().mean(1) - low) / max(high - low, 1e-12)
+    return grey.clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy()

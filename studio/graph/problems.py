@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from studio.graph.edits import AnyEdit
 
-
 Severity = Literal["error", "warning", "hint"]
 
 

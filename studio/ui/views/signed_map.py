@@ -113,6 +113,11 @@ class SignedMap(View):
         self.setAccessibleDescription(f"limits ±{short(self._limit)}")
         self.update()
 
+    def set_under(self, under: QImage | None) -> None:
+        """Give the sample that lies below the map."""
+        self._under = under
+        self.update()
+
     def set_over(self, on: bool) -> None:
         """Lay the map over its sample, or show it alone."""
         self._over = on

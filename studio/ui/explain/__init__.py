@@ -1,0 +1,1 @@
+"""Explain: choose a sample, see what the network reads in it, and which parts made it so."""

@@ -44,6 +44,6 @@ class Cache:
 
     def use(self, specs: object) -> None:
         """Forget what was learned with another catalogue."""
-        if specs is not self.specs:
+        if specs is not self.specs and specs != self.specs:
             self.nodes.clear()
             self.specs = specs

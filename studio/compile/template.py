@@ -48,8 +48,13 @@ def make(spec: LayerSpec, values: Mapping[str, Value]) -> str:
     return f"{code.make}({', '.join(arguments + named)})"
 
 
-def lines(spec: LayerSpec, filling: Filling, wanted: Iterable[str]) -> list[str]:
-    """Return the node's statements; lines whose outputs are not `wanted` are left out but the first.
+def statements(
+    spec: LayerSpec, filling: Filling, wanted: Iterable[str]
+) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Return the node's statements, and the ports that each of them gives.
+
+    The first line's statement comes last, since its variable may be one of the node's inputs; lines
+    whose outputs are not `wanted` are left out but the first.
 
     Raises: NotLiteral.
     """
@@ -58,8 +63,9 @@ def lines(spec: LayerSpec, filling: Filling, wanted: Iterable[str]) -> list[str]
         line
         for number, line in enumerate(spec.code.lines)
         if number == 0 or wanted.intersection(outputs_of(line))
-    ]
-    return [_ALL_UNUSED.sub("_", fill(line, filling)) for line in chosen]
+    ][::-1]
+    texts = [_ALL_UNUSED.sub("_", fill(line, filling)) for line in chosen]
+    return texts, [tuple(outputs_of(line)) for line in chosen]
 
 
 def outputs_of(line: str) -> list[str]:

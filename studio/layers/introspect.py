@@ -88,7 +88,9 @@ def _param(module: str, argument: inspect.Parameter, layer: Layer, help_text: st
     if kind == "str" and words:
         kind = "choice"
     reads = layer.reads.get(name, table.READS.get(name, ""))
-    minimum, maximum = table.LIMITS.get(name, (None, None)) if kind in ("int", "float") else (None,) * 2
+    minimum, maximum = (
+        table.LIMITS.get(name, (None, None)) if kind in ("int", "float") else (None,) * 2
+    )
     inferred = bool(reads) and argument.default is argument.empty
     return Param(
         name=name,

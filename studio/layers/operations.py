@@ -101,7 +101,9 @@ def _pairs() -> tuple[LayerSpec, ...]:
     )  # fmt: skip
     words = {"add": ("residual", "skip", "sum"), "mul": ("gate", "product"), "matmul": ("bmm",)}
     return tuple(
-        _operation(name, title, doc + ".", line, (), _PAIR, formula=text, keywords=words.get(name, ()))
+        _operation(
+            name, title, doc + ".", line, (), _PAIR, formula=text, keywords=words.get(name, ())
+        )
         for name, title, doc, line, text in rows
     )
 

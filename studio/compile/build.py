@@ -1,0 +1,50 @@
+"""Source text → the module that it describes."""
+
+from __future__ import annotations
+
+import hashlib
+import linecache
+from collections.abc import Mapping
+
+from torch import nn
+
+from studio.compile.cache import Cache
+from studio.compile.infer import infer
+from studio.compile.source import source
+from studio.graph.facts import DataFacts
+from studio.graph.project import Project
+from studio.graph.spec import LayerSpec
+
+
+def build(
+    project: Project,
+    network: str,
+    specs: Mapping[str, LayerSpec],
+    data: DataFacts | None,
+    cache: Cache | None = None,
+) -> nn.Module:
+    """Return a network as a module, freshly initialised by torch's generator.
+
+    `forward(*inputs)` and `forward_tapped(*inputs, tap)` are those of `source`'s text, which is what
+    is executed.
+
+    Raises: Unfinished.
+    """
+    facts = infer(project, specs, data, cache=cache)
+    return load(source(project, network, specs, facts).text)
+
+
+def load(text: str) -> nn.Module:
+    """Run generated code and return its last class's module; tracebacks show the code's lines."""
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    file = f"<network {digest}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    scope: dict[str, object] = {"__name__": f"network_{digest}"}
+    exec(compile(text, file, "exec"), scope)
+    classes = [
+        value
+        for value in scope.values()
+        if isinstance(value, type) and issubclass(value, nn.Module)
+    ]
+    module = classes[-1]()
+    return module

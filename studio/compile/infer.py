@@ -1,0 +1,94 @@
+"""A project's facts: shapes, cost and problems, asked of PyTorch only where something changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from studio.compile.cache import Cache
+from studio.compile.fit import SUPERVISED, answer_fits, ends
+from studio.compile.repairs import repairs
+from studio.compile.walk import Outcome, Trouble, walk
+from studio.graph.facts import DataFacts, NetworkFacts, ProjectFacts
+from studio.graph.problems import Problem, Repair
+from studio.graph.project import Project
+from studio.graph.spec import LayerSpec
+
+#: Troubles for which repairs are looked for; the rest are told without.
+_REPAIRED = 8
+
+
+def infer(
+    project: Project,
+    specs: Mapping[str, LayerSpec],
+    data: DataFacts | None,
+    revision: int = 0,
+    cache: Cache | None = None,
+) -> ProjectFacts:
+    """Return what is known about every network of a project.
+
+    Nodes behind one that cannot work have no facts; their turn comes when it is repaired. With the
+    `cache` of the last inference, PyTorch is asked only about what changed and what lies behind it.
+    """
+    cache = cache if cache is not None else Cache()
+    cache.use(specs)
+    return ProjectFacts(
+        revision=revision,
+        networks={
+            name: _network(project, name, specs, data, cache) for name in sorted(project.networks)
+        },
+        data=data,
+    )
+
+
+def examine(
+    project: Project,
+    network: str,
+    specs: Mapping[str, LayerSpec],
+    data: DataFacts | None,
+    cache: Cache,
+) -> Outcome:
+    """Return a walk's outcome with what its ends lack or answer wrongly."""
+    outcome = walk(project, network, specs, data, cache)
+    graph = project.networks[network].graph
+    outcome.troubles.extend(ends(network, graph))
+    if network == "main" and data is not None and project.recipe.learner == SUPERVISED:
+        outcome.troubles.extend(answer_fits(network, graph, outcome, data))
+    return outcome
+
+
+def _network(
+    project: Project,
+    network: str,
+    specs: Mapping[str, LayerSpec],
+    data: DataFacts | None,
+    cache: Cache,
+) -> NetworkFacts:
+    outcome = examine(project, network, specs, data, cache)
+
+    def again(changed: Project) -> Outcome:
+        return examine(changed, network, specs, data, cache)
+
+    problems = []
+    for number, trouble in enumerate(outcome.troubles):
+        offered: tuple[Repair, ...] = ()
+        if trouble.severity != "hint" and number < _REPAIRED:
+            offered = repairs(project, network, trouble, outcome, specs, data, again)
+        problems.append(_problem(network, trouble, offered))
+    return NetworkFacts(
+        nodes=outcome.nodes,
+        problems=tuple(problems),
+        parameters=outcome.parameters,
+        flops=outcome.flops,
+        activation_bytes=outcome.activation_bytes,
+    )
+
+
+def _problem(network: str, trouble: Trouble, offered: tuple[Repair, ...]) -> Problem:
+    return Problem(
+        message=trouble.fault.message,
+        network=network,
+        node=trouble.path,
+        port=trouble.fault.port,
+        severity=trouble.severity,
+        repairs=offered,
+    )

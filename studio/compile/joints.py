@@ -1,0 +1,151 @@
+"""Changes of wires, inputs and outputs that may help. None is offered before it is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from studio.compile.case import SIZES, Case, Remedy
+from studio.compile.fit import wanted
+from studio.compile.splice import free_node, room_below
+from studio.graph.edits import (
+    AddNodes,
+    Connect,
+    Disconnect,
+    RemoveNodes,
+    SetFlag,
+    SetParams,
+    reaches,
+)
+from studio.graph.graph import INPUT, OUTPUT, Link, link
+
+# ---------------------------------------------------------------------------------------------- wires
+
+
+def connection(case: Case) -> Iterator[Remedy]:
+    """A wire from a node that leads nowhere yet, the latest first."""
+    if case.node is None:
+        return
+    prefix = case.trouble.path.removesuffix(case.trouble.node)
+    for key, node in reversed(case.graph.nodes.items()):
+        facts = case.outcome.nodes.get(prefix + key)
+        loose = key not in case.graph.outgoing and facts is not None and bool(facts.outputs)
+        if key == case.node.id or not loose or reaches(case.graph, case.node.id, key):
+            continue
+        assert facts is not None
+        wire = link(key, next(iter(facts.outputs)), case.node.id, case.trouble.fault.port)
+        yield Remedy(f"Connect {node.name}", (Connect(case.where, wire),))
+
+
+def removal(case: Case) -> Iterator[Remedy]:
+    """Without the node."""
+    if case.node is not None:
+        yield Remedy(f"Delete {case.node.name}", (RemoveNodes(case.where, (case.node.id,)),))
+
+
+def cut(case: Case) -> Iterator[Remedy]:
+    """Without the wires into the port."""
+    if case.wires:
+        yield Remedy("Cut the wire", (Disconnect(case.where, case.wires),))
+
+
+def cut_back(case: Case) -> Iterator[Remedy]:
+    """Without a wire that leads back."""
+    for wire in case.graph.incoming.get(case.trouble.node, ()):
+        if reaches(case.graph, case.trouble.node, wire.source.node):
+            source = case.graph.nodes[wire.source.node].name
+            yield Remedy(f"Cut the wire from {source}", (Disconnect(case.where, (wire,)),))
+
+
+def bypass(case: Case) -> Iterator[Remedy]:
+    """As if the node were a wire."""
+    if case.node is not None and "bypassed" not in case.node.flags and len(case.wires) == 1:
+        edit = SetFlag(case.where, (case.node.id,), "bypassed", True)
+        yield Remedy(f"Bypass {case.node.name}", (edit,))
+
+
+def unbypass(case: Case) -> Iterator[Remedy]:
+    """A bypassed node right before this one takes part again."""
+    for wire in case.graph.incoming.get(case.trouble.node, ()):
+        source = case.graph.nodes.get(wire.source.node)
+        if source is not None and "bypassed" in source.flags:
+            edit = SetFlag(case.where, (source.id,), "bypassed", False)
+            yield Remedy(f"Stop bypassing {source.name}", (edit,))
+
+
+# ----------------------------------------------------------------------------------------------- ends
+
+
+def new_input(case: Case) -> Iterator[Remedy]:
+    """An input before the first node that gets nothing."""
+    for key, node in case.graph.nodes.items():
+        spec = case.specs.get(node.kind)
+        port = next((p.name for p in spec.inputs if not p.optional), "") if spec else ""
+        if port and not case.graph.into(key, port):
+            fresh = free_node(case.graph, INPUT, {}, "x")
+            places, moves = room_below(case.where, case.sheet, key, (fresh,), case.specs)
+            wire = link(fresh.id, "out", key, port)
+            yield Remedy(
+                "Add an input", (AddNodes(case.where, (fresh,), places, (wire,)), *moves), fresh.id
+            )
+            return
+
+
+def new_output(case: Case) -> Iterator[Remedy]:
+    """An output behind the last node that leads nowhere."""
+    for key in reversed(case.graph.nodes):
+        facts = case.outcome.nodes.get(key)
+        if key in case.graph.outgoing or facts is None or not facts.outputs:
+            continue
+        fresh = free_node(case.graph, OUTPUT, {}, "out")
+        wire = link(key, next(iter(facts.outputs)), fresh.id, "x")
+        places, _ = room_below(case.where, case.sheet, key, (fresh,), case.specs, behind=True)
+        name = case.graph.nodes[key].name
+        yield Remedy(
+            f"Add an output behind {name}",
+            (AddNodes(case.where, (fresh,), places, (wire,)),),
+            fresh.id,
+        )
+
+
+def answer_size(case: Case) -> Iterator[Remedy]:
+    """The last layer gives as many numbers as the data wants."""
+    if case.data is None:
+        return
+    count = wanted(case.data)
+    for wire in case.wires[:1]:
+        for node, name in case.producers(wire, SIZES):
+            yield Remedy(
+                f"Set {name} of {node.name} to {count}",
+                (SetParams(case.where, node.id, {name: count}),),
+            )
+
+
+def answer_layer(case: Case) -> Iterator[Remedy]:
+    """A last layer that gives as many numbers as the data wants."""
+    if case.data is None:
+        return
+    count = wanted(case.data)
+    last = ("torch.nn.Linear", {"out_features": count})
+    for wire in case.wires[:1]:
+        kind = case.kind(wire)
+        if kind is None or not kind.shape or kind.shape[0] != "N":
+            continue
+        yield from _ending(case, wire, len(kind.shape), last)
+
+
+def _ending(
+    case: Case, wire: Link, rank: int, last: tuple[str, dict[str, int]]
+) -> Iterator[Remedy]:
+    title = f"End in a Linear with {last[1]['out_features']} outputs"
+    if rank == 2:
+        yield case.insert(wire, title, last)
+    if rank in (4, 5):
+        pool = (f"torch.nn.AdaptiveAvgPool{rank - 2}d", {"output_size": 1})
+        yield case.insert(
+            wire, f"Average-pool, and {title.lower()}", pool, ("torch.nn.Flatten", {}), last
+        )
+    if rank == 3:
+        mean = ("core.mean", {"dim": (1,)})
+        yield case.insert(wire, f"Average over the steps, and {title.lower()}", mean, last)
+    if rank > 2:
+        yield case.insert(wire, f"Flatten, and {title.lower()}", ("torch.nn.Flatten", {}), last)

@@ -14,7 +14,6 @@ from studio.cli.headless import Headless, writing
 from studio.cli.output import count, print_json
 from studio.cli.settings_given import params_given, recipe_given
 from studio.engine.protocol import DataAnswer, Export, GetData, SourceText
-from studio.graph import files
 from studio.graph.edits import SetData, SetRecipe
 from studio.graph.facts import DataFacts, NodeFacts, ProjectFacts
 from studio.graph.problems import Problem
@@ -47,8 +46,8 @@ def new(given: argparse.Namespace, here: Paths) -> int:
         changes = recipe_given(project.recipe, catalog, rest)
         if changes:
             studio.session.do(SetRecipe(changes))
-        with writing(given.output):
-            files.save(studio.session.document.project, given.output)
+        studio.session.save(given.output)
+        studio.raise_errors()
     print(_introduction(spec, given.output))
     return FINE
 

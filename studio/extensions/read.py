@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from studio.extensions.declare import Choice, Declaration, Float, Int
 from studio.graph.params import Param, ParamError, ParamType, as_value
@@ -19,6 +19,7 @@ from studio.graph.spec import ArchitectureSpec
 _KIND = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+\Z")
 _RESERVED = ("core.", "block.", "torch.", "sklearn.")
 _TYPES: dict[str, ParamType] = {"int": "int", "float": "float", "bool": "bool", "str": "str"}
+Choices = Annotated[tuple[str | int | float, ...], Meta(min_length=1)]
 _LIMITS: dict[str, type[Int | Float | Choice]] = {"Int": Int, "Float": Float, "Choice": Choice}
 
 
@@ -148,7 +149,7 @@ def _params(function: ast.FunctionDef) -> Iterator[Param]:
         param = _param(argument.arg, argument.annotation, _literal(default, argument.arg))
         try:
             param.check(param.default)
-        except ParamError as error:
+        except (ParamError, OverflowError) as error:  # an int literal may be beyond any float
             raise _Wrong(f"The default does not fit: {error}", argument) from None
         yield param
 
@@ -164,7 +165,7 @@ def _param(name: str, annotation: ast.expr, default: Any) -> Param:
     if kind is None:
         raise _Wrong(
             f"{name} must be int, float, bool or str, or Annotated[…] of one. "
-            f"Got {ast.unparse(annotation)}.",
+            f"Got {_text(annotation)}.",
             annotation,
         )
     limits: dict[str, Any] = {}
@@ -180,19 +181,19 @@ def _param(name: str, annotation: ast.expr, default: Any) -> Param:
 def _limits(name: str, call: ast.Call, kind: str) -> dict[str, Any]:
     made = _LIMITS.get(_name(call.func))
     if made is None:
-        raise _Wrong(
-            f"{name} can be limited by Int, Float or Choice. Got {ast.unparse(call)}.", call
-        )
+        raise _Wrong(f"{name} can be limited by Int, Float or Choice. Got {_text(call)}.", call)
     positional = [_literal(argument, f"{name}'s limit") for argument in call.args]
     named = {word.arg or "": _literal(word.value, f"{name}'s limit") for word in call.keywords}
     try:
         limit = made(*positional, **named)
-    except TypeError as error:
+        if isinstance(limit, Choice):
+            choices = msgspec.convert(limit.choices, Choices)
+            return {"type": "choice", "choices": choices}
+        limit = msgspec.convert(msgspec.to_builtins(limit), type(limit))
+    except (TypeError, msgspec.ValidationError) as error:
         raise _Wrong(f"{name}'s limits are wrong: {error}.", call) from None
-    if isinstance(limit, Choice):
-        return {"type": "choice", "choices": tuple(limit.choices)}
     if kind != {Int: "int", Float: "float"}[type(limit)]:
-        raise _Wrong(f"{name} is {kind}, so {ast.unparse(call.func)} cannot limit it.", call)
+        raise _Wrong(f"{name} is {kind}, so {_text(call.func)} cannot limit it.", call)
     return {"minimum": limit.minimum, "maximum": limit.maximum}
 
 
@@ -200,16 +201,27 @@ def _literal(node: ast.expr, what: str) -> Any:
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        text = ast.unparse(node)
         raise _Wrong(
             f"{what} must be written out (a number, text, list or dict), because packs are listed "
-            f"without running them. Got {text[:60]}.",
+            f"without running them. Got {_text(node)}.",
             node,
         ) from None
 
 
 def _values(raw: dict[str, Any]) -> dict[str, Any]:
-    return {key: as_value(value) for key, value in raw.items()}
+    """Return `raw` with every list in it as a tuple."""
+    return {
+        key: _values(value) if isinstance(value, dict) else as_value(value)
+        for key, value in raw.items()
+    }
+
+
+def _text(node: ast.expr) -> str:
+    try:
+        text = ast.unparse(node)
+    except RecursionError:
+        return "something nested too deeply"
+    return text if len(text) <= 60 else text[:60] + "…"
 
 
 def _name(node: ast.expr) -> str:

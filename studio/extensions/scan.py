@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from studio.extensions.manifest import API_VERSION, MANIFEST, read_manifest
 from studio.extensions.read import Offer, read_source, title_of
@@ -148,7 +149,7 @@ class _Scanner:
                         source,
                         offer.line,
                     )
-        self.infos.append(_offering(info, kinds))
+        self.infos.append(replace(info, offers=tuple(kinds)))
 
     def _read(self, file: Path, root: Path, pack: str) -> str | None:
         """Return the text of `file`, or None after noting the fault."""
@@ -174,12 +175,6 @@ class _Scanner:
     def _fault(self, message: str, pack: str, file: Path, line: int = 1) -> None:
         self.digest.update(message.encode())
         self.faults.append(Fault(message, pack, str(file), line))
-
-
-def _offering(info: PackInfo, kinds: list[str]) -> PackInfo:
-    from msgspec.structs import replace
-
-    return replace(info, offers=tuple(kinds))
 
 
 def _entries(folder: Path, faults: list[Fault]) -> Iterator[Path]:

@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from packs import MANIFEST, NET, make_pack
 
 from studio.extensions import fingerprint, scan
+from studio.extensions.read import read_source
 from studio.extensions.scan import MAX_BYTES
 from studio.graph.params import Param
 
@@ -108,6 +111,10 @@ BROKEN = {
         "limits are wrong",
         9,
     ),
+    "limit type": (NET.replace("Int(1, 64)", "Int('a')").format(kind="a.b"), "limits are wrong", 9),
+    "no choice": (NET.replace('"ReLU", "Tanh"', "").format(kind="a.b"), "limits are wrong", 11),
+    "huge": (NET.replace("= 8", "= " + "9" * 400).format(kind="a.b"), "default does not fit", 9),
+    "long sum": (NET.replace("= 8", "= " + "+1" * 3000).format(kind="a.b"), "Python cannot", 1),
     "wrong limit": (NET.replace("Int(1, 64)", "Float(1)").format(kind="a.b"), "cannot limit", 9),
     "stars": (
         NET.replace("bias: bool = True", "**more: int").format(kind="a.b"),
@@ -115,6 +122,20 @@ BROKEN = {
         7,
     ),
 }
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    start=st.integers(0, len(NET)),
+    length=st.integers(0, 30),
+    inserted=st.text(max_size=8)
+    | st.sampled_from(["(", "[", "**", "{}", "None", "...", "lambda: 0"]),
+)
+def test_no_text_whatever_breaks_the_reader(start: int, length: int, inserted: str) -> None:
+    text = NET.format(kind="a.b")
+    offers, faults = read_source("net.py", text[:start] + inserted + text[start + length :], "p")
+    assert offers or faults
+    assert all(fault.line >= 1 for fault in faults)
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -26,6 +26,7 @@ from studio.paths import Paths
 from studio.session import events as e
 from studio.session.history import History
 from studio.session.keeping import Keeper, Recoverable
+from studio.session.stored import StoredRun, put_in_bin, read_history, read_stored
 from studio.session.training import Training
 
 AUTOSAVE_SECONDS = 5.0
@@ -468,6 +469,31 @@ class Session:
     def runs(self) -> Sequence[runs.RunInfo]:
         """Return the stored runs, newest first."""
         return runs.list_runs(self.runs_root)
+
+    def stored_runs(self) -> Sequence[StoredRun]:
+        """Return the stored runs with what each was made of, newest first."""
+        return [read_stored(info) for info in self.runs()]
+
+    def stored_history(self, folder: Path) -> History:
+        """Return everything that a stored run told, without showing it."""
+        return read_history(runs.read_info(folder))
+
+    def delete_run(self, folder: Path) -> bool:
+        """Move a run to the bin beside the runs; the one under way is kept, in a sentence."""
+        if self._training.busy and Path(self.history.folder) == folder:
+            self._tell(e.Noticed("This run is under way. Stop it before deleting it.", "warning"))
+            return False
+        try:
+            put_in_bin(folder)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._tell(e.Noticed(f"{folder.name} was not deleted: {reason}.", "error"))
+            return False
+        if Path(self.history.folder) == folder:
+            self._training.job = None
+            self._training.show(History())
+        self._tell(e.RunsChanged())
+        return True
 
     def open_run(self, folder: Path) -> bool:
         """Show a stored run: its curves, statistics and pictures."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -134,6 +135,34 @@ def set_property(widget: QWidget, name: str, value: str) -> None:
         widget.setProperty(name, value)
         widget.style().unpolish(widget)
         widget.style().polish(widget)
+
+
+class SearchField(QLineEdit):
+    """A line with a glass before it and, while it is empty, the key that leads to it."""
+
+    def __init__(self, theme: Theme, key: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._key = key
+        self.setTextMargins(20, 0, 0, 0)
+        self.setClearButtonEnabled(True)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        top = (self.height() - 14) / 2
+        glass = self._theme.pixmap("search", "text.3", 14, self.devicePixelRatioF())
+        painter.drawPixmap(QPointF(9, top), glass)
+        if self._key and not self.text():
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setFont(self._theme.font("caption"))
+            width = painter.fontMetrics().horizontalAdvance(self._key) + 10
+            area = QRectF(self.width() - width - 7.5, (self.height() - 17) / 2, width, 17)
+            painter.setPen(self._theme.color("line.strong"))
+            painter.drawRoundedRect(area, 4, 4)
+            painter.setPen(self._theme.color("text.2"))
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, self._key)
+        painter.end()
 
 
 class Segments(QFrame):

@@ -63,6 +63,7 @@ class NumberField(QAbstractSpinBox):
         self.setFixedWidth(width)
         self.setKeyboardTracking(False)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.lineEdit().setTextMargins(6, 0, 0, 0)
         self.lineEdit().editingFinished.connect(self._on_finished)
 
     @property

@@ -12,6 +12,9 @@ from studio.ui.controls import button, column, label, row
 from studio.ui.editors import Editor, make_editor
 from studio.ui.theme import Theme
 
+#: What the reset button takes at the end of a row, gap included.
+RESET_WIDTH = 24
+
 
 class ParamRow(QWidget):
     """One parameter: its name, its editor, where its value comes from, and what is wrong with it."""

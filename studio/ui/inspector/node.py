@@ -249,10 +249,11 @@ class NodePage(QWidget):
         return escape
 
     def _on_name(self) -> None:
-        text = self.name.text().strip()
-        if self._current_name() and text != self._current_name():
-            if not self._session.do(Rename(self._sight.where, self._node, text)):
-                self._restore_name()
+        text, present = self.name.text().strip(), self._current_name()
+        if not present or text == present:
+            return
+        if not self._session.do(Rename(self._sight.where, self._node, text)):
+            self._restore_name()
 
     def _restore_name(self) -> None:
         self.name.setText(self._current_name())

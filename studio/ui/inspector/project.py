@@ -16,7 +16,7 @@ from studio.graph.spec import OptionSpec
 from studio.session.session import Session
 from studio.ui.controls import button, column, label, row, surface
 from studio.ui.editors import Choice
-from studio.ui.form import Form
+from studio.ui.form import RESET_WIDTH, Form
 from studio.ui.inspector.cost import CostTiles
 from studio.ui.inspector.node import scrolled, section
 from studio.ui.theme import Theme
@@ -25,8 +25,16 @@ from studio.ui.theme import Theme
 def recipe_params(devices: Mapping[str, str]) -> tuple[Param, ...]:
     """Return the recipe's own settings; `devices` are those the engine has."""
     return (
-        Param("batch_size", "int", 64, minimum=1, maximum=1_000_000, unit="samples a step"),
-        Param("epochs", "int", 20, minimum=1, maximum=1_000_000, unit="times through the data"),
+        Param(
+            "batch_size",
+            "int",
+            64,
+            minimum=1,
+            maximum=1_000_000,
+            help="Samples of one step",
+            unit="samples",
+        ),
+        Param("epochs", "int", 20, minimum=1, maximum=1_000_000, help="Times through the data"),
         Param("seed", "int", 0, minimum=0, maximum=2**31 - 1, help="Same seed, same figures"),
         Param(
             "precision",
@@ -43,7 +51,7 @@ def recipe_params(devices: Mapping[str, str]) -> tuple[Param, ...]:
             minimum=0,
             maximum=1024,
             help="0 leaves one core to the window",
-            unit="0 leaves one core free",
+            unit="0: automatic",
         ),
     )
 
@@ -68,6 +76,7 @@ class KindForm(QWidget):
         self.choice.setAccessibleName(title)
         self.choice.activated.connect(self._on_kind)
         line.addWidget(self.choice, 1)
+        line.addSpacing(RESET_WIDTH)
         outer.addLayout(line)
         self.form = Form(theme)
         self.form.edited.connect(self._on_edited)
@@ -121,10 +130,10 @@ class ProjectPage(QWidget):
 
     #: Recipe field → words and the catalogue's table.
     _KINDS = (
-        ("learner", "learner", "learners"),
         ("optimizer", "optimiser", "optimizers"),
         ("schedule", "schedule", "schedules"),
         ("loss", "loss", "losses"),
+        ("learner", "learner", "learners"),
     )
 
     def __init__(self, session: Session, theme: Theme) -> None:
@@ -139,18 +148,18 @@ class ProjectPage(QWidget):
         self.summary = label(theme, tone="2", wrap=True)
         layout.addWidget(self.summary)
         layout.addWidget(section(theme, "Recipe"))
-        self.kinds: dict[str, KindForm] = {}
-        for field, words, _ in self._KINDS:
-            made = KindForm(theme, words)
-            made.changed.connect(lambda kind, values, name=field: self._on_kind(name, kind, values))
-            self.kinds[field] = made
-            layout.addWidget(made)
         self.form = Form(theme)
         self.form.edited.connect(lambda name, value: session.do(SetRecipe({name: value})))
         self.form.cleared.connect(
             lambda name: session.do(SetRecipe({name: getattr(Recipe(), name)}))
         )
         layout.addWidget(self.form)
+        self.kinds: dict[str, KindForm] = {}
+        for field, words, _ in self._KINDS:
+            made = KindForm(theme, words)
+            made.changed.connect(lambda kind, values, name=field: self._on_kind(name, kind, values))
+            self.kinds[field] = made
+            layout.addWidget(made)
         layout.addWidget(section(theme, "Data"))
         self.data = label(theme, tone="1", wrap=True)
         layout.addWidget(self.data)

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QLineEdit, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from studio.graph.graph import BLOCK
 from studio.graph.spec import LayerSpec
 from studio.graph.topology import block_spec
 from studio.session import events as e
 from studio.session.session import Session
-from studio.ui.controls import column, label, row, rule, surface
+from studio.ui.controls import SearchField, column, label, row, rule, surface
 from studio.ui.data_panel import DataPanel
 from studio.ui.library.architectures import ArchitectureList
 from studio.ui.library.tree import LayerTree
@@ -48,11 +48,7 @@ class Library(QWidget):
         self._search_row = QWidget()
         line = row(self._search_row)
         line.setContentsMargins(12, 12, 12, 8)
-        self.search = QLineEdit()
-        self.search.setClearButtonEnabled(True)
-        self.search.addAction(
-            theme.icon("search", "text.3"), QLineEdit.ActionPosition.LeadingPosition
-        )
+        self.search = SearchField(theme, "/")
         self.search.textChanged.connect(self._on_search)
         self.search.installEventFilter(self)
         line.addWidget(self.search)

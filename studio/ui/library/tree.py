@@ -35,6 +35,12 @@ KIND_MIME = "application/x-neuroloom-kind"
 #: How many of a category's layers show before "more", so that every category stays in view.
 _HEADS = {"conv": 6}
 _HEAD = 3
+#: What is wanted most comes first; the rest keeps the catalogue's order.
+_COMMON = (
+    *("Conv2d", "Conv1d", "Conv3d", "ConvTranspose2d", "MaxPool2d", "AvgPool2d"),
+    *("AdaptiveAvgPool2d", "BatchNorm2d", "LayerNorm", "Dropout", "ReLU", "GELU", "Sigmoid"),
+    *("Flatten", "Add", "Concat", "LSTM", "GRU", "MultiheadAttention"),
+)
 _OPEN_AT_FIRST = ("conv", "pool", "norm")
 
 _ROLE = Qt.ItemDataRole.UserRole
@@ -87,7 +93,9 @@ class LayerTree(QTreeWidget):
 
     def show_layers(self, specs: Iterable[LayerSpec], query: str = "") -> None:
         """List `specs`, or those that answer `query`."""
-        self._specs = tuple(specs)
+        common = {title: at for at, title in enumerate(_COMMON)}
+        ordered = sorted(specs, key=lambda spec: common.get(spec.title, len(common)))
+        self._specs = tuple(ordered)
         self._query = query.strip().lower()
         self._rebuild()
 

@@ -1,0 +1,208 @@
+"""The Build workspace: Library, canvas with the problems below it, Inspector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QApplication, QSplitter, QVBoxLayout, QWidget
+
+from studio.session import events as e
+from studio.session.session import Session
+from studio.ui.canvas import Canvas
+from studio.ui.controls import button, column, row
+from studio.ui.inspector import Inspector
+from studio.ui.inspector.sight import Sight
+from studio.ui.library import Library
+from studio.ui.library.panel import TAB_ICONS, TABS
+from studio.ui.preferences import Preferences
+from studio.ui.problems import HEAD, ProblemsPanel
+from studio.ui.theme import Theme
+
+LIBRARY, INSPECTOR, PROBLEMS, RAIL = 272, 328, 76, 44
+#: Below this the Library becomes a rail and the problems fold.
+ROOMY = (1440, 780)
+
+
+class BuildWorkspace(QWidget):
+    """Assembles the panels around the canvas and lets them follow one another."""
+
+    def __init__(self, session: Session, theme: Theme, preferences: Preferences) -> None:
+        super().__init__()
+        self._session = session
+        self._theme = theme
+        self._preferences = preferences
+        self._compact: bool | None = None
+        self._laid = False
+        self.canvas = Canvas(session, theme)
+        self.library = Library(session, theme, self.canvas.add_layer)
+        self.inspector = Inspector(session, theme)
+        self.problems = ProblemsPanel(session, theme)
+        self.rail = Rail(theme, self._on_rail)
+
+        self.middle = _splitter(Qt.Orientation.Vertical)
+        self.middle.addWidget(self.canvas)
+        self.middle.addWidget(self.problems)
+        self.middle.setStretchFactor(0, 1)
+        self.across = _splitter(Qt.Orientation.Horizontal)
+        self.across.addWidget(self.library)
+        self.across.addWidget(self.middle)
+        self.across.addWidget(self.inspector)
+        self.across.setStretchFactor(1, 1)
+        self.canvas.setMinimumSize(480, 320)
+        self.inspector.setMinimumWidth(280)
+        self.library.setMinimumWidth(220)
+        layout = column(self)
+        line = QWidget()
+        inner = row(line, spacing=0)
+        inner.addWidget(self.rail)
+        inner.addWidget(self.across, 1)
+        layout.addWidget(line, 1)
+        self._place_library(compact=False)
+        self._restore()
+
+        self.canvas.selection_changed.connect(self._on_selection)
+        self.inspector.opened.connect(self.canvas.open_block)
+        self.inspector.data_wanted.connect(self.show_data)
+        self.problems.revealed.connect(self.canvas.reveal)
+        self.problems.data_wanted.connect(self.show_data)
+        self.problems.collapsed_changed.connect(lambda collapsed: self._lay_problems())
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            app.focusChanged.connect(self._on_focus)
+
+    def on_event(self, event: e.SessionEvent) -> None:
+        """Tell every panel."""
+        self.canvas.on_event(event)
+        self.library.on_event(event)
+        self.inspector.on_event(event)
+        self.problems.on_event(event)
+
+    @property
+    def panels(self) -> tuple[QWidget, ...]:
+        """The panels that F6 walks through."""
+        return (self.library, self.canvas, self.inspector, self.problems)
+
+    def show_data(self) -> None:
+        """Open the Library's Data tab."""
+        self.show_library(TABS.index("Data"))
+
+    def show_library(self, tab: int) -> None:
+        """Open one of the Library's tabs, over the canvas where it is only a rail."""
+        self.library.tabs.setCurrentIndex(tab)
+        self.library.show()
+        if self._compact:
+            self._lay_flyout()
+            self.library.raise_()
+
+    def search(self) -> None:
+        """Put the cursor into the Library's search field."""
+        if self._compact:
+            self.show_library(self.library.tabs.currentIndex())
+        self.library.show()
+        self.library.focus_search()
+
+    def toggle(self, panel: QWidget) -> None:
+        """Show or hide a panel."""
+        if panel is self.problems:
+            self.problems.set_collapsed(not self.problems.collapsed)
+        elif panel is self.library and self._compact:
+            if self.library.isVisible():
+                self.library.hide()
+            else:
+                self.show_library(self.library.tabs.currentIndex())
+        else:
+            panel.setVisible(not panel.isVisibleTo(self))
+
+    def keep(self) -> None:
+        """Remember how wide the panels are."""
+        if not self._compact:
+            sizes = self.across.saveState().toBase64().toStdString()
+            panels = self._preferences.values.panels | {"build": sizes}
+            self._preferences.change(panels=panels)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        size = event.size()
+        compact = size.width() < ROOMY[0] or size.height() < ROOMY[1]
+        if compact != self._compact:
+            self._place_library(compact)
+            self.problems.set_collapsed(compact)
+        if not self._laid and event.size().height() > 0:
+            self._laid = self.isVisible()
+            self._lay_problems()
+        if compact:
+            self._lay_flyout()
+
+    # -------------------------------------------------------------------------------------- layout
+
+    def _place_library(self, compact: bool) -> None:
+        self._compact = compact
+        self.rail.setVisible(compact)
+        if compact:
+            self.library.setParent(self)
+            self.library.hide()
+            self.across.setSizes([self.width() - RAIL - 280, 280])
+        else:
+            self.across.insertWidget(0, self.library)
+            self.library.show()
+            rest = max(480, self.width() - LIBRARY - INSPECTOR)
+            self.across.setSizes([LIBRARY, rest, INSPECTOR])
+            self._restore()
+
+    def _restore(self) -> None:
+        kept = self._preferences.values.panels.get("build", "")
+        if kept and not self._compact:
+            self.across.restoreState(QByteArray.fromBase64(kept.encode()))
+
+    def _lay_flyout(self) -> None:
+        self.library.setGeometry(RAIL, 0, LIBRARY, self.height())
+
+    def _lay_problems(self) -> None:
+        height = HEAD if self.problems.collapsed else PROBLEMS
+        total = max(self.middle.height(), height + 320)
+        self.middle.setSizes([total - height, height])
+
+    def _on_focus(self, before: QWidget | None, now: QWidget | None) -> None:
+        # The opened Library lies over the canvas; going elsewhere closes it.
+        over = self._compact and self.library.isVisible()
+        if not over or now is None or not self.isAncestorOf(now):
+            return
+        if now is not self.library and not self.library.isAncestorOf(now):
+            self.library.hide()
+
+    def _on_rail(self, tab: int) -> None:
+        if self.library.isVisible() and self.library.tabs.currentIndex() == tab:
+            self.library.hide()
+        else:
+            self.show_library(tab)
+
+    # ------------------------------------------------------------------------------------ following
+
+    def _on_selection(self, nodes: tuple[str, ...]) -> None:
+        canvas = self.canvas
+        self.inspector.show_selection(Sight(canvas.where, canvas.network, canvas.prefix), nodes)
+
+
+class Rail(QWidget):
+    """The Library where there is no room for it: its tabs as icons."""
+
+    def __init__(self, theme: Theme, pick: Callable[[int], None]) -> None:
+        super().__init__()
+        self.setFixedWidth(RAIL)
+        self.setProperty("surface", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        layout: QVBoxLayout = column(self, margins=6, spacing=4)
+        for index, (title, icon) in enumerate(zip(TABS, TAB_ICONS, strict=True)):
+            made = button(theme, icon=icon, look="ghost", large=True, tip=title)
+            made.clicked.connect(lambda _=False, tab=index: pick(tab))
+            layout.addWidget(made)
+        layout.addStretch(1)
+
+
+def _splitter(way: Qt.Orientation) -> QSplitter:
+    made = QSplitter(way)
+    made.setHandleWidth(1)
+    made.setChildrenCollapsible(False)
+    return made

@@ -1,0 +1,338 @@
+"""The main window: assembles frame, workspaces and actions. Everything it shows is made elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QStackedWidget, QWidget
+
+from studio.engine import protocol as p
+from studio.session import events as e
+from studio.session.session import Session
+from studio.ui.actions import Actions
+from studio.ui.bridge import Bridge
+from studio.ui.build import BuildWorkspace
+from studio.ui.controls import column
+from studio.ui.documents import Documents
+from studio.ui.header import WORKSPACES, MenuRow, StatusRow, Toolbar
+from studio.ui.palette import CommandPalette, commands_of
+from studio.ui.plugins_panel import PluginsPanel
+from studio.ui.preferences import Preferences
+from studio.ui.prompts import Choice, Notices, Prompts
+from studio.ui.recovery import RecoveryBar
+from studio.ui.table import MENUS, entries
+from studio.ui.theme import Theme
+
+MINIMUM = (1024, 640)
+USUAL = (1600, 1000)
+#: How long a run has to end cleanly before the window closes without it.
+STOP_MS = 20_000
+
+
+class MainWindow(QMainWindow):
+    """One project, four workspaces. Workspaces other than Build are made when first looked at."""
+
+    def __init__(self, session: Session, theme: Theme, preferences: Preferences) -> None:
+        super().__init__()
+        self.session = session
+        self.theme = theme
+        self.preferences = preferences
+        self.prompts = Prompts(theme, self)
+        self.notices = Notices(theme, self)
+        self.plugins: PluginsPanel | None = None
+        self._closing = False
+        self.documents = Documents(session, preferences, self.prompts, self.notices.show, self)
+        preferences.on_trouble = lambda sentence: self.notices.show(sentence, "warning")
+
+        self.actions_table = Actions(theme, self)
+        self.build = BuildWorkspace(session, theme, preferences)
+        self._workspaces: dict[int, QWidget] = {0: self.build}
+        self.actions_table.add(entries(self))
+        self.palette_popup = CommandPalette(theme, self)
+        self._assemble()
+        self.setMinimumSize(*MINIMUM)
+        self.setAcceptDrops(True)
+        self._restore()
+
+        self.bridge = Bridge(session, self)
+        self.bridge.add(self.on_event)
+        self.bridge.add(self.build.on_event)
+        self._show_document()
+
+    # ------------------------------------------------------------------------------------ assembling
+
+    def _assemble(self) -> None:
+        self.menu_row = MenuRow(self.theme, self.find_command)
+        self.setMenuWidget(self.menu_row)
+        self.toolbar = Toolbar(self.session, self.theme, self.actions_table)
+        self.toolbar.workspace_picked.connect(self.show_workspace)
+        self.status = StatusRow(self.session, self.theme)
+        self.recovery = RecoveryBar(self.session, self.theme)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.build)
+        centre = QWidget()
+        layout = column(centre)
+        layout.addWidget(self.toolbar)
+        layout.addWidget(self.recovery)
+        layout.addWidget(self.stack, 1)
+        layout.addWidget(self.status)
+        self.setCentralWidget(centre)
+        self._fill_menus()
+        for action in self.actions_table.all():
+            if action.objectName() not in ("pause_key", "step_key", "search"):
+                self.addAction(action)
+        self.build.addAction(self.actions_table["search"])
+
+    def _fill_menus(self) -> None:
+        for title in MENUS:
+            menu = self.menu_row.bar.addMenu(title)
+            menu.setToolTipsVisible(True)
+            menu.aboutToShow.connect(lambda name=title, made=menu: self._open_menu(name, made))
+            self.actions_table.fill(menu, title)
+
+    def _open_menu(self, title: str, menu: QMenu) -> None:
+        """Bring a menu up to date as it opens: what the canvas or a workspace offers is in it too."""
+        self.actions_table.refresh()
+        menu.clear()
+        self.actions_table.fill(menu, title)
+        extra = self._offered().get(title, [])
+        if extra and not menu.isEmpty():
+            menu.addSeparator()
+        menu.addActions(extra)
+        if title == "File":
+            recent = QMenu("Open recent", menu)
+            self.documents.fill_recent(recent)
+            menu.insertMenu(self.actions_table["save"], recent)
+        if menu.isEmpty():
+            menu.addAction("Nothing to do here yet").setEnabled(False)
+
+    def _offered(self) -> dict[str, list[QAction]]:
+        """Return the actions of canvas and workspaces, by menu."""
+        return {"Graph": list(self.build.canvas.actions())} | {
+            {1: "Run", 2: "Explain", 3: "Run"}[index]: list(widget.actions())
+            for index, widget in self._workspaces.items()
+            if index in (1, 2, 3)
+        }
+
+    def workspace(self, index: int) -> QWidget:
+        """Return a workspace, made now if nobody has looked at it yet."""
+        if index not in self._workspaces:
+            made = _make_workspace(index, self.session, self.theme)
+            self._workspaces[index] = made
+            self.stack.addWidget(made)
+            listener: Callable[[e.SessionEvent], None] | None = getattr(made, "on_event", None)
+            if listener is not None:
+                self.bridge.add(listener)
+            if index == 1:
+                for key in ("pause_key", "step_key"):
+                    made.addAction(self.actions_table[key])
+        return self._workspaces[index]
+
+    # --------------------------------------------------------------------------------------- events
+
+    def on_event(self, event: e.SessionEvent) -> None:
+        """Keep frame, actions and notices in step with the session."""
+        match event:
+            case e.SavedChanged() | e.DocumentOpened() | e.DocumentChanged():
+                self._show_document()
+                self.refresh()
+            case e.FactsChanged():
+                self.status.refresh()
+                self.refresh()
+            case e.TrainingChanged(state=state):
+                self.refresh()
+                if self._closing and state in ("ended", "idle"):
+                    self.close()
+            case e.RunEvent(event=p.EpochDone() | p.Started()) | e.EngineChanged():
+                self.toolbar.refresh()
+            case e.Noticed(text=text, severity=severity, details=details):
+                self.notices.show(text, severity, details)
+            case _:
+                pass
+        if self.plugins is not None:
+            self.plugins.on_event(event)
+
+    def refresh(self) -> None:
+        """Bring actions and toolbar up to date."""
+        self.actions_table.refresh()
+        document = self.session.document
+        for key, words in (("undo", document.undo_title), ("redo", document.redo_title)):
+            self.actions_table.rename(key, f"{key.capitalize()} {words}".strip())
+        self.toolbar.refresh()
+
+    def _show_document(self) -> None:
+        document = self.session.document
+        self.menu_row.show_document(document.path, document.edited)
+        name = Path(document.path).name if document.path else "untitled"
+        self.setWindowTitle(f"{name}{' • edited' if document.edited else ''} – Neuroloom")
+        saved = self.documents.saved_at if not document.edited else ""
+        self.status.show_saved(
+            f"Saved {saved}" if saved else "Not saved" if document.edited else ""
+        )
+
+    # --------------------------------------------------------------------------------------- acting
+
+    @property
+    def current(self) -> int:
+        """The workspace that is shown."""
+        return next(at for at, one in self._workspaces.items() if one is self.stack.currentWidget())
+
+    def show_workspace(self, index: int) -> None:
+        """Show Build, Train, Explain or Runs."""
+        widget = self.workspace(index)
+        self.stack.setCurrentWidget(widget)
+        self.toolbar.show_workspace(index)
+        self.status.show_workspace(index)
+        (self.build.canvas if index == 0 else widget).setFocus()
+
+    def train(self) -> None:
+        """Start a run and look at it."""
+        if self.session.train():
+            self.show_workspace(WORKSPACES.index("Train"))
+
+    def find_command(self) -> None:
+        """Open the command palette."""
+        self.refresh()
+        table = self.actions_table
+        listed = [(table.menu_of(action), action) for action in table.all()]
+        offered = [(menu, one) for menu, found in self._offered().items() for one in found]
+        known = {action.text() for _, action in listed}
+        listed += [(menu, one) for menu, one in offered if one.text() not in known]
+        self.palette_popup.open(commands_of(listed))
+
+    def next_panel(self) -> None:
+        """Move the keyboard to the next panel."""
+        widget = self.stack.currentWidget()
+        panels = self.build.panels if widget is self.build else _panels_of(widget)
+        panels = tuple(panel for panel in panels if panel.isVisible())
+        focus = QApplication.focusWidget()
+        inside = [at for at, panel in enumerate(panels) if focus and _holds(panel, focus)]
+        start = inside[0] + 1 if inside else 0
+        for step in range(len(panels)):
+            target = _first_focus(panels[(start + step) % len(panels)])
+            if target is not None:
+                target.setFocus(Qt.FocusReason.TabFocusReason)
+                return
+
+    def manage_plugins(self) -> None:
+        """Show what plugins offer and what is wrong with them."""
+        if self.plugins is None:
+            self.plugins = PluginsPanel(self.session, self.theme, self)
+        self.plugins.show()
+        self.plugins.raise_()
+
+    def set_theme(self, dark: bool) -> None:
+        """Change the look and remember it."""
+        self.theme.set("dark" if dark else "light")
+        self.preferences.change(theme=self.theme.name)
+
+    # -------------------------------------------------------------------------------------- window
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self._may_close():
+            event.ignore()
+            return
+        self.preferences.change(geometry=self.saveGeometry().toBase64().toStdString())
+        self.build.keep()
+        self.bridge.stop()
+        self.session.close()
+        super().closeEvent(event)
+
+    def _may_close(self) -> bool:
+        state = self.session.training
+        if state in ("starting", "running", "paused") and not self._closing:
+            answer = self.prompts.ask(
+                "Training is under way",
+                "Stop it? It ends after the present step, with a checkpoint; nothing is lost.",
+                (Choice("keep", "Keep training"), Choice("stop", "Stop and close", True)),
+            )
+            if answer != "stop" or not self.documents.settle():
+                return False
+            self._closing = True
+            self.session.stop()
+            QTimer.singleShot(STOP_MS, self, self._on_stop_overdue)
+            return False
+        if self._closing:
+            return state not in ("starting", "running", "paused", "stopping")
+        return self.documents.settle()
+
+    def _on_stop_overdue(self) -> None:
+        if self.isVisible():
+            self.bridge.stop()
+            self.session.close()
+            self._closing = False
+            QApplication.quit()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _loom_of(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = _loom_of(event)
+        if path is not None:
+            event.acceptProposedAction()
+            self.documents.open(path)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange and self.session.training == "running":
+            # Nobody looks at a minimised window: the job need not show its inside.
+            self.session.watch(0.0 if self.isMinimized() else 4.0)
+
+    def _restore(self) -> None:
+        kept = self.preferences.values.geometry
+        if not (kept and self.restoreGeometry(QByteArray.fromBase64(kept.encode()))):
+            room = self.screen().availableSize()
+            self.resize(min(USUAL[0], room.width()), min(USUAL[1], room.height()))
+
+
+def _make_workspace(index: int, session: Session, theme: Theme) -> QWidget:
+    """Return a workspace other than Build; its plots are imported only now."""
+    from studio.ui.canvas import Canvas
+
+    if index == 1:
+        from studio.ui.train import TrainWorkspace
+
+        return TrainWorkspace(session, theme, lambda: Canvas(session, theme))
+    if index == 2:
+        from studio.ui.explain import ExplainWorkspace
+
+        return ExplainWorkspace(session, theme)
+    from studio.ui.runs import RunsWorkspace
+
+    return RunsWorkspace(session, theme)
+
+
+def _loom_of(event: QDragEnterEvent | QDropEvent) -> Path | None:
+    for url in event.mimeData().urls():
+        path = Path(url.toLocalFile())
+        if path.suffix == ".loom" and path.is_file():
+            return path
+    return None
+
+
+def _holds(panel: QWidget, widget: QWidget) -> bool:
+    return panel is widget or panel.isAncestorOf(widget)
+
+
+def _panels_of(workspace: QWidget | None) -> tuple[QWidget, ...]:
+    """Return the parts of a workspace that take the keyboard, from left to right and down."""
+    if workspace is None:
+        return ()
+    found = [
+        one
+        for one in workspace.findChildren(QWidget)
+        if one.focusPolicy() & Qt.FocusPolicy.TabFocus and one.isVisible() and one.isEnabled()
+    ]
+    return tuple(found)
+
+
+def _first_focus(panel: QWidget) -> QWidget | None:
+    """Return the first widget of a panel that takes the keyboard."""
+    for one in (panel, *panel.findChildren(QWidget)):
+        if one.focusPolicy() & Qt.FocusPolicy.TabFocus and one.isVisible() and one.isEnabled():
+            return one
+    return None

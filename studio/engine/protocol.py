@@ -237,7 +237,7 @@ class Explanation(_Message, frozen=True, tag=True):
 
     `gap` is the completeness gap as a share of the explained difference, None where the method has none.
     `outputs` are the probabilities (or outputs) of the sample; `raw` the model's outputs before softmax.
-    `notes` are sentences to show beside the map.
+    `caption` says in a few words how the map was made; `notes` are sentences to show beside it.
     """
 
     method: str
@@ -249,6 +249,7 @@ class Explanation(_Message, frozen=True, tag=True):
     gap: float | None = None
     seconds: float = 0.0
     settings: dict[str, Value] = field(default_factory=dict)
+    caption: str = ""
     notes: tuple[str, ...] = ()
 
 

@@ -78,6 +78,7 @@ def explain(
         gap=found.gap,
         seconds=time.perf_counter() - started,
         settings=params | dict(found.settings),
+        caption=found.caption,
         notes=saturation(question.raw, dataset.facts) + found.notes,
     )
 

@@ -34,3 +34,8 @@ def baseline(question: Question, choice: str) -> tuple[Tensor, str]:
         case "mean" if len(question.train):
             return question.train.float().mean(0, keepdim=True).to("cpu"), choice
     return torch.zeros_like(x), "zero"
+
+
+def name_of(choice: str) -> str:
+    """Return a baseline's name as it reads in a sentence."""
+    return {"mean": "the mean sample", "zero": "zeros"}.get(choice, choice)

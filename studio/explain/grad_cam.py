@@ -46,8 +46,8 @@ def _grad_cam(question: Question, params: Mapping[str, Value]) -> Attribution:
         cam = cam.relu()
     return Attribution(
         _over_the_sample(cam, question.x),
+        _caption(question, path, features, params["positive"]),
         settings={"layer": path},
-        notes=(f"{'×'.join(map(str, features.shape[2:]))} places of {_name(question, path)}.",),
     )
 
 
@@ -89,6 +89,11 @@ def _choose(
         f"There is no layer with feature maps named {wish!r}. Choose one of {names}, "
         "or leave it empty for the last."
     )
+
+
+def _caption(question: Question, path: str, features: Tensor, positive: bool) -> str:
+    places = "×".join(map(str, features.shape[2:]))
+    return f"{_name(question, path)}, {'positive' if positive else 'signed'}, {places}"
 
 
 def _name(question: Question, path: str) -> str:

@@ -29,7 +29,8 @@ def _saliency(question: Question, params: Mapping[str, Value]) -> Attribution:
 
     x = question.sample_with_gradient("Saliency")
     values: Tensor = Saliency(question.scorer(1)).attribute(x, abs=False)
-    return _of(values, params)
+    what = "gradient" if question.against is None else "gradient of the difference"
+    return _of(values, what, params)
 
 
 def _input_x_gradient(question: Question, params: Mapping[str, Value]) -> Attribution:
@@ -37,11 +38,13 @@ def _input_x_gradient(question: Question, params: Mapping[str, Value]) -> Attrib
 
     x = question.sample_with_gradient("Input × Gradient")
     values: Tensor = InputXGradient(question.scorer(1)).attribute(x)
-    return _of(values, params)
+    return _of(values, "input times gradient", params)
 
 
-def _of(values: Tensor, params: Mapping[str, Value]) -> Attribution:
-    return Attribution(values[0] if params["signed"] else values[0].abs())
+def _of(values: Tensor, what: str, params: Mapping[str, Value]) -> Attribution:
+    if params["signed"]:
+        return Attribution(values[0], what)
+    return Attribution(values[0].abs(), f"{what}, without sign")
 
 
 SALIENCY = Method(

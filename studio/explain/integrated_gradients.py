@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from studio.explain.baselines import BASELINE, baseline
+from studio.explain.baselines import BASELINE, baseline, name_of
 from studio.explain.method import Attribution, Method
 from studio.explain.question import Question
 from studio.graph.params import Param, Value
@@ -44,6 +44,7 @@ def _integrated_gradients(question: Question, params: Mapping[str, Value]) -> At
         steps = min(2 * steps, most)
     return Attribution(
         values[0],
+        f"{steps} steps from {name_of(chosen)}",
         gap=gap,
         settings={"steps": steps, "baseline": chosen},
         notes=_notes(gap, steps, difference, floor),
@@ -82,6 +83,7 @@ INTEGRATED_GRADIENTS = Method(
                 maximum=1024,
                 help="Points on the line from baseline to sample to begin with.",
             ),
+            BASELINE,
             Param(
                 "most_steps",
                 "int",
@@ -90,7 +92,6 @@ INTEGRATED_GRADIENTS = Method(
                 maximum=1024,
                 help="Doubling ends here, also where the completeness gap is above 1 % still.",
             ),
-            BASELINE,
         ),
     ),
     _integrated_gradients,

@@ -18,10 +18,12 @@ class Attribution:
 
     Shapes: `values` is the sample's own shape without batch; of an image also `[h, w]`.
     `gap`: share of the score's change that the values do not add up to (None: not defined).
-    `settings`: parameters that the method chose itself; `notes`: sentences to show beside the map.
+    `caption`: how the map was made, in a few words; `settings`: parameters that the method chose itself;
+    `notes`: sentences to show beside the map.
     """
 
     values: Tensor
+    caption: str
     gap: float | None = None
     settings: Mapping[str, Value] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

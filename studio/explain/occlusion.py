@@ -47,8 +47,16 @@ def _occlusion(question: Question, params: Mapping[str, Value]) -> Attribution:
     # All channels are covered together, so that each holds the same value: one of them is the map.
     return Attribution(
         values[0, 0] if _is_image(question) else values[0],
+        _caption(question, windows, stride),
         settings={"window": window, "stride": stride, "baseline": chosen},
     )
+
+
+def _caption(question: Question, windows: tuple[int, ...], stride: int) -> str:
+    if _is_image(question):
+        return f"{windows[1]}×{windows[2]} window, stride {stride}"
+    noun = "step" if question.facts.form == "sequence" else "value"
+    return f"{windows[0]} {noun}s at a time" if windows[0] > 1 else f"one {noun} at a time"
 
 
 def _is_image(question: Question) -> bool:

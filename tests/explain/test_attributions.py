@@ -186,7 +186,7 @@ def test_grad_cam_reads_the_last_convolution_behind_its_activation_and_names_the
     module, samples = Cnn().eval(), data("image", (3, 8, 8))
     found = _ask(module, samples, "core.grad_cam", CNN_PROJECT)
     assert found.settings["layer"] == "act2"
-    assert "6×6 places of act2." in found.notes
+    assert found.caption == "act2, signed, 6×6"
     with pytest.raises(explain.ExplainProblem) as caught:
         _ask(module, samples, "core.grad_cam", CNN_PROJECT, layer="head")
     assert "named 'head'. Choose one of conv1, act1, conv2, act2, pool, or" in str(caught.value)

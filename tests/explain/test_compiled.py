@@ -106,7 +106,8 @@ def test_every_method_on_a_network_with_blocks(residual: Drawn, method: str) -> 
 
 def test_grad_cam_reads_behind_the_shortcut_of_the_last_block(residual: Drawn) -> None:
     found = residual.ask("core.grad_cam")
-    assert "12×12 places of res1" in " ".join(found.notes)
+    assert found.caption.startswith("res1")
+    assert found.caption.endswith(", signed, 12×12")
     assert found.settings["layer"] != "res1/conv"
     x = residual.dataset.validation.inputs[3:4].clone().requires_grad_(True)
     layer = residual.module.get_submodule("res1.act")
@@ -118,7 +119,7 @@ def test_grad_cam_reads_behind_the_shortcut_of_the_last_block(residual: Drawn) -
 def test_grad_cam_takes_a_layer_by_its_name_in_code(residual: Drawn) -> None:
     inner = residual.ask("core.grad_cam", layer="res1.conv")
     assert inner.settings["layer"] == "res1/conv"
-    assert "12×12 places of res1.conv." in inner.notes
+    assert inner.caption == "res1.conv, signed, 12×12"
 
 
 def test_attention_of_every_encoder(transformer: Drawn) -> None:

@@ -108,6 +108,7 @@ def test_a_map_has_the_shape_of_the_input_and_says_what_was_explained(
     assert found.values.dtype == np.float32
     assert np.isfinite(found.values).all()
     assert found.values.any()
+    assert 0 < len(found.caption) < 40
     assert found.outputs.shape == found.raw.shape
     assert found.target == (0 if form == "regression" else int(found.raw.argmax()))
     assert found.settings.keys() == {param.name for param in explain.methods()[method].params}

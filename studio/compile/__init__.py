@@ -3,6 +3,6 @@
 from studio.compile.build import build, load
 from studio.compile.cache import Cache
 from studio.compile.infer import infer
-from studio.compile.source import Unfinished, source
+from studio.compile.source import Source, Unfinished, source
 
-__all__ = ["Cache", "Unfinished", "build", "infer", "load", "source"]
+__all__ = ["Cache", "Source", "Unfinished", "build", "infer", "load", "source"]

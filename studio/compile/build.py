@@ -46,5 +46,4 @@ def load(text: str) -> nn.Module:
         for value in scope.values()
         if isinstance(value, type) and issubclass(value, nn.Module)
     ]
-    module = classes[-1]()
-    return module
+    return classes[-1]()

@@ -50,7 +50,7 @@ def probe(cache: Cache, spec: LayerSpec, values: Mapping[str, Value], inputs: In
     outputs = {port.name: f"out_{port.name}" for port in spec.outputs}
     attribute = template.make(spec, values)
     filling = Filling("module", names, outputs, values)
-    statements = "\n".join(template.statements(spec, filling, outputs)[0])
+    statements = tuple(template.statements(spec, filling, outputs)[0])
     shapes = tuple((port, types) for port, types in inputs.items())
     alike = _alike(spec, shapes)
 
@@ -86,7 +86,7 @@ def _run(
     cache: Cache,
     spec: LayerSpec,
     attribute: str,
-    statements: str,
+    statements: tuple[str, ...],
     inputs: dict[str, tuple[TensorType, ...]],
 ) -> Probed:
     scope: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "math": math}
@@ -107,7 +107,10 @@ def _run(
     count = _counter(spec, module)
     try:
         with torch.no_grad():
-            flops = count(lambda: exec(compile(statements, "<layer>", "exec"), scope), scope)
+            for aside in statements[:-1]:
+                exec(compile(aside, "<layer>", "exec"), scope)
+            main = compile(statements[-1] if statements else "", "<layer>", "exec")
+            flops = count(lambda: exec(main, scope), scope)
     except Exception as error:  # anything PyTorch or a pack's code raises is an answer
         return Probed(error=_said(error), made=True)
     outputs: dict[str, TensorType] = {}
@@ -121,13 +124,19 @@ def _run(
     return Probed(outputs, trainable(module), round(flops * max(steps, 1) / SAMPLES))
 
 
+_SAME_IN_EVALUATION = (nn.modules.batchnorm._NormBase, nn.modules.dropout._DropoutNd)
+
+
 def _make(attribute: str, scope: dict[str, Any]) -> Any:
     """Return the twin on the meta device, or what PyTorch said instead."""
     try:
         with torch.device("meta"):
-            return eval(compile(attribute, "<layer>", "eval"), dict(scope))
+            made = eval(compile(attribute, "<layer>", "eval"), dict(scope))
     except Exception as error:  # as above
         return _said(error)
+    if isinstance(made, _SAME_IN_EVALUATION):
+        made.eval()  # half the work on the meta device
+    return made
 
 
 def _said(error: Exception) -> str:

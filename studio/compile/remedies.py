@@ -63,7 +63,7 @@ def sequence(case: Case) -> Iterator[Remedy]:
         if len(kind.shape) == 4:
             if kind.shape[1] == 1:
                 yield case.insert(wire, "Read rows as steps", ("core.squeeze", {"dim": 1}))
-            merge: tuple[str, dict[str, Value]] = ("core.flatten", {"start_dim": 2, "end_dim": -1})
+            merge: tuple[str, dict[str, Value]] = ("core.flatten", {"start_dim": 2})
             swap: tuple[str, dict[str, Value]] = ("core.transpose", {"dim0": 1, "dim1": 2})
             if steps_first:
                 yield case.insert(wire, "Read pixels as steps", merge, swap)

@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from studio.compile import template
 from studio.compile.literals import literal
 from studio.compile.naming import Step, Value, variables
 from studio.compile.template import Filling
 from studio.compile.walk import live
-from studio.engine.protocol import SourceText
 from studio.graph.facts import NodeFacts, ProjectFacts
 from studio.graph.graph import BLOCK, INPUT, OUTPUT, End, Graph, Node, is_name
 from studio.graph.params import check_params, with_defaults
@@ -30,6 +31,13 @@ def inside(tap, path):
 '''
 
 
+class Source(Struct, frozen=True):
+    """Code, and for each of its lines the id path of the node that it belongs to ("" for none)."""
+
+    text: str
+    nodes: tuple[str, ...]
+
+
 class Unfinished(ValueError):
     """A network that cannot be written yet; `problems` say what has to be repaired first."""
 
@@ -40,7 +48,7 @@ class Unfinished(ValueError):
 
 def source(
     project: Project, network: str, specs: Mapping[str, LayerSpec], facts: ProjectFacts
-) -> SourceText:
+) -> Source:
     """Return the module's code. The network is its last class; only torch is needed to run it.
 
     `forward` is plain PyTorch; `forward_tapped` is the same with `tap(path, port, tensor)` at every
@@ -65,7 +73,7 @@ def source(
         head.append("import torch.nn.functional as F")
     head.append("from torch import nn")
     everything = [*((line, "") for line in head), *body]
-    return SourceText(
+    return Source(
         text="\n".join(line for line, _ in everything) + "\n",
         nodes=tuple(path for _, path in everything),
     )

@@ -141,7 +141,7 @@ def _elementwise() -> tuple[LayerSpec, ...]:
 def _shaping() -> tuple[LayerSpec, ...]:
     where = Param("dim", "int", 1, minimum=0, maximum=8, help="Which dimension; 0 is the batch.")
     start = Param("start_dim", "int", 1, minimum=-8, maximum=8, help="First dimension to merge.")
-    end = Param("end_dim", "int", -1, minimum=-8, maximum=8, help="Last dimension to merge.")
+    end = Param("end_dim", "int", optional=True, minimum=-8, maximum=8, help="Up to and including; empty for the last.")
     shape = Param("shape", "ints", (-1,), minimum=-1, help="Without the batch; one may be −1.")
     order = Param("dims", "ints", (2, 1), minimum=1, maximum=8, help="New order after the batch.")
     swap = (
@@ -162,7 +162,7 @@ def _shaping() -> tuple[LayerSpec, ...]:
                    (_dim(),), _MANY),
         _operation("split", "Split in two", "Cuts a tensor into two halves along a dimension.",
                    "{a}, {b} = {x}.chunk(2, dim={dim})", (_dim(),), outputs=halves, keywords=("chunk",)),
-        _operation("flatten", "Flatten", "Merges dimensions into one.", "{x}.flatten({start_dim}, {end_dim})",
+        _operation("flatten", "Flatten", "Merges dimensions into one.", "{x}.flatten({start_dim}<, {end_dim}>)",
                    (start, end), summary=()),
         _operation("reshape", "Reshape", "Arranges each sample's numbers in another shape.",
                    "{x}.reshape({x}.shape[0], {shape:bare})", (shape,), keywords=("view",)),

@@ -86,9 +86,9 @@ class Attention(QStackedWidget):
         self.empty.pressed.connect(self._on_draw)
         self.waiting = EmptyState(theme, "Choose a sample.")
         self.heads = Panel(theme, "Heads", "a row for each layer")
-        self.grid = HeadGrid(theme)
+        self.grid = HeadGrid(theme, "Matrices of every head")
         self.grid.picked.connect(self.choose_head)
-        self.heads.body.addWidget(self.grid, 1)
+        self.heads.body.addWidget(self.grid)
         self.head_title = controls.label(theme, "", weight=600)
         self.heads.body.addWidget(self.head_title)
         tiles = controls.row(spacing=8)
@@ -98,6 +98,7 @@ class Attention(QStackedWidget):
         self.heads.body.addLayout(tiles)
         note = "Attention shows where a head looks, not what decides. Compare the Attribution tab."
         self.heads.body.addWidget(controls.label(theme, note, "2", wrap=True))
+        self.heads.body.addStretch(1)
 
         self.large = Panel(theme, "Head", "row looks at column")
         self.root = controls.chip(theme, "Square-root scale", checked=True)
@@ -117,9 +118,16 @@ class Attention(QStackedWidget):
         self.patches = PatchMap(theme)
         self.patches.empty_text = "This layer's positions are no patches of an image."
         self.patches.patch_picked.connect(self._on_patch)
-        self.view.body.addWidget(self.patches, 1)
+        self.view.body.addWidget(self.patches)
         self.reads = controls.label(theme, "", "2", wrap=True)
         self.view.body.addWidget(self.reads)
+        self.same = controls.label(theme, "The same, every head", weight=600)
+        self.view.body.addWidget(self.same)
+        self.everywhere = HeadGrid(theme, "Where the chosen position looks, every head")
+        self.everywhere.picked.connect(self.choose_head)
+        self.root.toggled.connect(self.everywhere.set_root)
+        self.view.body.addWidget(self.everywhere)
+        self.view.body.addStretch(1)
 
         parts = QSplitter(Qt.Orientation.Horizontal)
         parts.setHandleWidth(1)
@@ -202,6 +210,7 @@ class Attention(QStackedWidget):
         self.maps = maps
         self.setCurrentWidget(self.content)
         self.grid.set_layers(maps.layers)
+        self.everywhere.set_layers(maps.layers)
         heads = maps.layers[0].weights.shape[0]
         self.heads.remark.put(f"{len(maps.layers)} layers × {heads} heads")
         self._show_image()
@@ -215,7 +224,8 @@ class Attention(QStackedWidget):
         chosen = self.maps.layers[layer]
         self._layer, self._head = layer, min(head, chosen.weights.shape[0] - 1)
         weights = chosen.weights[self._head]
-        self.grid.set_chosen(layer, self._head)
+        for grid in (self.grid, self.everywhere):
+            grid.set_chosen(layer, self._head)
         title = f"Layer {layer + 1} · head {self._head + 1}"
         self.head_title.setText(title)
         self.large.title.setText(title)
@@ -245,8 +255,11 @@ class Attention(QStackedWidget):
         if on_grid:
             grid = (int(chosen.grid[0]), int(chosen.grid[1]))
             self.patches.set_weights(weights[row, prefix:], grid, row - prefix)
+            self.everywhere.set_row(row, self.patches.image)
         else:
             self.patches.set_weights(np.empty(0), (0, 0), -1)
+        for widget in (self.same, self.everywhere):
+            widget.setVisible(on_grid)
         self.view.title.setText("From the class token" if row < prefix else "From one patch")
 
     def _on_patch(self, patch: int) -> None:
@@ -262,6 +275,7 @@ class Attention(QStackedWidget):
         values = subject.values(subject.sample) if subject.sample >= 0 else None
         image = None if values is None else sample_image(self._theme, values)
         self.patches.set_image(image)
+        self.choose_row(self._row)
 
     def _show_reading(self) -> None:
         subject, index = self._subject, self._subject.sample

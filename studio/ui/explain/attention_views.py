@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QImage, QKeyEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtWidgets import QSizePolicy
 
 from studio.engine.protocol import AttentionMap
 from studio.ui.theme import Theme
@@ -29,22 +30,50 @@ def scaled(weights: np.ndarray, *, root: bool) -> np.ndarray:
 
 
 class HeadGrid(View):
-    """A row for each layer, a small matrix for each head; one is chosen."""
+    """A row for each layer, a small picture for each head; one is chosen.
+
+    Pictures are the heads' matrices, or, given a row and a sample, where that row looks over it.
+    """
 
     picked = Signal(int, int)
 
-    def __init__(self, theme: Theme) -> None:
-        super().__init__(theme, "Heads of every layer")
+    def __init__(self, theme: Theme, name: str, side: float = 96.0) -> None:
+        super().__init__(theme, name)
+        self.own_keys = frozenset(_ARROWS)
         self._layers: tuple[AttentionMap, ...] = ()
         self._images: dict[tuple[int, int], QImage] = {}
         self._chosen = (0, 0)
         self._root = True
-        self.setMinimumSize(200, 120)
+        self._row = -1
+        self._under: QImage | None = None
+        self._side = side
+        self.setMinimumSize(160, 60)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
         theme.changed.connect(self._images.clear)
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        heads = max((layer.weights.shape[0] for layer in self._layers), default=4)
+        side = min((width - 36) / heads - 8, self._side)
+        return int(24 + max(1, len(self._layers)) * (side + 8))
+
+    def sizeHint(self) -> QSize:
+        return QSize(320, self.heightForWidth(320))
 
     def set_layers(self, layers: Sequence[AttentionMap]) -> None:
         """Show these."""
         self._layers = tuple(layers)
+        self._images.clear()
+        self.updateGeometry()
+        self.update()
+
+    def set_row(self, row: int, under: QImage | None) -> None:
+        """Show where one position looks over the sample, instead of the matrices."""
+        self._row, self._under = row, under
         self._images.clear()
         self.update()
 
@@ -72,13 +101,8 @@ class HeadGrid(View):
     def draw(self, painter: QPainter) -> None:
         colour = self.theme.color
         boxes = self._boxes()
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, True)
         for (layer, head), box in boxes.items():
-            if (layer, head) not in self._images:
-                weights = scaled(self._layers[layer].weights[head], root=self._root)
-                top = float(weights.max(initial=0.0)) or 1.0
-                self._images[layer, head] = sequential_image(self.theme, weights, 0.0, top)
-            painter.drawImage(box, self._images[layer, head])
+            self._draw_head(painter, layer, head, box)
             if layer == 0:
                 painter.setPen(colour("text.3"))
                 above = QRectF(box.left(), box.top() - 18, box.width(), 14)
@@ -92,10 +116,28 @@ class HeadGrid(View):
             painter.setPen(QPen(colour("accent"), 2))
             painter.drawRoundedRect(boxes[self._chosen].adjusted(-3, -3, 3, 3), 4, 4)
 
+    def _draw_head(self, painter: QPainter, layer: int, head: int, box: QRectF) -> None:
+        chosen = self._layers[layer]
+        if (layer, head) not in self._images:
+            weights = chosen.weights[head]
+            if self._row >= 0 and len(chosen.grid) == 2:
+                weights = weights[self._row, chosen.prefix :].reshape(tuple(chosen.grid))
+            weights = scaled(weights, root=self._root)
+            top = float(weights.max(initial=0.0)) or 1.0
+            self._images[layer, head] = sequential_image(self.theme, weights, 0.0, top)
+        image = self._images[layer, head]
+        smooth = image.width() > box.width()
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
+        if self._row >= 0 and self._under is not None:
+            painter.drawImage(box, self._under)
+            painter.setOpacity(0.62)
+        painter.drawImage(box, image)
+        painter.setOpacity(1.0)
+
     def _boxes(self) -> dict[tuple[int, int], QRectF]:
         heads = max((layer.weights.shape[0] for layer in self._layers), default=1)
         rows = max(1, len(self._layers))
-        side = min((self.width() - 36) / heads - 8, (self.height() - 24) / rows - 8, 96.0)
+        side = min((self.width() - 36) / heads - 8, (self.height() - 24) / rows - 8, self._side)
         side = max(8.0, side)
         return {
             (row, head): QRectF(32 + head * (side + 8), 22 + row * (side + 8), side, side)
@@ -126,6 +168,7 @@ class HeadMatrix(View):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "Attention of the chosen head")
+        self.own_keys = frozenset(_ARROWS)
         self._weights = np.zeros((0, 0), np.float32)
         self._tokens: tuple[str, ...] = ()
         self._row, self._column = 0, 0
@@ -243,7 +286,7 @@ class HeadMatrix(View):
         names = max((metrics.horizontalAdvance(name) for name in self._tokens), default=0.0)
         gap = min(names + 12, self.width() * 0.3)
         queries, keys = self._weights.shape
-        side = min((self.width() - gap - 4) / keys, (self.height() - gap - 4) / queries, 32.0)
+        side = min((self.width() - gap - 4) / keys, (self.height() - gap - 4) / queries, 44.0)
         return QRectF(gap, gap, side * keys, side * queries), max(0.5, side)
 
     def _cell(self, at: QPointF) -> tuple[int, int] | None:
@@ -289,11 +332,26 @@ class PatchMap(View):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "Attention from one patch over the sample")
+        self.own_keys = frozenset(_ARROWS)
         self._image: QImage | None = None
         self._weights = np.empty(0)
         self._grid: tuple[int, int] = (0, 0)
         self._chosen = -1
-        self.setMinimumSize(200, 200)
+        self.setMinimumSize(160, 160)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        return min(width, 400)
+
+    @property
+    def image(self) -> QImage | None:
+        """The sample below."""
+        return self._image
 
     def set_image(self, image: QImage | None) -> None:
         """Show this sample below."""

@@ -13,7 +13,7 @@ from studio.ui.explain.methods import Methods
 from studio.ui.explain.reading import LargeSample
 from studio.ui.explain.subject import SPLIT, Subject
 from studio.ui.theme import Theme
-from studio.ui.views.numbers import percent
+from studio.ui.views.numbers import percent, short
 from studio.ui.views.panel import Panel
 from studio.ui.views.signed_map import Line, SignedMap
 
@@ -63,6 +63,7 @@ class Maps(Panel):
         self.beside.clicked.connect(lambda: self.set_over(False))
         self.over.clicked.connect(lambda: self.set_over(True))
         holder = QWidget()
+        holder.setProperty("surface", "")
         self._row = controls.row(holder, spacing=12)
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
@@ -145,9 +146,10 @@ class Maps(Panel):
                 self._next()
 
         def progress(event: p.Event) -> None:
-            if number == self._round and isinstance(event, p.Working) and event.total:
-                if not self._patience.isActive() and kind in self.maps:
-                    self.maps[kind].set_working(event.done / event.total)
+            if number != self._round or not isinstance(event, p.Working) or not event.total:
+                return
+            if not self._patience.isActive() and kind in self.maps:
+                self.maps[kind].set_working(event.done / event.total)
 
         self._ticket = self._session.ask(request, answered, refused, progress)
 
@@ -174,8 +176,9 @@ class Maps(Panel):
         gap = Line("completeness", "not defined", quiet=True)
         if found.gap is not None:
             gap = Line("completeness", f"gap {percent(found.gap)}")
+        total = Line("sum of the map", short(float(found.values.sum())), quiet=found.gap is None)
         time = Line("time", f"{1000 * found.seconds:.0f} ms", quiet=True)
-        view.set_values(found.values, self._sample.image, features, (gap, time))
+        view.set_values(found.values, self._sample.image, features, (gap, total, time))
         view.set_remark(settings_line(found))
         if kind == self._methods.chosen:
             self._methods.show_notes(found.notes)

@@ -14,6 +14,7 @@ from studio.ui import controls
 from studio.ui.explain.subject import Subject
 from studio.ui.form import Form
 from studio.ui.theme import Theme
+from studio.ui.views.numbers import short
 from studio.ui.views.panel import Panel
 
 _AUTO, _NOTHING, _TRUE = -1, -2, -3
@@ -75,6 +76,7 @@ class Methods(QWidget):
         self.notes.body.addWidget(self.words)
 
         holder = QWidget()
+        holder.setProperty("surface", "")
         inside = controls.column(holder)
         parts = (self.list, self.question, self.settings, self.notes)
         for k, part in enumerate(parts):
@@ -244,10 +246,10 @@ def worded(subject: Subject, found: p.Explanation) -> str:
     name = subject.class_name
     raw = found.raw.ravel()
     if not subject.is_classification:
-        return f"The maps explain the output {raw[found.target]:.4g}."
+        return f"The maps explain the output {short(float(raw[found.target]))}."
     value = float(raw[found.target])
     if found.against is None:
-        return f"The maps explain logit {name(found.target)} = {value:.2f}."
+        return f"The maps explain logit {name(found.target)} = {short(value)}."
     value -= float(raw[found.against])
     return (
         f"The maps explain logit {name(found.target)} − logit {name(found.against)} = {value:.2f}."

@@ -24,13 +24,17 @@ class LargeSample(View):
         self._values: np.ndarray | None = None
         self._image: QImage | None = None
         self._names: tuple[str, ...] = ()
-        self.setFixedSize(200, 200)
+        self.setMinimumSize(200, 200)
 
     def set_values(self, values: np.ndarray | None, names: tuple[str, ...] = ()) -> None:
         """Show a sample, or nothing."""
         self._values, self._names = values, names
         self._image = None if values is None else sample_image(self.theme, values)
         self.update()
+
+    def resizeEvent(self, event: object) -> None:
+        side = max(200, self.height())
+        self.setMaximumWidth(side)
 
     @property
     def image(self) -> QImage | None:
@@ -49,7 +53,7 @@ class LargeSample(View):
     def tip(self, at: QPointF) -> str:
         if self._image is None or self._values is None:
             return ""
-        place = fitted(self._image, QRectF(self.rect()).adjusted(1, 1, -1, -1))
+        place = fitted(self._image, self._box())
         if not place.contains(at):
             return ""
         values = self._values
@@ -65,12 +69,16 @@ class LargeSample(View):
 
     def draw(self, painter: QPainter) -> None:
         assert self._image is not None
-        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        box = self._box().adjusted(-0.5, -0.5, 0.5, 0.5)
         painter.setPen(QPen(self.theme.color("line"), 1))
         painter.setBrush(self.theme.color("bg.input"))
         painter.drawRect(box)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
-        painter.drawImage(fitted(self._image, box.adjusted(1, 1, -1, -1)), self._image)
+        painter.drawImage(fitted(self._image, self._box()), self._image)
+
+    def _box(self) -> QRectF:
+        side = min(self.width(), self.height()) - 2.0
+        return QRectF(1, 1, side, side)
 
 
 class Reading(QWidget):
@@ -81,12 +89,13 @@ class Reading(QWidget):
         self._subject = subject
         self.setProperty("surface", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedHeight(232)
+        self.setMinimumHeight(232)
+        self.setMaximumHeight(420)
         line = controls.row(self, spacing=20)
         line.setContentsMargins(16, 16, 16, 16)
         self.large = LargeSample(theme)
         self.large.empty_text = "Choose a sample."
-        line.addWidget(self.large)
+        line.addWidget(self.large, 3)
         middle = controls.column(spacing=4)
         self.title = controls.label(theme, "Class probability", weight=600)
         middle.addWidget(self.title)

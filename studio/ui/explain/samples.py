@@ -13,8 +13,8 @@ from studio.ui.views.numbers import short
 from studio.ui.views.panel import Flow, Panel
 from studio.ui.views.tiles import SampleGrid, Tile, sample_image
 
-ORDERS = ("by position", "most sure first", "least sure first")
-REGRESSION_ORDERS = ("by position", "largest error first", "smallest error first")
+ORDERS = ("in order", "most sure", "least sure")
+REGRESSION_ORDERS = ("in order", "most wrong", "least wrong")
 
 
 class SampleBrowser(Panel):
@@ -25,6 +25,7 @@ class SampleBrowser(Panel):
         self._theme, self._subject = theme, subject
         self.setMinimumWidth(220)
         self.order = QComboBox()
+        self.order.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.order.setAccessibleName("Order of the samples")
         self.order.activated.connect(lambda: self._show())
         self.add_to_head(self.order)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -50,14 +50,10 @@ class ExplainWorkspace(QWidget):
         self.attribution = Attribution(session, theme, self.subject)
         self.attention = Attention(session, theme, self.subject)
         self._assemble()
-        self._shortcut("O", self.attribution.maps.toggle_over)
-        self._shortcut("Left", lambda: self.samples.walk(-1))
-        self._shortcut("Right", lambda: self.samples.walk(1))
+        self._add_actions()
         self.subject.changed.connect(self._show_status)
         self.subject.refused.connect(self._on_refused)
         self.subject.working.connect(self._on_working)
-        unsubscribe = session.subscribe(self._on_event)
-        self.destroyed.connect(lambda: unsubscribe())
 
     def _assemble(self) -> None:
         theme = self._theme
@@ -102,10 +98,22 @@ class ExplainWorkspace(QWidget):
         column.addWidget(controls.rule())
         column.addWidget(parts, 1)
 
-    def _shortcut(self, keys: str, then: Callable[[], None]) -> None:
-        made = QShortcut(QKeySequence(keys), self)
-        made.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        made.activated.connect(then)
+    def _add_actions(self) -> None:
+        """What the Explain menu and the command palette offer."""
+        for title, keys, then in (
+            ("Next sample", "Right", lambda: self.samples.walk(1)),
+            ("Previous sample", "Left", lambda: self.samples.walk(-1)),
+            ("Maps over the image", "O", self.attribution.maps.toggle_over),
+            ("Attribution", "", lambda: self.tabs.setCurrentIndex(0)),
+            ("Attention", "", lambda: self.tabs.setCurrentIndex(1)),
+            ("Take the newest weights", "", self._on_refresh),
+            ("Export figure…", "", self._on_export),
+        ):
+            action = QAction(title, self)
+            action.setShortcut(QKeySequence(keys))
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            action.triggered.connect(lambda _=False, chosen=then: chosen())
+            self.addAction(action)
 
     # -------------------------------------------------------------------------------------- weights
 
@@ -163,7 +171,8 @@ class ExplainWorkspace(QWidget):
         self._fill_weights()
         self.status.setText(message)
 
-    def _on_event(self, event: e.SessionEvent) -> None:
+    def on_event(self, event: e.SessionEvent) -> None:
+        """Take fresh weights where what is explained has changed."""
         match event:
             case e.HistoryOpened() | e.DocumentOpened():
                 self.weights.setCurrentIndex(0)

@@ -76,13 +76,12 @@ class TrainWorkspace(QWidget):
         self.look_here.repair_wanted.connect(self._on_repair)
         self.steer.changed.connect(session.set_live)
         self.canvas.layer_chosen.connect(self._set_layer)
-        unsubscribe = session.subscribe(self._on_event)
-        self.destroyed.connect(lambda: unsubscribe())
         self._show_history()
 
     # -------------------------------------------------------------------------------------- events
 
-    def _on_event(self, event: e.SessionEvent) -> None:
+    def on_event(self, event: e.SessionEvent) -> None:
+        """Tell the panels that an event concerns."""
         match event:
             case e.RunEvent(event=told):
                 self._on_run_event(told)

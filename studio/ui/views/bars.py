@@ -133,4 +133,4 @@ class Bars(View):
         return [pair for pair in pairs if pair[0] in keep]
 
     def _pitch(self) -> float:
-        return min(21.0, self.height() / max(1, len(self._rows())))
+        return min(28.0, self.height() / max(1, len(self._rows())))

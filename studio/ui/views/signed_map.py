@@ -255,7 +255,10 @@ class SignedMap(View):
         for k, line in enumerate(self._lines):
             box = QRectF(0, top + k * _LINE, self._area().width(), _LINE)
             painter.setPen(self.theme.color("text.2"))
-            painter.drawText(box, Qt.AlignmentFlag.AlignLeft, line.name)
+            metrics = QFontMetricsF(painter.font())
+            room = box.width() - metrics.horizontalAdvance(line.value) - 6
+            name = metrics.elidedText(line.name, Qt.TextElideMode.ElideRight, room)
+            painter.drawText(box, Qt.AlignmentFlag.AlignLeft, name)
             painter.setPen(self.theme.color("text.3" if line.quiet else "text.1"))
             painter.drawText(box, Qt.AlignmentFlag.AlignRight, line.value)
 
@@ -266,7 +269,7 @@ class SignedMap(View):
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, shown)
 
     def _area(self) -> QRectF:
-        foot = _BAR + 26 + 2 * _LINE + 6
+        foot = _BAR + 26 + 3 * _LINE + 6
         side = max(60.0, min(float(self.width()), self.height() - _HEAD - foot))
         return QRectF(0, _HEAD, side, side)
 

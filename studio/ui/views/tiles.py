@@ -59,6 +59,7 @@ def paint_tile(
     tile: Tile,
     *,
     chosen: bool = False,
+    outlined: bool = False,
 ) -> None:
     """Draw one tile: the picture in the upper square of `box`, the words under it."""
     colour = theme.color
@@ -73,7 +74,7 @@ def paint_tile(
     if chosen:
         painter.setPen(QPen(colour("accent"), 2))
         painter.drawRoundedRect(box.adjusted(-3, -3, 3, 1), 6, 6)
-    if tile.wrong:
+    if tile.wrong and outlined:
         painter.setPen(QPen(colour("error"), 2))
         painter.drawRoundedRect(frame.adjusted(-1, -1, 1, 1), 5, 5)
     strong, quiet = theme.font("caption", 600 if tile.wrong else 500), theme.font("caption")
@@ -141,7 +142,7 @@ class Strip(View):
 
     def draw(self, painter: QPainter) -> None:
         for tile, picture, box in zip(self._tiles, self._pictures, self._boxes(), strict=False):
-            paint_tile(painter, self.theme, box, picture, tile)
+            paint_tile(painter, self.theme, box, picture, tile, outlined=True)
 
     def _boxes(self) -> list[QRectF]:
         side = float(min(52, self.height() - 24))
@@ -243,7 +244,7 @@ class SampleGrid(QAbstractScrollArea):
     def _grid(self) -> tuple[int, float, float]:
         """Samples a row, and the width and height of a place."""
         width = max(60, self.viewport().width() - 8)
-        across = max(1, width // 56)
+        across = max(1, width // 51)
         return across, width / across, 72.0
 
     def _measure(self) -> None:
@@ -262,7 +263,7 @@ class SampleGrid(QAbstractScrollArea):
 
     def _box(self, place: int) -> QRectF:
         across, wide, tall = self._grid()
-        side = min(48.0, wide - 8)
+        side = min(48.0, wide - 7)
         left = 4 + place % across * wide + (wide - side) / 2
         top = 6 + place // across * tall - self.verticalScrollBar().value()
         return QRectF(left, top, side, side + 18)

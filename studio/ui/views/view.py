@@ -33,6 +33,8 @@ class View(QWidget):
         super().__init__(parent)
         self.theme = theme
         self.empty_text = ""
+        #: Keys that this view uses itself where a shortcut would take them.
+        self.own_keys: frozenset[Qt.Key] = frozenset()
         self.paint_ms = 0.0
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -82,6 +84,10 @@ class View(QWidget):
     # ---------------------------------------------------------------------------------- interaction
 
     def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            own = Qt.Key(event.key()) in self.own_keys and not event.modifiers()
+            event.setAccepted(own)
+            return own
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             text = "" if self.is_empty() else self.tip(QPointF(event.pos()))
             if text:

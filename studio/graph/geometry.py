@@ -23,7 +23,7 @@ COLUMN_GAP = 96.0
 COLUMN_HEIGHT = 700.0
 PORT_STEP = 36.0
 #: Room that a frame needs above (its header) and below its nodes.
-FRAME_TOP = 44.0
+FRAME_TOP = 72.0
 FRAME_BOTTOM = 16.0
 
 #: Endings of kinds that keep a shape, for when no catalogue has come yet.

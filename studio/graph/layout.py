@@ -300,17 +300,27 @@ def _columns(
 
     A frame is not cut.
     """
+    tall = [max(cell.height for cell in row) for row in rows]
     columns: list[range] = []
-    start, used, cut = 0, 0.0, None
+    start, used = 0, 0.0
+    cuts: dict[int, int] = {}
     for n, row in enumerate(rows):
         if n > start and not framed[n - 1] & framed[n]:
-            cut = n if sum(bool(cell.down) for cell in rows[n - 1]) == 1 else cut
+            above = rows[n - 1]
+            if sum(bool(cell.down) for cell in above) == 1:
+                cuts[n] = sum(len(cell.down) for cell in above)
         used += gaps[n] * (n > start) + max(cell.height for cell in row)
-        if used > height and cut is not None:
+        if used > height and cuts:
+            cut = _best_cut(cuts, start, n)
             columns.append(range(start, cut))
-            used = sum(
-                gaps[k] * (k > cut) + max(cell.height for cell in rows[k])
-                for k in range(cut, n + 1)
-            )
-            start, cut = cut, None
+            used = sum(gaps[k] * (k > cut) + tall[k] for k in range(cut, n + 1))
+            start, cuts = cut, {k: count for k, count in cuts.items() if k > cut}
     return [*columns, range(start, len(rows))]
+
+
+def _best_cut(cuts: Mapping[int, int], start: int, end: int) -> int:
+    """Return the last row to cut above: one that a single wire enters, unless that wastes half a column."""
+    single = [n for n, wires in cuts.items() if wires == 1]
+    if single and single[-1] - start >= (end - start) / 2:
+        return single[-1]
+    return max(cuts)

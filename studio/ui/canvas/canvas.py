@@ -1,0 +1,477 @@
+"""The canvas: a sheet, its header, and what lies over it. It follows the session's events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QAction, QResizeEvent
+from PySide6.QtWidgets import QMenu, QWidget
+
+from studio.engine import protocol as p
+from studio.graph.graph import BLOCK, End
+from studio.graph.project import Project
+from studio.session import events as e
+from studio.session.session import Session
+from studio.ui.canvas import knowledge
+from studio.ui.canvas.actions import commands_for
+from studio.ui.canvas.commands import Commands
+from studio.ui.canvas.corners import Hint, InlineLine, InlineText, Invitation
+from studio.ui.canvas.editor import Editor
+from studio.ui.canvas.faces import Told
+from studio.ui.canvas.hand import PointerHand
+from studio.ui.canvas.header import Header
+from studio.ui.canvas.knowledge import LiveStore, Sight
+from studio.ui.canvas.minimap import Minimap
+from studio.ui.canvas.scene import SheetScene
+from studio.ui.canvas.search_desk import SearchDesk
+from studio.ui.canvas.view import CanvasView
+from studio.ui.canvas.words import spoken
+from studio.ui.controls import column, rule
+from studio.ui.theme import Theme
+
+#: The architecture that an empty sheet offers, where it is installed.
+STARTER = "lenet5"
+
+
+class Canvas(QWidget):
+    """Shows and edits one sheet at a time.
+
+    `selection_changed` carries the ids of nodes; `sheet_shown` follows every change of the sheet;
+    `node_opened` carries the id of a node that was double-clicked and is no block.
+    """
+
+    selection_changed = Signal(tuple)
+    sheet_shown = Signal()
+    node_opened = Signal(str)
+    zoom_changed = Signal(float)
+
+    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._theme = theme
+        self._way: list[tuple[str, Sight]] = []
+        self._sight = Sight()
+        self._live = LiveStore()
+        self._thumbnail_of = ""
+        self._fit_next = True
+        self.scene = SheetScene(theme, self)
+        self.view = CanvasView(self.scene, theme, self)
+        self.hint = Hint(theme, self.view)
+        self.editor = Editor(session, self.scene, self.hint.say)
+        self.hand = PointerHand(self.scene, self.view, self.editor, self)
+        self.view.hand = self.hand
+        self.view.overlay = self.hand.overlay
+        self.commands = Commands(theme, self.view, commands_for(self))
+        self.header = Header(theme, self.commands["tidy"], self.commands["fit"], self)
+        self.minimap = Minimap(self.scene, self.view, theme, self.view)
+        self.invitation = Invitation(theme, self.view)
+        self.invitation.wanted.connect(self._on_invited)
+        self.search_desk = SearchDesk(self.scene, self.view, self.editor, theme)
+        self._name = InlineLine(theme, self.view)
+        self._note = InlineText(theme, self.view)
+        outer = column(self)
+        outer.addWidget(self.header)
+        self._rule = rule()
+        outer.addWidget(self._rule)
+        outer.addWidget(self.view, 1)
+        self.setFocusProxy(self.view)
+        self._connect()
+        self.show_sheet(_first_sheet(session.document.project))
+
+    def _connect(self) -> None:
+        self.scene.selection_changed.connect(self._on_selection)
+        self.scene.redrawn.connect(self._on_redrawn)
+        self.view.zoomed.connect(self.header.show_zoom)
+        self.view.zoomed.connect(self.zoom_changed)
+        self.view.zoomed.connect(self.minimap.update)
+        self.view.looked.connect(self.minimap.update)
+        self.view.resized.connect(self._lay_corners)
+        self.header.shapes_toggled.connect(self.scene.show_shapes)
+        self.header.parameters_toggled.connect(self._on_parameters)
+        self.header.zoom_chosen.connect(self.view.set_zoom)
+        self.header.crumb_chosen.connect(self._on_crumb)
+        self._theme.changed.connect(self._on_theme)
+
+    # ------------------------------------------------------------------------------- which sheet
+
+    @property
+    def where(self) -> str:
+        """The sheet that is shown: a network's name, or `block.NAME`."""
+        return self._sight.where
+
+    @property
+    def network(self) -> str:
+        """The network that the sheet is seen in."""
+        return self._sight.network
+
+    @property
+    def prefix(self) -> str:
+        """What stands before a node's id in its id path (`res1/`)."""
+        return self._sight.prefix
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """The ids of the selected nodes."""
+        return self.scene.selection
+
+    def show_sheet(self, where: str, prefix: str = "") -> None:
+        """Show a sheet; `prefix` says through which block instances it is seen."""
+        network = self._sight.network if where.startswith(BLOCK) else where
+        self._way = self._way_to(network, prefix) if prefix else []
+        if not prefix:
+            self._way = [(where.removeprefix(BLOCK), Sight(where, network))]
+        self._show(Sight(where, network, prefix))
+
+    def open_block(self, node: str) -> None:
+        """Enter a block by one of its instances on this sheet."""
+        found = self.scene.sheet.graph.nodes.get(node)
+        if found is None or not found.kind.startswith(BLOCK):
+            return
+        if found.kind.removeprefix(BLOCK) not in self._session.document.project.blocks:
+            self.hint.say(f"The block {found.kind.removeprefix(BLOCK)!r} is not in this project.")
+            return
+        sight = Sight(found.kind, self._sight.network, f"{self._sight.prefix}{node}/")
+        self._way.append((found.name, sight))
+        self._show(sight)
+
+    def leave(self) -> bool:
+        """Go back to the sheet that this one was entered from; tells whether there is one."""
+        if len(self._way) < 2:
+            return False
+        left = self._sight.prefix.rstrip("/").rsplit("/", 1)[-1]
+        self._on_crumb(len(self._way) - 1)
+        self.scene.select((left,))
+        return True
+
+    def reveal(self, network: str, path: str) -> None:
+        """Show the node at an id path of a network, in whatever block it is."""
+        *blocks, node = path.split("/")
+        prefix = "".join(f"{one}/" for one in blocks)
+        way = self._way_to(network, prefix)
+        if not way:
+            return
+        self._way = way
+        if way[-1][1] != self._sight:
+            self._show(way[-1][1])
+        self.select((node,))
+        item = self.scene.nodes.get(node)
+        if item is not None:
+            self.view.show_point(item.rect.adjusted(-20, -20, 20, 20))
+
+    def _way_to(self, network: str, prefix: str) -> list[tuple[str, Sight]]:
+        """Return the sheets from a network down to the block at a prefix; [] where there is none."""
+        project = self._session.document.project
+        if network not in project.networks:
+            return []
+        way = [(network, Sight(network, network))]
+        sheet, gone = project.networks[network], ""
+        for part in prefix.split("/")[:-1]:
+            node = sheet.graph.nodes.get(part)
+            name = node.kind.removeprefix(BLOCK) if node else ""
+            if node is None or name not in project.blocks:
+                return []
+            gone += f"{part}/"
+            way.append((node.name, Sight(node.kind, network, gone)))
+            sheet = project.blocks[name].sheet
+        return way
+
+    def _show(self, sight: Sight) -> None:
+        self.hand.cancel()
+        self.hand.stop_connecting()
+        self.search_desk.close()
+        self._sight = sight
+        self.editor.where = sight.where
+        project = self._session.document.project
+        self.scene.show_sheet(project.sheet(sight.where), self._told())
+        self._ask_thumbnail()
+        self._on_redrawn()
+        self.fit()
+        self.sheet_shown.emit()
+
+    # ------------------------------------------------------------------------------------- showing
+
+    def select(self, ids: Iterable[str]) -> None:
+        """Select nodes."""
+        self.scene.select(ids)
+
+    def fit(self) -> None:
+        """Zoom so that the whole sheet is in sight."""
+        content = self.scene.content()
+        self._fit_next = not self.view.isVisible()
+        if content.isEmpty():
+            self.view.set_zoom(1.0)
+        else:
+            self.view.look_at(content)
+
+    def set_mode(self, mode: str) -> None:
+        """Show sizes and settings (`build`), or what a run does inside the layers (`train`)."""
+        training = mode == "train"
+        self.header.setVisible(not training)
+        self._rule.setVisible(not training)
+        self.minimap.setVisible(not training and bool(self.scene.nodes))
+        told = replace(self.scene.told, training=training)
+        self.scene.tell(told)
+        if training:
+            self._take_history()
+        self.fit()
+
+    def actions(self) -> list[QAction]:  # type: ignore[override]
+        """Return what can be done here, for the window's menus."""
+        return list(self.commands.actions.values())
+
+    def add_layer(self, kind: str) -> None:
+        """Put a layer behind the selected node, or in the middle of what is in sight."""
+        self.search_desk.add_here(kind)
+
+    # -------------------------------------------------------------------------------------- events
+
+    def on_event(self, event: e.SessionEvent) -> None:
+        """Follow the session."""
+        match event:
+            case e.DocumentOpened(project):
+                self._live.clear()
+                self._thumbnail_of = ""
+                self.show_sheet(_first_sheet(project))
+            case e.DocumentChanged(before, after):
+                self._on_changed(before, after)
+            case e.FactsChanged() | e.CatalogChanged():
+                self._tell()
+                self._ask_thumbnail()
+                self._lay_corners()
+            case e.HistoryOpened():
+                self._take_history()
+            case e.RunEvent(p.LayerStats() as told) | e.RunEvent(p.Pictures() as told):
+                self._on_live(told)
+
+    def _on_changed(self, before: Project, after: Project) -> None:
+        where = self._sight.where
+        try:
+            sheet = after.sheet(where)
+        except KeyError:
+            self.show_sheet(_first_sheet(after))
+            return
+        if self._sight.prefix and self._way_to(self._sight.network, self._sight.prefix) == []:
+            self.show_sheet(_first_sheet(after))
+            return
+        self.hand.cancel()
+        if before.blocks is not after.blocks:
+            self._tell()
+        old = self.scene.sheet
+        if sheet is not old:
+            self.scene.sync(sheet)
+            if not old.graph.nodes.keys() & sheet.graph.nodes.keys():
+                self.fit()
+
+    def _told(self) -> Told:
+        session = self._session
+        return knowledge.told_of(
+            session.document.project,
+            session.catalog,
+            session.facts,
+            self._sight,
+            self._live,
+            self.scene.told,
+        )
+
+    def _tell(self) -> None:
+        before, after = self.scene.told, self._told()
+        changed = knowledge.differing(before, after)
+        if changed is None or changed:
+            self.scene.tell(after, changed)
+
+    def _on_live(self, event: p.LayerStats | p.Pictures) -> None:
+        paths = self._live.take(event)
+        if self.scene.told.training:
+            keys = {key for path in paths if (key := self._sight.own(path)) is not None}
+            told = replace(self.scene.told, live=knowledge.live_nodes(self._live, self._sight))
+            fitted, before = self.view.fitted, self.scene.content()
+            self.scene.tell(told, keys)
+            if fitted and self.scene.content() != before:
+                self.fit()
+
+    def _take_history(self) -> None:
+        self._live.clear()
+        history = self._session.history
+        if history.layers:
+            self._live.take(p.LayerStats(0, dict(history.layers)))
+        if history.pictures is not None:
+            self._live.take(history.pictures)
+        self._tell()
+
+    def _ask_thumbnail(self) -> None:
+        """Ask for one sample to show on the data node, once for each data set."""
+        session = self._session
+        data = session.facts.data if session.facts else None
+        fingerprint = data.fingerprint or data.title if data and data.form == "image" else ""
+        if fingerprint == self._thumbnail_of:
+            return
+        self._thumbnail_of = fingerprint
+        self.scene.tell(replace(self.scene.told, thumbnail=None))
+        if not fingerprint:
+            return
+
+        def arrived(answer: p.Answer) -> None:
+            if isinstance(answer, p.SampleSet) and self._thumbnail_of == fingerprint:
+                picture = knowledge.thumbnail_of(answer)
+                self.scene.tell(replace(self.scene.told, thumbnail=picture))
+
+        request = p.GetSamples(session.document.project.data, "train", (0,))
+        session.ask(request, arrived, lambda refused: None)
+
+    # ------------------------------------------------------------------- what hand and actions ask
+
+    def search(self, at: QPointF, after: End | None = None, before: End | None = None) -> None:
+        """Offer layers at a point of the scene, behind or before a port."""
+        self.search_desk.open(at, after, before)
+
+    def search_here(self) -> None:
+        """Offer layers behind the selected node."""
+        self.search_desk.open_here()
+
+    def open_node(self, node: str) -> None:
+        """Enter a block; tell of any other node."""
+        found = self.scene.sheet.graph.nodes[node]
+        if found.kind.startswith(BLOCK):
+            self.open_block(node)
+        else:
+            self.node_opened.emit(node)
+
+    def rename_node(self, node: str) -> None:
+        """Let the person type another name."""
+        item = self.scene.nodes[node]
+        box = self.view.mapFromScene(item.rect).boundingRect()
+        room = QRect(box.left() + 8, box.top() + 2, max(140, box.width() - 16), 28)
+        name = item.node.name
+        self._name.edit(name, room, f"New name of {name}", lambda t: self.editor.rename(node, t))
+
+    def rename_frame(self, key: str) -> None:
+        """Let the person type another title."""
+        box = self.view.mapFromScene(self.scene.frames[key].header.rect).boundingRect()
+        title = self.scene.sheet.frames[key].title
+        self._name.edit(title, box, "Frame title", lambda t: self.editor.retitle(key, t))
+
+    def edit_note(self, key: str) -> None:
+        """Let the person write a note."""
+        item = self.scene.notes[key]
+        rect = item.mapRectToScene(
+            QRectF(0, 28, item.note.width, max(80.0, item.rect.height() - 28))
+        )
+        box = self.view.mapFromScene(rect).boundingRect()
+
+        def take(text: str) -> None:
+            note = self.scene.sheet.notes.get(key)
+            if note is not None:
+                kept = type(note)(text, note.x, note.y, note.width)
+                self.editor.set_note(key, kept)
+
+        self._note.edit(item.note.text, box, take)
+
+    def repair(self, node: str, index: int) -> None:
+        """Do what one of the buttons on a node's card says."""
+        errors = [one for one in self.scene.told.problems.get(node, ()) if one.severity == "error"]
+        if errors and index < len(errors[0].repairs):
+            self.editor.apply(errors[0].repairs[index])
+
+    def show_menu(self, pos: QPointF, at: QPoint) -> None:
+        """Show what can be done with what is selected."""
+        scene = self.scene
+        if scene.selection:
+            keys = "open rename connect | bypass freeze | cut copy duplicate delete | frame"
+        elif scene.selected_links:
+            keys = "insert delete"
+        elif scene.selected_note:
+            keys = "write delete"
+        else:
+            keys = "add paste note | select_all tidy fit"
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for key in keys.split():
+            if key == "|":
+                menu.addSeparator()
+            else:
+                menu.addAction(self.commands[key])
+        self.search_desk.spot = pos
+        menu.popup(at)
+
+    def is_architecture(self, kind: str) -> bool:
+        """Tell whether a dragged kind draws a whole network."""
+        return kind in self._session.catalog.architectures
+
+    def draw_architecture(self, kind: str) -> None:
+        """Draw an architecture here, as one undoable step."""
+        self._session.draw(kind, {})
+
+    # --------------------------------------------------------------------------------------- slots
+
+    def _on_selection(self) -> None:
+        scene = self.scene
+        self.commands.refresh()
+        chosen = [scene.nodes[key] for key in scene.selection if key in scene.nodes]
+        if len(chosen) == 1:
+            words = spoken(chosen[0], scene, self._sight.prefix)
+        else:
+            words = f"{len(chosen)} nodes selected" if chosen else f"Canvas {self.where}"
+        if words != self.view.accessibleName():
+            self.view.setAccessibleName(words)
+            QAccessible.updateAccessibility(
+                QAccessibleEvent(self.view, QAccessible.Event.NameChanged)
+            )
+        self.selection_changed.emit(scene.selection)
+
+    def _on_redrawn(self) -> None:
+        self.header.show_way([name for name, _ in self._way], len(self.scene.nodes))
+        self.commands.refresh()
+        self._lay_corners()
+        self.minimap.update()
+        self.view.redraw()
+
+    def _on_parameters(self, on: bool) -> None:
+        self.scene.tell(replace(self.scene.told, parameters=on))
+
+    def _on_crumb(self, keep: int) -> None:
+        self._way = self._way[:keep]
+        self._show(self._way[-1][1])
+
+    def _on_theme(self) -> None:
+        self.view.dress()
+        self.scene.dress()
+        self.minimap.update()
+
+    def _on_invited(self) -> None:
+        kind = self._starter()
+        if kind:
+            self.draw_architecture(kind)
+
+    def _starter(self) -> str:
+        known = self._session.catalog.architectures
+        return next((kind for kind in known if kind.endswith(STARTER)), "")
+
+    def _lay_corners(self) -> None:
+        view = self.view
+        empty = not self.scene.nodes
+        if empty:
+            kind = self._starter()
+            self.invitation.invite(self._session.catalog.architectures[kind].title if kind else "")
+            box = self.invitation.size()
+            self.invitation.move(
+                (view.width() - box.width()) // 2, (view.height() - box.height()) // 2
+            )
+        self.invitation.setVisible(empty)
+        small = view.width() < 420 or view.height() < 300
+        self.minimap.setVisible(not empty and not small and not self.scene.told.training)
+        self.minimap.move(
+            view.width() - self.minimap.width() - 12, view.height() - self.minimap.height() - 11
+        )
+        if self.hint.isVisible():
+            self.hint.place()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self.view.isVisible() and (self._fit_next or self.view.fitted):
+            self.fit()
+
+
+def _first_sheet(project: Project) -> str:
+    return "main" if "main" in project.networks else next(iter(project.networks), "main")

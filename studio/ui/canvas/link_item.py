@@ -1,0 +1,140 @@
+"""A wire: a stock path, and the label that carries its shape."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtWidgets import (
+    QGraphicsItem,
+    QGraphicsPathItem,
+    QStyleOptionGraphicsItem,
+    QWidget,
+)
+
+from studio.graph.facts import Dim
+from studio.graph.graph import Link
+from studio.ui.canvas.node_paint import Detail, outline
+from studio.ui.canvas.routes import Route, path_of
+from studio.ui.canvas.sprites import Sprites
+from studio.ui.theme import Theme
+
+LINK_Z = 1.0
+LABEL_Z = 5.0
+#: A wire must be longer than this to carry its shape.
+LABELLED = 24.0
+
+#: A shape as text: each dimension and whether the layer changed it.
+Axes = tuple[tuple[str, bool], ...]
+
+
+def axes_of(shape: tuple[Dim, ...], before: tuple[Dim, ...] | None) -> Axes:
+    """Return a shape's dimensions, bright where they are not what they were before."""
+    same = before is not None and len(before) == len(shape)
+    return tuple(
+        (str(dim), n > 0 and not (same and before is not None and before[n] == dim))
+        for n, dim in enumerate(shape)
+    )
+
+
+class LabelItem(QGraphicsItem):
+    """The shape on a wire, over its longest stretch."""
+
+    def __init__(self, theme: Theme, sprites: Sprites) -> None:
+        super().__init__()
+        self._theme = theme
+        self._sprites = sprites
+        self.axes: Axes = ()
+        self.tone = ""
+        self._width = 0.0
+        self.setZValue(LABEL_Z)
+
+    def show_axes(self, axes: Axes, tone: str) -> None:
+        """Show a shape; `tone` is "", `error`, `unknown` or `hover`."""
+        if (axes, tone) == (self.axes, self.tone):
+            return
+        self.prepareGeometryChange()
+        self.axes, self.tone = axes, tone
+        text = "×".join(dim for dim, _ in axes)
+        self._width = QFontMetricsF(self._theme.font("mono")).horizontalAdvance(text) + 12
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        return QRectF(-self._width / 2 - 1, -10, self._width + 2, 20)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
+    ) -> None:
+        detail = Detail.at(painter.worldTransform().m11())
+        if detail < Detail.TITLES or not self.axes:
+            return
+        axes, tone = self.axes, self.tone
+        if detail is Detail.TITLES and len(axes) > 1:
+            axes = axes[1:]
+        self._sprites.draw(
+            painter,
+            (axes, tone),
+            self.boundingRect(),
+            lambda inner: self._paint(inner, axes, tone),
+            detail,
+        )
+
+    def _paint(self, painter: QPainter, axes: Axes, tone: str) -> None:
+        color, font = self._theme.color, self._theme.font("mono")
+        metrics = QFontMetricsF(font)
+        parts: list[tuple[str, bool]] = []
+        for n, (dim, changed) in enumerate(axes):
+            parts += [("×", False)] if n else []
+            parts.append((dim, changed))
+        width = metrics.horizontalAdvance("".join(text for text, _ in parts)) + 12
+        edge = {"error": "error", "hover": "accent"}.get(tone, "line.strong")
+        pen = QPen(color(edge), 1)
+        if tone == "unknown":
+            pen.setDashPattern([3, 2])
+        painter.setPen(pen)
+        painter.setBrush(color("bg.canvas"))
+        painter.drawRoundedRect(QRectF(-width / 2 + 0.5, -8.5, width - 1, 17), 4, 4)
+        painter.setFont(font)
+        x = -width / 2 + 6
+        for text, changed in parts:
+            painter.setPen(color("text.1" if changed and tone != "unknown" else "text.3"))
+            painter.drawText(QPointF(x, 4), text)
+            x += metrics.horizontalAdvance(text)
+
+
+class LinkItem(QGraphicsPathItem):
+    """A wire. Painting is the stock item's own."""
+
+    def __init__(self, link: Link, theme: Theme) -> None:
+        super().__init__()
+        self.link = link
+        self.route: Route | None = None
+        self.docked = False
+        #: Begins at the port of the frame that it enters, together with a wire of the same source.
+        self.joined = False
+        self.label: LabelItem | None = None
+        self._theme = theme
+        self._state = ("", False, False)
+        self.setZValue(LINK_Z)
+        self.show_state("", False, False)
+
+    def set_route(self, route: Route) -> None:
+        """Run through these corners."""
+        if self.route is None or route.points != self.route.points:
+            self.route = route
+            self.setPath(path_of(route.points))
+        if self.label:
+            self.label.setPos(*route.label)
+
+    def show_state(self, tone: str, hovered: bool, selected: bool) -> None:
+        """Draw the wire plain, `error` or `unknown` (dashed); bright where it is hovered or selected."""
+        self._state = (tone, hovered, selected)
+        token = "accent" if hovered or selected else "error" if tone == "error" else "wire"
+        color: QColor = self._theme.color(token)
+        self.setPen(outline(color, 3.0 if hovered or selected else 2.0, tone == "unknown"))
+        self.setBrush(Qt.BrushStyle.NoBrush)
+        self.setZValue(LINK_Z + (hovered or selected))
+
+    @property
+    def tone(self) -> str:
+        """What the wire tells: nothing, `error` or `unknown`."""
+        return self._state[0]

@@ -1,0 +1,415 @@
+"""How a node looks at each level of detail."""
+
+from __future__ import annotations
+
+import math
+from enum import IntEnum
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QImage,
+    QPainter,
+    QPainterPath,
+    QPen,
+    QPixmap,
+    QPolygonF,
+)
+
+from studio.ui.canvas.faces import (
+    BODY_LINE,
+    MAP_SIDE,
+    REPAIR_HEIGHT,
+    Face,
+    Spot,
+    Thumbnail,
+    repair_top,
+)
+from studio.ui.theme import Theme
+
+#: How far ring, glow and ports reach beyond the card.
+MARGIN = 14.0
+PORT_RADIUS = 4.5
+
+_PORT_COLORS = {"int": "series.5", "mask": "series.4", "state": "series.6"}
+
+
+class Detail(IntEnum):
+    """How much is drawn, by zoom."""
+
+    BLOCKS = 0
+    GLYPHS = 1
+    TITLES = 2
+    FULL = 3
+
+    @staticmethod
+    def at(scale: float) -> Detail:
+        """Return the detail for a zoom."""
+        if scale >= 0.85:
+            return Detail.FULL
+        if scale >= 0.5:
+            return Detail.TITLES
+        return Detail.GLYPHS if scale >= 0.35 else Detail.BLOCKS
+
+
+class NodePainter:
+    """Paints faces in one theme, in the node's own coordinates."""
+
+    def __init__(self, theme: Theme) -> None:
+        self._theme = theme
+
+    def paint(
+        self,
+        painter: QPainter,
+        face: Face,
+        detail: Detail,
+        selected: bool = False,
+        bare: frozenset[str] = frozenset(),
+        faded: frozenset[str] = frozenset(),
+    ) -> None:
+        """Paint a node. `bare` ports are not drawn, `faded` ones at 30 %."""
+        color = self._theme.color
+        width, height = face.size
+        card = QRectF(0.5, 0.5, width - 1, height - 1)
+        if face.warning and not face.error:
+            self._glow(painter, face)
+        if selected:
+            painter.setPen(QPen(color("accent"), 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(QRectF(-3, -3, width + 6, height + 6), 11, 11)
+        painter.save()
+        if face.bypassed:
+            painter.setOpacity(0.5)
+        edge = QPen(color("error" if face.error else "line.strong"), 1.5 if face.error else 1)
+        if face.missing:
+            edge.setStyle(Qt.PenStyle.DashLine)
+        painter.setPen(edge)
+        painter.setBrush(color("bg.card"))
+        painter.drawRoundedRect(card, 7.5, 7.5)
+        outline = QPainterPath()
+        outline.addRoundedRect(QRectF(0, 0, width, height), 8, 8)
+        painter.setClipPath(outline)
+        painter.fillRect(QRectF(0, 0, 5, height), color(f"cat.{face.category}"))
+        if face.bypassed or face.missing:
+            self._hatch(painter, width, height)
+        painter.setClipping(False)
+        self._contents(painter, face, detail)
+        painter.restore()
+        for spot in face.inputs:
+            if f"in {spot.port}" not in bare:
+                wrong = bool(face.error) and face.error_port in ("", spot.port)
+                self._port(painter, spot, False, f"in {spot.port}" in faded, wrong)
+        for spot in face.outputs:
+            if f"out {spot.port}" not in bare:
+                self._port(painter, spot, True, f"out {spot.port}" in faded, False)
+
+    def _contents(self, painter: QPainter, face: Face, detail: Detail) -> None:
+        if detail is Detail.FULL:
+            self._head(painter, face)
+            self._live(painter, face)
+            if face.error:
+                self._body(painter, face)
+            return
+        tall = 1.0 if detail is Detail.TITLES else 1.55
+        middle = face.header / 2
+        living = face.live is not None and not face.pill
+        if detail is Detail.TITLES and living:
+            middle = 15.0
+        self._glyph(painter, face, 14, middle - 7 * tall, 14 * tall)
+        font = self._theme.font("title", 600)
+        font.setPixelSize(round(14 * tall))
+        metrics = QFontMetricsF(font)
+        room = face.size[0] - (66 if face.thumbnail else 12) - 20 - 16 * tall
+        painter.setFont(font)
+        painter.setPen(self._theme.color("text.1"))
+        baseline = middle + (metrics.ascent() - metrics.descent()) / 2
+        text = metrics.elidedText(face.title, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(QPointF(20 + 16 * tall, baseline), text)
+        if face.thumbnail:
+            self._thumbnail(painter, face)
+        if detail is Detail.TITLES:
+            self._live(painter, face)
+            if face.pill and face.live:
+                self._aside(painter, face, face.size[0] - 10, middle + 4.5)
+        if face.error:
+            body = QRectF(5, face.header, face.size[0] - 6, face.size[1] - face.header - 1)
+            painter.fillRect(body, self._theme.color("error.soft"))
+            if detail is Detail.TITLES:
+                self._body(painter, face)
+
+    def _head(self, painter: QPainter, face: Face) -> None:
+        color, font = self._theme.color, self._theme.font
+        width = face.size[0]
+        short = face.pill or (face.live is not None and face.live.maps is not None)
+        rise = 0.0
+        if face.thumbnail:
+            rise = 4.0
+        base = face.header / 2 + 4.5 if face.pill else (19.0 if short else 23.0) + rise
+        self._glyph(painter, face, 14, base - 11.5, 14)
+        right = width - 10.0
+        if face.thumbnail:
+            self._thumbnail(painter, face)
+            right = width - 66
+        if face.frozen:
+            right -= 14
+            top = base - 11.5
+            painter.drawPixmap(QPointF(right, top), self._icon(painter, "freeze", "syn.type", 14))
+            right -= 6
+        if face.badge and not face.live:
+            right = self._badge(painter, face, right, base)
+        right = self._aside(painter, face, right, base)
+        title = font("title", 600)
+        metrics = QFontMetricsF(title)
+        painter.setFont(title)
+        painter.setPen(color("text.1"))
+        text = metrics.elidedText(face.title, Qt.TextElideMode.ElideRight, right - 40)
+        painter.drawText(QPointF(36, base), text)
+        self._name(painter, face, 36 + metrics.horizontalAdvance(text) + 8, right, base)
+        if face.line and not (face.live and face.live.maps is not None):
+            small = font("caption")
+            painter.setFont(small)
+            painter.setPen(color("text.2"))
+            room = width - (66 if face.thumbnail else 12) - 36
+            line = QFontMetricsF(small).elidedText(face.line, Qt.TextElideMode.ElideRight, room)
+            if not (face.live and face.live.stat):
+                painter.drawText(QPointF(36, base + 19), line)
+
+    def _aside(self, painter: QPainter, face: Face, right: float, base: float) -> float:
+        """Paint what a pill says at its right: a warning, a small histogram or its one setting."""
+        color = self._theme.color
+        small = self._theme.font("caption", 600 if face.warning else 400)
+        metrics = QFontMetricsF(small)
+        if face.warning and not face.error:
+            text = face.note if face.live and face.note.endswith("dead") else ""
+            right -= metrics.horizontalAdvance(text)
+            painter.setFont(small)
+            painter.setPen(color("warn"))
+            painter.drawText(QPointF(right, base - 0.5), text)
+            right -= 20
+            icon = self._icon(painter, "warning", "warn", 14)
+            painter.drawPixmap(QPointF(right, base - 11.5), icon)
+            return right - 6
+        if face.pill and face.live and face.live.stat and face.live.stat.histogram:
+            self._histogram(painter, face, QRectF(right - 52, face.header / 2 - 8, 52, 16))
+            return right - 60
+        if face.pill and face.note:
+            room = right - 120
+            text = metrics.elidedText(face.note, Qt.TextElideMode.ElideRight, room)
+            painter.setFont(small)
+            painter.setPen(color("text.2"))
+            right -= metrics.horizontalAdvance(text) + 4
+            painter.drawText(QPointF(right, base - 0.5), text)
+            right -= 6
+        return right
+
+    def _badge(self, painter: QPainter, face: Face, right: float, base: float) -> float:
+        color = self._theme.color
+        small = self._theme.font("caption")
+        room = QFontMetricsF(small).horizontalAdvance(face.badge) + 12
+        box = QRectF(right - room, base - 13.5, room, 18)
+        painter.setPen(QPen(color("line")) if self._theme.name == "light" else Qt.PenStyle.NoPen)
+        painter.setBrush(color("bg.raised"))
+        painter.drawRoundedRect(box, 4, 4)
+        painter.setFont(small)
+        painter.setPen(color("text.2"))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, face.badge)
+        return right - room - 6
+
+    def _name(self, painter: QPainter, face: Face, left: float, right: float, base: float) -> None:
+        font = self._theme.font("caption")
+        metrics = QFontMetricsF(font)
+        room = right - left
+        if face.category == "io" or not face.name:
+            return
+        if metrics.horizontalAdvance(face.name) > room and room < 40:
+            return
+        painter.setFont(font)
+        painter.setPen(self._theme.color("text.3"))
+        text = metrics.elidedText(face.name, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(QPointF(left, base - 0.5), text)
+
+    def _live(self, painter: QPainter, face: Face) -> None:
+        live = face.live
+        if live is None or face.pill or face.error:
+            return
+        top = 33.0
+        if live.maps is not None:
+            top = 30 + MAP_SIDE + 4
+            picture = self._theme.sequential(live.maps.astype(np.float32) / 255)
+            count = min(8, len(picture))
+            step = (face.size[0] - 24) / 8
+            for n in range(count):
+                box = QRectF(14 + n * step, 28, step - 2, MAP_SIDE)
+                painter.drawImage(box, rgb_image(picture[n]))
+        if live.stat is None:
+            return
+        if live.stat.histogram:
+            self._histogram(painter, face, QRectF(14, top, 84, 18))
+        if live.stat.grad is not None:
+            self._gradient(painter, live.stat.grad, 110, top, face.size[0] - 12)
+
+    def _histogram(self, painter: QPainter, face: Face, box: QRectF) -> None:
+        assert face.live is not None
+        assert face.live.stat is not None
+        counts = np.sqrt(np.asarray(face.live.stat.histogram, dtype=np.float64))
+        tallest = float(counts.max()) or 1.0
+        xs = np.linspace(box.left(), box.right(), len(counts))
+        ys = box.bottom() - counts / tallest * box.height()
+        points = [QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]
+        area = QPolygonF([QPointF(box.left(), box.bottom()), *points, box.bottomRight()])
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.color("series.1", 0.65))
+        painter.drawPolygon(area)
+
+    def _gradient(
+        self, painter: QPainter, norm: float, left: float, top: float, right: float
+    ) -> None:
+        color = self._theme.color
+        small = self._theme.font("caption")
+        painter.setFont(small)
+        painter.setPen(color("text.2"))
+        painter.drawText(QPointF(left, top + 9), "grad")
+        text = f"{norm:.3f}" if 0.001 <= abs(norm) < 100 else f"{norm:.1e}"
+        painter.setPen(color("text.1"))
+        room = QFontMetricsF(small).horizontalAdvance(text)
+        painter.drawText(QPointF(right - room, top + 9), text)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color("line"))
+        track = QRectF(left, top + 14, right - left, 4)
+        painter.drawRoundedRect(track, 2, 2)
+        share = (math.log10(norm) + 4) / 5 if norm > 0 else 0.0
+        painter.setBrush(color("series.2"))
+        track.setWidth(track.width() * min(1.0, max(0.0, share)))
+        painter.drawRoundedRect(track, 2, 2)
+
+    def _body(self, painter: QPainter, face: Face) -> None:
+        color, font = self._theme.color, self._theme.font
+        width, height = face.size
+        area = QPainterPath()
+        area.addRoundedRect(
+            QRectF(-8, face.header - 20, width + 7.25, height - face.header + 19.25), 7, 7
+        )
+        clip = QPainterPath()
+        clip.addRect(QRectF(5, face.header, width, height))
+        painter.fillPath(area & clip, color("error.soft"))
+        painter.setPen(QPen(color("error"), 1))
+        painter.drawLine(QPointF(5, face.header - 0.5), QPointF(width - 1, face.header - 0.5))
+        painter.drawPixmap(QPointF(13, face.header + 9), self._icon(painter, "error", "error", 14))
+        base = face.header + 20
+        for n, line in enumerate(face.error):
+            painter.setFont(font("body", 400 if n else 600))
+            painter.setPen(color("text.2" if n else "text.1"))
+            painter.drawText(QPointF(34, base + n * BODY_LINE), line)
+        for n, (title, result) in enumerate(face.repairs):
+            self._repair(painter, face, n, title, result)
+
+    def _repair(self, painter: QPainter, face: Face, n: int, title: str, result: str) -> None:
+        color, font = self._theme.color, self._theme.font
+        top = repair_top(face, n)
+        box = QRectF(14, top, face.size[0] - 26, REPAIR_HEIGHT - 2)
+        first = n == 0
+        if first:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(color("accent"))
+            painter.drawRoundedRect(box, 5, 5)
+        mono = font("mono")
+        arrow = f"→ {result}" if result else ""
+        taken = QFontMetricsF(mono).horizontalAdvance(arrow)
+        painter.setFont(mono)
+        painter.setPen(color("on.accent" if first else "text.2"))
+        painter.drawText(QPointF(box.right() - 8 - taken, top + 15), arrow)
+        words = font("body", 600 if first else 400)
+        painter.setFont(words)
+        painter.setPen(color("on.accent" if first else "text.1"))
+        text = title if first else f"or {title[:1].lower()}{title[1:]}"
+        room = box.width() - taken - 24
+        painter.drawText(
+            QPointF(24, top + 15),
+            QFontMetricsF(words).elidedText(text, Qt.TextElideMode.ElideRight, room),
+        )
+
+    def _thumbnail(self, painter: QPainter, face: Face) -> None:
+        assert face.thumbnail is not None
+        box = QRectF(face.size[0] - 56, 8, 48, 48)
+        painter.drawImage(box, thumbnail_image(face.thumbnail))
+        painter.setPen(QPen(self._theme.color("line.strong"), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(box, 2, 2)
+
+    def _glyph(self, painter: QPainter, face: Face, x: float, y: float, side: float) -> None:
+        plain = face.category == "tensor" or face.glyph == "block"
+        token = "text.2" if plain else f"cat.{face.category}"
+        pixmap = self._icon(painter, face.glyph, token, round(side))
+        painter.drawPixmap(QPointF(x, y), pixmap)
+
+    def _icon(self, painter: QPainter, name: str, token: str, side: int) -> QPixmap:
+        dense = math.ceil(painter.deviceTransform().m11() * 2) / 2
+        return self._theme.pixmap(name, token, side, min(8.0, max(1.0, dense)))
+
+    def _port(self, painter: QPainter, spot: Spot, gives: bool, faded: bool, wrong: bool) -> None:
+        color = self._theme.color
+        token = "error" if wrong else _PORT_COLORS.get(spot.type, "wire")
+        painter.setOpacity(0.3 if faded else 1.0)
+        painter.setPen(QPen(color(token), 2))
+        painter.setBrush(color(token) if gives else color("bg.canvas"))
+        painter.drawPath(port_shape(spot))
+        painter.setOpacity(1.0)
+
+    def _glow(self, painter: QPainter, face: Face) -> None:
+        width, height = face.size
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for reach, alpha in ((11, 0.10), (8, 0.18), (5, 0.32), (2, 0.6)):
+            painter.setPen(QPen(self._theme.color("warn", alpha), 3))
+            box = QRectF(-reach, -reach, width + 2 * reach, height + 2 * reach)
+            painter.drawRoundedRect(box, 8 + reach, 8 + reach)
+
+    def _hatch(self, painter: QPainter, width: float, height: float) -> None:
+        painter.setPen(QPen(self._theme.color("text.3", 0.35), 1))
+        for x in range(-int(height), int(width), 8):
+            painter.drawLine(QPointF(x, height), QPointF(x + height, 0))
+
+
+def port_shape(spot: Spot) -> QPainterPath:
+    """Return the outline of a port: its shape tells what passes through it."""
+    path, r = QPainterPath(), PORT_RADIUS
+    x, y = spot.x, spot.y
+    if spot.type == "int":
+        path.addPolygon(_polygon((x, y - r - 1), (x + r + 1, y), (x, y + r + 1), (x - r - 1, y)))
+    elif spot.type == "mask":
+        path.addRect(QRectF(x - r + 0.5, y - r + 0.5, 2 * r - 1, 2 * r - 1))
+    elif spot.type == "state":
+        path.addPolygon(_polygon((x, y + r + 0.5), (x - r - 0.5, y - r), (x + r + 0.5, y - r)))
+    else:
+        path.addEllipse(QPointF(x, y), r, r)
+    return path
+
+
+def _polygon(*corners: tuple[float, float]) -> QPolygonF:
+    return QPolygonF([QPointF(x, y) for x, y in (*corners, corners[0])])
+
+
+def rgb_image(pixels: np.ndarray) -> QImage:  # type: ignore[type-arg]
+    """Return an image of uint8 `[h, w, 3]`; it owns its bytes."""
+    pixels = np.ascontiguousarray(pixels)
+    height, width = pixels.shape[:2]
+    return QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+
+
+def thumbnail_image(thumbnail: Thumbnail) -> QImage:
+    """Return the image of a sample, grey or in colour."""
+    pixels = np.ascontiguousarray(thumbnail.pixels)
+    if pixels.ndim == 3:
+        return rgb_image(pixels)
+    height, width = pixels.shape
+    return QImage(pixels.tobytes(), width, height, width, QImage.Format.Format_Grayscale8).copy()
+
+
+def outline(color: QColor, width: float = 2.0, dashed: bool = False) -> QPen:
+    """Return the pen of a wire."""
+    pen = QPen(color, width)
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+    if dashed:
+        pen.setDashPattern([2, 2])
+    return pen

@@ -1,0 +1,216 @@
+"""Where wires run: right angles, around nodes, each source in a lane of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from PySide6.QtCore import QPointF
+from PySide6.QtGui import QPainterPath
+
+RADIUS = 10.0
+GUTTER = 40.0
+LANE = 12.0
+_CELL = 256.0
+_TRIES = 24
+#: How close a wire may run along a node.
+_CLEAR = 6.0
+
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Route:
+    """The corners of a wire, and where its label stands."""
+
+    points: tuple[Point, ...]
+    label: Point
+
+    @property
+    def length(self) -> float:
+        """How long the wire is."""
+        return sum(abs(a[0] - b[0]) + abs(a[1] - b[1]) for a, b in pairwise(self.points))
+
+    def is_near(self, pos: Point, reach: float) -> bool:
+        """Tell whether a point lies within reach of the wire."""
+        return any(
+            min(a[0], b[0]) - reach <= pos[0] <= max(a[0], b[0]) + reach
+            and min(a[1], b[1]) - reach <= pos[1] <= max(a[1], b[1]) + reach
+            for a, b in pairwise(self.points)
+        )
+
+
+class Obstacles:
+    """What wires run around, by owner: boxes of nodes, and lanes that other wires have taken."""
+
+    def __init__(self) -> None:
+        self._cells: dict[tuple[int, int], dict[tuple[Hashable, int], Box]] = {}
+        self._owned: dict[Hashable, list[Box]] = {}
+
+    def put(self, owner: Hashable, *boxes: Box) -> None:
+        """Give an owner these boxes (left, top, right, bottom) instead of those that it had."""
+        self.drop(owner)
+        if boxes:
+            self._owned[owner] = list(boxes)
+        for n, box in enumerate(boxes):
+            for cell in _cells(box):
+                self._cells.setdefault(cell, {})[owner, n] = box
+
+    def drop(self, owner: Hashable) -> None:
+        """Take away what an owner has."""
+        for n, box in enumerate(self._owned.pop(owner, ())):
+            for cell in _cells(box):
+                self._cells[cell].pop((owner, n), None)
+
+    def blocks(self, a: Point, b: Point, source: Hashable = None) -> bool:
+        """Tell whether the straight line a–b runs into, or close along, what is not `source`'s own."""
+        left, right = min(a[0], b[0]), max(a[0], b[0])
+        top, bottom = min(a[1], b[1]), max(a[1], b[1])
+        aside, above = (_CLEAR, 0.0) if left == right else (0.0, _CLEAR)
+        reach = (left - aside, top - above, right + aside, bottom + above)
+        for cell in _cells(reach):
+            for (owner, _), box in self._cells.get(cell, {}).items():
+                if (
+                    box[0] < reach[2]
+                    and reach[0] < box[2]
+                    and box[1] < reach[3]
+                    and reach[1] < box[3]
+                    and not (isinstance(owner, tuple) and owner[0] == source)
+                ):
+                    return True
+        return False
+
+    def clear_run(self, points: tuple[Point, ...], source: Hashable) -> bool:
+        """Tell whether a wire through these corners runs into nothing."""
+        return not any(self.blocks(a, b, source) for a, b in pairwise(points))
+
+
+def _cells(box: Box) -> Iterator[tuple[int, int]]:
+    for column in range(int(box[0] // _CELL), int(box[2] // _CELL) + 1):
+        for row in range(int(box[1] // _CELL), int(box[3] // _CELL) + 1):
+            yield column, row
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Where a wire begins and ends, what it passes on its way, and what it must not touch.
+
+    `floor` and `ceiling` are the edges of frames that it leaves and enters: it turns outside of them.
+    """
+
+    start: Point
+    end: Point
+    source: Hashable = None
+    beside: bool = False
+    floor: float | None = None
+    ceiling: float | None = None
+
+    @property
+    def low(self) -> float:
+        """Below this the wire may turn."""
+        return self.start[1] if self.floor is None else self.floor
+
+    @property
+    def high(self) -> float:
+        """Above this the wire may turn."""
+        return self.end[1] if self.ceiling is None else self.ceiling
+
+
+def find_route(ends: Ends, obstacles: Obstacles) -> Route:
+    """Return the way from an output (below a node) to an input (above a node, or at its side)."""
+    best: Route | None = None
+    for points, label in _side_ways(ends) if ends.beside else _ways(ends):
+        route = Route(points, _middle(points, label, ends))
+        if obstacles.clear_run(points, ends.source):
+            return route
+        best = best or route
+    assert best is not None
+    return best
+
+
+def _ways(ends: Ends) -> Iterator[tuple[tuple[Point, ...], int]]:
+    """Propose ways to an input above a node, the plainest first, each with the segment to label."""
+    (sx, sy), (tx, ty) = ends.start, ends.end
+    down = ends.high - ends.low
+    if abs(sx - tx) < 1 and ty > sy:
+        yield ((sx, sy), (tx, ty)), 0
+    elif down >= 16:
+        reach = min(20.0, down / 2)
+        for bend in (ends.high - reach, ends.low + reach, ends.low + down / 2):
+            points = ((sx, sy), (sx, bend), (tx, bend), (tx, ty))
+            yield points, 1 if abs(tx - sx) > 96 else _longest(points)
+    back = ty <= sy
+    low = ends.low + (24.0 if back else 9.0)
+    high = ends.high - (24.0 if back else 12.0)
+    near = tx - 108 - GUTTER if tx > sx + 1 else max(sx, tx) + 108 + GUTTER
+    for gutter in _outwards(near):
+        label = 3 if back and abs(gutter - tx) > 96 else 2
+        yield ((sx, sy), (sx, low), (gutter, low), (gutter, high), (tx, high), (tx, ty)), label
+
+
+def _side_ways(ends: Ends) -> Iterator[tuple[tuple[Point, ...], int]]:
+    """Propose ways to an input at the right side of a node: past it, or over what stands between."""
+    (sx, sy), (tx, ty) = ends.start, ends.end
+    low = ends.low + 9
+    for n in range(_TRIES):
+        gutter = max(tx, sx) + GUTTER + n * LANE if abs(tx - sx) < 300 else tx + GUTTER + n * LANE
+        yield ((sx, sy), (sx, low), (gutter, low), (gutter, ty), (tx, ty)), 2
+    low = ends.low + 24
+    for gutter in (tx + GUTTER, tx + GUTTER + 2 * LANE, tx + GUTTER + 4 * LANE):
+        for lane in (0, 1, 2):
+            left = tx - 216 - GUTTER - lane * LANE
+            for step in range(2 * _TRIES):
+                top = ends.high - 12 - step * 20
+                across = ((left, low), (left, top), (gutter, top), (gutter, ty))
+                yield ((sx, sy), (sx, low), *across, (tx, ty)), 3
+
+
+def _outwards(near: float) -> Iterator[float]:
+    yield near
+    for n in range(1, _TRIES):
+        yield near + n * LANE
+        yield near - n * LANE
+
+
+def _longest(points: tuple[Point, ...]) -> int:
+    lengths = [abs(a[0] - b[0]) + abs(a[1] - b[1]) for a, b in pairwise(points)]
+    return lengths.index(max(lengths))
+
+
+def _middle(points: tuple[Point, ...], labelled: int, ends: Ends) -> Point:
+    """Return the middle of a segment, or of the part of it that lies outside of frames."""
+    a, b = points[labelled], points[labelled + 1]
+    if len(points) == 2:
+        return a[0], (min(ends.low, b[1]) + max(ends.high, a[1])) / 2
+    return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
+
+
+def lanes(route: Route) -> tuple[Box, ...]:
+    """Return the room that a wire's long upright runs keep free of other sources' wires."""
+    boxes = []
+    for a, b in pairwise(route.points):
+        if a[0] == b[0] and abs(a[1] - b[1]) > 40 and len(route.points) > 2:
+            top, bottom = min(a[1], b[1]), max(a[1], b[1])
+            boxes.append((a[0] - LANE / 2, top + 4, a[0] + LANE / 2, bottom - 4))
+    return tuple(boxes)
+
+
+def path_of(points: tuple[Point, ...], radius: float = RADIUS) -> QPainterPath:
+    """Return the line through these corners, rounded."""
+    path = QPainterPath(QPointF(*points[0]))
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        into = max(abs(corner[0] - before[0]), abs(corner[1] - before[1]))
+        out = max(abs(after[0] - corner[0]), abs(after[1] - corner[1]))
+        reach = min(radius, into / 2, out / 2)
+        if reach <= 0:
+            continue
+        path.lineTo(*_towards(corner, before, reach / into))
+        path.quadTo(QPointF(*corner), QPointF(*_towards(corner, after, reach / out)))
+    path.lineTo(*points[-1])
+    return path
+
+
+def _towards(a: Point, b: Point, share: float) -> Point:
+    return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share

@@ -1,0 +1,504 @@
+"""One sheet as items. Redrawn from the difference of two sheets; never writes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from PySide6.QtCore import QObject, QPointF, QRectF, Signal
+from PySide6.QtWidgets import QGraphicsScene
+
+from studio.graph.facts import Dim
+from studio.graph.geometry import FRAME_BOTTOM, FRAME_TOP, Size, is_docked, spread
+from studio.graph.graph import End, Link
+from studio.graph.project import Frame, Place, Sheet
+from studio.ui.canvas.faces import Told, base_size, make_face
+from studio.ui.canvas.frame_item import HEADER, FrameItem, NoteItem, frame_around
+from studio.ui.canvas.link_item import LABELLED, LabelItem, LinkItem, axes_of
+from studio.ui.canvas.node_item import NodeItem
+from studio.ui.canvas.node_paint import NodePainter
+from studio.ui.canvas.routes import Ends, Obstacles, Route, find_route, lanes
+from studio.ui.canvas.sprites import Sprites
+from studio.ui.theme import Theme
+
+_ROOM = 4000.0
+
+
+class SheetScene(QGraphicsScene):
+    """The items of one sheet, what is selected, and where things are."""
+
+    selection_changed = Signal()
+    redrawn = Signal()
+
+    def __init__(self, theme: Theme, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.theme = theme
+        self.sheet = Sheet()
+        self.told = Told()
+        self.nodes: dict[str, NodeItem] = {}
+        self.links: dict[Link, LinkItem] = {}
+        self.frames: dict[str, FrameItem] = {}
+        self.notes: dict[str, NoteItem] = {}
+        self.down: dict[str, float] = {}
+        self.selection: tuple[str, ...] = ()
+        self.selected_links: tuple[Link, ...] = ()
+        self.selected_note = ""
+        self.hovered: Link | None = None
+        self.shapes = True
+        self.sprites = Sprites()
+        self.revision = 0
+        self._painter = NodePainter(theme)
+        self._obstacles = Obstacles()
+        self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.BspTreeIndex)
+
+    # ----------------------------------------------------------------------------------- the sheet
+
+    def show_sheet(self, sheet: Sheet, told: Told) -> None:
+        """Draw another sheet from nothing."""
+        self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
+        self._empty()
+        self.told = told
+        self.sync(sheet)
+        self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.BspTreeIndex)
+        self.selection_changed.emit()
+
+    def sync(self, sheet: Sheet) -> None:
+        """Redraw what differs between the sheet shown and this one."""
+        before, self.sheet = self.sheet, sheet
+        old, new = before.graph, sheet.graph
+        old_links, new_links = set(self.links), set(new.links)
+        for link in old_links - new_links:
+            self._drop_link(link)
+        for key in self.nodes.keys() - new.nodes.keys():
+            self._drop_node(key)
+        touched = {end.node for link in old_links ^ new_links for end in (link.source, link.target)}
+        resized: set[str] = set()
+        for key, node in new.nodes.items():
+            item = self.nodes.get(key)
+            if item is None:
+                item = NodeItem(
+                    node, make_face(node, new, self.told, self.theme), self._painter, self.sprites
+                )
+                self.nodes[key] = item
+                self.addItem(item)
+                resized.add(key)
+            elif old.nodes.get(key) is not node or key in touched:
+                item.node = node
+                if item.set_face(make_face(node, new, self.told, self.theme)):
+                    resized.add(key)
+        moved = self._settle() | resized
+        for link in new.links:
+            if link not in self.links:
+                self._add_link(link)
+                moved.update((link.source.node, link.target.node))
+        self._after_moves(moved)
+        if before.notes is not sheet.notes:
+            self._sync_notes(sheet)
+        self._sync_frames()
+        self._keep_selection()
+        self._changed()
+
+    def tell(self, told: Told, only: Iterable[str] | None = None) -> None:
+        """Take in what became known; `only` names the nodes that it is about, None all."""
+        self.told = told
+        keys = self.nodes.keys() if only is None else set(only) & self.nodes.keys()
+        grown: set[str] = set()
+        for key in keys:
+            item = self.nodes[key]
+            face = make_face(item.node, self.sheet.graph, told, self.theme)
+            if face != item.face and item.set_face(face):
+                grown.add(key)
+        if grown:
+            self._after_moves(self._settle() | grown)
+        for link in self.links.values() if only is None else ():
+            self._label(link)
+        if grown or only is None:
+            self._sync_frames()
+        self._changed()
+
+    def dress(self) -> None:
+        """Paint everything again, as a change of theme needs."""
+        self.sprites.clear()
+        for link in self.links.values():
+            self._label(link)
+        self.update()
+        self._changed()
+
+    def show_shapes(self, on: bool) -> None:
+        """Write shapes on wires, or not."""
+        self.shapes = on
+        for link in self.links.values():
+            self._label(link)
+
+    def _empty(self) -> None:
+        self.clear()
+        self.nodes, self.links, self.frames, self.notes = {}, {}, {}, {}
+        self.sheet = Sheet()
+        self.down = {}
+        self.selection, self.selected_links, self.selected_note = (), (), ""
+        self.hovered = None
+        self._obstacles = Obstacles()
+
+    # -------------------------------------------------------------------------------------- places
+
+    def _settle(self) -> set[str]:
+        """Put every node at its place, below what has grown above it; return those that moved."""
+        nodes = self.sheet.graph.nodes
+        places = {key: self.sheet.places.get(key, Place(0, 0)) for key in nodes}
+        shown = {key: self.nodes[key].face.size for key in nodes}
+        self.down = spread(
+            places, {key: base_size(node, self.told) for key, node in nodes.items()}, shown
+        )
+        moved = set()
+        for key, place in places.items():
+            item, spot = self.nodes[key], QPointF(place.x, place.y + self.down[key])
+            if item.pos() != spot:
+                item.setPos(spot)
+                moved.add(key)
+        return moved
+
+    def preview(self, offsets: dict[str, QPointF]) -> None:
+        """Show nodes away from their places, as while they are dragged; {} puts them back."""
+        self._settle() if not offsets else None
+        for key, offset in offsets.items():
+            place = self.sheet.places.get(key, Place(0, 0))
+            self.nodes[key].setPos(place.x + offset.x(), place.y + self.down[key] + offset.y())
+        self._after_moves(set(offsets) or set(self.nodes))
+
+    def place_at(self, pos: QPointF, size: Size) -> Place:
+        """Return the place for a node that is to be drawn at `pos`, where grown ones push down."""
+        push = 0.0
+        for key, item in self.nodes.items():
+            grown = item.face.size[1] - base_size(item.node, self.told)[1]
+            box = item.rect
+            if box.left() < pos.x() + size[0] and pos.x() < box.right() and box.bottom() <= pos.y():
+                push = max(push, self.down[key] + max(0.0, grown))
+        return Place(pos.x(), pos.y() - push)
+
+    def _after_moves(self, moved: set[str]) -> None:
+        if not moved:
+            return
+        for key in moved:
+            if key in self.nodes:
+                box = self.nodes[key].rect
+                self._obstacles.put(key, (box.left(), box.top(), box.right(), box.bottom()))
+        graph = self.sheet.graph
+        stale = [link for key in moved for link in graph.incoming.get(key, ())]
+        stale += [link for key in moved for link in graph.outgoing.get(key, ())]
+        if len(moved) < len(self.nodes):
+            stale += self._disturbed(moved)
+        for link in dict.fromkeys(stale):
+            if link in self.links:
+                self._obstacles.drop((link.source, link))
+        for link in dict.fromkeys(stale):
+            if link in self.links:
+                self._route(self.links[link])
+        ends = {end.node for link in stale for end in (link.source, link.target)}
+        for key in moved | ends:
+            self._bare_ports(key)
+
+    def _disturbed(self, moved: set[str]) -> list[Link]:
+        """Return the bent wires that run where nodes have come to stand."""
+        found = []
+        for key in moved & self.nodes.keys():
+            for item in self.items(self.nodes[key].rect):
+                if isinstance(item, LinkItem) and item.route and len(item.route.points) > 2:
+                    found.append(item.link)
+        return found
+
+    def port_pos(self, end: End, gives: bool) -> QPointF:
+        """Return where a port is in the scene."""
+        item = self.nodes[end.node]
+        spot = item.spot(end.port, gives)
+        if spot is None:
+            return item.rect.center()
+        return item.pos() + QPointF(spot.x, spot.y)
+
+    # --------------------------------------------------------------------------------------- wires
+
+    def _add_link(self, link: Link) -> None:
+        item = LinkItem(link, self.theme)
+        self.links[link] = item
+        self.addItem(item)
+
+    def _drop_link(self, link: Link) -> None:
+        item = self.links.pop(link)
+        if item.label:
+            self.removeItem(item.label)
+        self.removeItem(item)
+        self._obstacles.drop((link.source, link))
+        if self.hovered == link:
+            self.hovered = None
+
+    def _drop_node(self, key: str) -> None:
+        self.removeItem(self.nodes.pop(key))
+        self._obstacles.drop(key)
+        self.down.pop(key, None)
+
+    def _route(self, item: LinkItem) -> None:
+        link = item.link
+        start, end = self.port_pos(link.source, True), self.port_pos(link.target, False)
+        spot = self.nodes[link.target.node].spot(link.target.port, False)
+        beside = spot is not None and spot.beside
+        upper, lower = self.nodes[link.source.node], self.nodes[link.target.node]
+        item.docked = not beside and is_docked(
+            Place(*upper.pos().toTuple()),
+            upper.face.size,
+            Place(*lower.pos().toTuple()),
+            lower.face.size,
+        )
+        floor, ceiling, frame = self._frame_edges(link)
+        joint = self._joint(link, frame) if beside and frame and ceiling is not None else None
+        item.joined = joint is not None
+        if joint is not None and ceiling is not None:
+            start, ceiling = QPointF(joint, ceiling + HEADER), None
+        ends = Ends(start.toTuple(), end.toTuple(), link.source, beside, floor, ceiling)
+        route = find_route(ends, self._obstacles)
+        owner = (link.source, link)
+        self._obstacles.put(owner, *lanes(route))
+        item.set_route(route)
+        self._label(item)
+
+    def _frame_edges(self, link: Link) -> tuple[float | None, float | None, Frame | None]:
+        """Return the lower edge of the frame that a wire leaves, and the upper one, with the frame,
+        of the one that it enters."""
+        floor = ceiling = entered = None
+        for frame in self.sheet.frames.values():
+            leaves, enters = link.source.node in frame.nodes, link.target.node in frame.nodes
+            if leaves == enters:
+                continue
+            boxes = [self.nodes[key].rect for key in frame.nodes if key in self.nodes]
+            if leaves:
+                floor = max(box.bottom() for box in boxes) + FRAME_BOTTOM
+            else:
+                ceiling = min(box.top() for box in boxes) - FRAME_TOP
+                entered = frame
+        return floor, ceiling, entered
+
+    def _joint(self, link: Link, frame: Frame) -> float | None:
+        """Return where another wire of the same source enters the frame from above, if one does."""
+        for other in self.sheet.graph.out_of(link.source.node, link.source.port):
+            if other != link and other.target.node in frame.nodes:
+                spot = self.nodes[other.target.node].spot(other.target.port, False)
+                if spot is not None and not spot.beside:
+                    return self.port_pos(other.target, False).x()
+        return None
+
+    def _shape_before(self, key: str) -> tuple[Dim, ...] | None:
+        """Return the shape that went into the stack of docked nodes that ends here."""
+        while True:
+            docked = [
+                link for link in self.sheet.graph.incoming.get(key, ()) if self._is_docked(link)
+            ]
+            if not docked:
+                break
+            key = docked[0].source.node
+        facts = self.told.facts.get(key)
+        first = next(iter(facts.inputs.values()), None) if facts else None
+        return first.shape if first else None
+
+    def _label(self, item: LinkItem) -> None:
+        """Give the wire its tone and, where it is long enough, its shape."""
+        link, route = item.link, item.route
+        assert route is not None
+        facts = self.told.facts.get(link.source.node)
+        tensor = facts.outputs.get(link.source.port) if facts else None
+        errors = [p for p in self.told.problems.get(link.target.node, ()) if p.severity == "error"]
+        wrong = any(p.port == link.target.port for p in errors)
+        tone = "unknown" if tensor is None else "error" if wrong else ""
+        hovered = self.hovered == link
+        item.show_state(tone, hovered, link in self.selected_links)
+        shown = tensor is not None and (
+            hovered or (self.shapes and route.length > LABELLED and not item.docked)
+        )
+        if not shown or tensor is None or facts is None:
+            if item.label:
+                self.removeItem(item.label)
+                item.label = None
+            return
+        if item.label is None:
+            item.label = LabelItem(self.theme, self.sprites)
+            self.addItem(item.label)
+            item.label.setPos(*route.label)
+        axes = axes_of(tensor.shape, self._shape_before(link.source.node))
+        item.label.show_axes(axes, "hover" if hovered else tone)
+
+    def _bare_ports(self, key: str) -> None:
+        """Hide the ports of a node at which only docked wires end."""
+        item = self.nodes.get(key)
+        if item is None:
+            return
+        graph = self.sheet.graph
+        docked: dict[str, bool] = {}
+        for link in graph.incoming.get(key, ()):
+            port = f"in {link.target.port}"
+            docked[port] = docked.get(port, True) and self._is_docked(link)
+        for link in graph.outgoing.get(key, ()):
+            port = f"out {link.source.port}"
+            docked[port] = docked.get(port, True) and self._is_docked(link)
+        item.set_ports(frozenset(port for port, is_bare in docked.items() if is_bare), item.faded)
+
+    def _is_docked(self, link: Link) -> bool:
+        return link in self.links and self.links[link].docked
+
+    def fade_ports(self, able: Iterable[End] | None, gives: bool) -> None:
+        """While a wire is dragged, fade the ports that cannot take it; None ends that."""
+        keep = None if able is None else set(able)
+        for key, item in self.nodes.items():
+            faded: set[str] = set()
+            if keep is not None:
+                ins, outs = item.face.inputs, item.face.outputs
+                faded |= {f"in {s.port}" for s in ins if gives or End(key, s.port) not in keep}
+                faded |= {
+                    f"out {s.port}" for s in outs if not gives or End(key, s.port) not in keep
+                }
+            item.set_ports(item.bare, frozenset(faded))
+
+    # --------------------------------------------------------------------------- frames and notes
+
+    def _sync_frames(self) -> None:
+        frames = self.sheet.frames
+        for key in self.frames.keys() - frames.keys():
+            item = self.frames.pop(key)
+            self.removeItem(item.header)
+            self.removeItem(item)
+        for key, frame in frames.items():
+            members = [node for node in frame.nodes if node in self.nodes]
+            if not members:
+                continue
+            if key not in self.frames:
+                item = self.frames[key] = FrameItem(key, self.theme)
+                self.addItem(item)
+                self.addItem(item.header)
+            inside = set(members)
+            rect, ports = self._frame_rect(inside)
+            facts = [self.told.facts[node] for node in members if node in self.told.facts]
+            total = sum(one.parameters for one in facts)
+            self.frames[key].show_frame(frame, rect, len(members), total, ports)
+
+    def _frame_rect(self, inside: set[str]) -> tuple[QRectF, tuple[QPointF, ...]]:
+        """Return the frame around nodes, and where wires cross its upper and lower edge."""
+        nodes, wires = QRectF(), QRectF()
+        for key in inside:
+            nodes = nodes.united(self.nodes[key].rect)
+        crossing: list[Route] = []
+        for link, item in self.links.items():
+            ends = (link.source.node in inside) + (link.target.node in inside)
+            if ends == 2 or (ends == 1 and item.joined):
+                wires = wires.united(item.path().controlPointRect())
+            elif ends == 1 and item.route is not None:
+                crossing.append(item.route)
+        rect = frame_around(nodes, wires)
+        ports = {
+            (a[0], y)
+            for route in crossing
+            for a, b in pairwise(route.points)
+            for y in (rect.top(), rect.bottom())
+            if a[0] == b[0]
+            and rect.left() < a[0] < rect.right()
+            and min(a[1], b[1]) < y < max(a[1], b[1])
+        }
+        return rect, tuple(QPointF(x, y) for x, y in sorted(ports))
+
+    def _sync_notes(self, sheet: Sheet) -> None:
+        for key in self.notes.keys() - sheet.notes.keys():
+            self.removeItem(self.notes.pop(key))
+        for key, note in sheet.notes.items():
+            if key not in self.notes:
+                self.notes[key] = NoteItem(key, note, self.theme)
+                self.addItem(self.notes[key])
+            elif self.notes[key].note != note:
+                self.notes[key].show_note(note)
+
+    # ----------------------------------------------------------------------------------- selection
+
+    def select(self, nodes: Iterable[str] = (), links: Iterable[Link] = (), note: str = "") -> None:
+        """Select these and nothing else."""
+        chosen = tuple(dict.fromkeys(key for key in nodes if key in self.nodes))
+        wires = tuple(link for link in links if link in self.links)
+        note = note if note in self.notes else ""
+        if (chosen, wires, note) == (self.selection, self.selected_links, self.selected_note):
+            return
+        before = self.selected_links
+        for key in {*self.selection, *chosen}:
+            if key in self.nodes:
+                self.nodes[key].set_selected(key in chosen)
+        for key in {self.selected_note, note} - {""}:
+            if key in self.notes:
+                self.notes[key].set_selected(key == note)
+        self.selection, self.selected_links, self.selected_note = chosen, wires, note
+        for link in {*before, *wires}:
+            if link in self.links:
+                self._label(self.links[link])
+        self.selection_changed.emit()
+
+    def _keep_selection(self) -> None:
+        self.select(self.selection, self.selected_links, self.selected_note)
+
+    def hover(self, link: Link | None) -> None:
+        """Make one wire bright."""
+        if link == self.hovered:
+            return
+        before, self.hovered = self.hovered, link
+        for one in (before, link):
+            if one in self.links:
+                self._label(self.links[one])
+
+    # ---------------------------------------------------------------------------------- what is at
+
+    def node_at(self, pos: QPointF) -> NodeItem | None:
+        """Return the node at a point."""
+        for item in self.items(pos):
+            if isinstance(item, NodeItem) and item.rect.contains(pos):
+                return item
+        return None
+
+    def port_at(self, pos: QPointF, reach: float = 11.0) -> tuple[End, bool] | None:
+        """Return the port near a point, and whether it gives."""
+        box = QRectF(pos.x() - reach, pos.y() - reach, 2 * reach, 2 * reach)
+        for item in self.items(box):
+            if isinstance(item, NodeItem):
+                found = item.spot_at(pos, reach)
+                if found:
+                    return End(item.node.id, found[0].port), found[1]
+        return None
+
+    def link_at(self, pos: QPointF, reach: float = 6.0) -> LinkItem | None:
+        """Return the wire (or the wire of the label) near a point."""
+        box = QRectF(pos.x() - reach, pos.y() - reach, 2 * reach, 2 * reach)
+        for item in self.items(box):
+            if isinstance(item, LinkItem):
+                if item.route and item.route.is_near(pos.toTuple(), reach):
+                    return item
+            elif isinstance(item, LabelItem):
+                return next((one for one in self.links.values() if one.label is item), None)
+        return None
+
+    def note_at(self, pos: QPointF) -> NoteItem | None:
+        """Return the note at a point."""
+        return next((one for one in self.items(pos) if isinstance(one, NoteItem)), None)
+
+    def frame_at(self, pos: QPointF) -> FrameItem | None:
+        """Return the frame whose header is at a point."""
+        return next((f for f in self.frames.values() if f.header.rect.contains(pos)), None)
+
+    def content(self) -> QRectF:
+        """Return the rectangle that everything on the sheet takes up."""
+        rect = QRectF()
+        for item in self.nodes.values():
+            rect = rect.united(item.rect)
+        for frame in self.frames.values():
+            rect = rect.united(frame.rect)
+        for note in self.notes.values():
+            rect = rect.united(note.sceneBoundingRect())
+        for link in self.links.values():
+            if link.route is not None and len(link.route.points) > 4:
+                rect = rect.united(link.path().controlPointRect())
+        return rect
+
+    def _changed(self) -> None:
+        self.revision += 1
+        box = self.content().adjusted(-_ROOM, -_ROOM, _ROOM, _ROOM)
+        if not self.sceneRect().contains(box):
+            self.setSceneRect(self.sceneRect().united(box))
+        self.redrawn.emit()

@@ -1,0 +1,61 @@
+"""What the canvas says about nodes and wires: tooltips, and names for those who cannot see it."""
+
+from __future__ import annotations
+
+from studio.graph.graph import Link
+from studio.ui.canvas.node_item import NodeItem
+from studio.ui.canvas.scene import SheetScene
+from studio.ui.theme import Theme
+
+
+def node_words(item: NodeItem, scene: SheetScene) -> str:
+    """Return a node's tooltip: what it is, what it computes, what is wrong."""
+    node, face = item.node, item.face
+    spec = scene.told.specs.get(node.kind)
+    lines = [f"{face.title} · {node.name}"]
+    facts = scene.told.facts.get(node.id)
+    shapes = ", ".join(tensor.text for tensor in facts.outputs.values()) if facts else ""
+    if shapes:
+        lines.append(f"gives {shapes}")
+    if facts and facts.parameters:
+        lines.append(f"{Theme.number(facts.parameters)} parameters")
+    if face.missing:
+        lines.append(f"{node.kind} is not installed. Its settings and wires are kept.")
+    if spec and spec.formula:
+        lines.append(spec.formula)
+    if spec and spec.doc:
+        lines.append(spec.doc)
+    lines += [problem.message for problem in scene.told.problems.get(node.id, ())]
+    if face.warning and face.warning.endswith("dead"):
+        lines.append(f"{face.warning}: units that gave 0 for every probe sample.")
+    return "\n".join(lines)
+
+
+def wire_words(link: Link, scene: SheetScene) -> str:
+    """Return a wire's tooltip: both ends and the shape."""
+    nodes = scene.sheet.graph.nodes
+    source, target = nodes[link.source.node], nodes[link.target.node]
+    facts = scene.told.facts.get(link.source.node)
+    tensor = facts.outputs.get(link.source.port) if facts else None
+    ends = f"{source.name}.{link.source.port} → {target.name}.{link.target.port}"
+    return f"{ends}\n{tensor.text} {tensor.dtype}" if tensor else f"{ends}\nshape not known"
+
+
+def spoken(item: NodeItem, scene: SheetScene, prefix: str) -> str:
+    """Return a node's accessible name:
+    `Conv2d res1.conv1, 32 · 3×3, output N×32×13×13, no problems`."""
+    face = item.face
+    name = prefix.replace("/", ".") + item.node.name
+    parts = [f"{face.title} {name}"]
+    if face.line or face.note:
+        parts.append((face.line or face.note).replace(" · ", ", "))
+    facts = scene.told.facts.get(item.node.id)
+    if facts and facts.outputs:
+        parts.append("output " + ", ".join(tensor.text for tensor in facts.outputs.values()))
+    if face.bypassed:
+        parts.append("bypassed")
+    if face.frozen:
+        parts.append("frozen")
+    problems = scene.told.problems.get(item.node.id, ())
+    parts.append(problems[0].message if problems else "no problems")
+    return ", ".join(parts)

@@ -19,8 +19,8 @@ from studio.ui.form import Form
 from studio.ui.theme import Theme
 
 SPLIT_PARAMS = (
-    Param("validation", "float", 0.2, minimum=0.0, maximum=0.9, unit="of all samples"),
-    Param("test", "float", 0.0, minimum=0.0, maximum=0.9, unit="of all samples"),
+    Param("validation", "float", 0.2, minimum=0.0, maximum=0.9, help="Share of all samples"),
+    Param("test", "float", 0.0, minimum=0.0, maximum=0.9, help="Share of all samples"),
     Param("stratified", "bool", True, help="Every part gets the same share of each class"),
     Param("seed", "int", 0, minimum=0, maximum=2**31 - 1, help="Another seed, another split"),
 )
@@ -48,7 +48,7 @@ class DataPanel(QScrollArea):
         layout.addWidget(self.source)
         self.doc = label(theme, tone="3", role="caption", wrap=True)
         layout.addWidget(self.doc)
-        self.form = Form(theme)
+        self.form = Form(theme, label_width=60)
         self.form.edited.connect(self._on_param)
         self.form.cleared.connect(self._on_param_cleared)
         layout.addWidget(self.form)
@@ -64,7 +64,7 @@ class DataPanel(QScrollArea):
 
         layout.addSpacing(8)
         layout.addWidget(_heading(theme, "Split"))
-        self.split = Form(theme)
+        self.split = Form(theme, label_width=60)
         self.split.edited.connect(self._on_split)
         self.split.cleared.connect(
             lambda name: self._on_split(
@@ -216,7 +216,7 @@ class TransformCard(QWidget):
         remove.clicked.connect(self.removed)
         head.addWidget(remove)
         outer.addLayout(head)
-        self.form = Form(theme)
+        self.form = Form(theme, label_width=60)
         self.form.edited.connect(
             lambda name, value: self.changed.emit(self._values | {name: value})
         )

@@ -28,7 +28,7 @@ class ParamRow(QWidget):
         self._theme = theme
         self._given = False
         outer = column(self, spacing=2)
-        line = row(spacing=8)
+        line = row(spacing=6)
         line.setContentsMargins(0, 2, 0, 2)
         outer.addLayout(line)
 
@@ -47,10 +47,12 @@ class ParamRow(QWidget):
         self.hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         if not self.editor.wide:
             line.addWidget(self.hint, 1)
+            line.addStretch(0)
         self.reset = button(theme, icon="reset", look="ghost", small=True)
         self.reset.clicked.connect(lambda: self.cleared.emit(param.name))
         keep = self.reset.sizePolicy()
-        keep.setRetainSizeWhenHidden(True)
+        # Where the wire may give the value, the words beside the field need the room.
+        keep.setRetainSizeWhenHidden(not param.inferred)
         self.reset.setSizePolicy(keep)
         self.reset.hide()
         line.addWidget(self.reset)
@@ -79,6 +81,7 @@ class ParamRow(QWidget):
             self.hint.setText("set by hand")
         else:
             self.hint.setText(param.unit)
+        self.hint.setVisible(bool(self.hint.text()) and not self.editor.wide)
         differs = given and value != param.default
         self.reset.setVisible(differs)
         tip = "Read it off the wire again" if param.inferred else f"Back to {_shown(param.default)}"
@@ -110,9 +113,10 @@ class Form(QWidget):
     edited = Signal(str, object)
     cleared = Signal(str)
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, label_width: int = 86, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._label_width = label_width
         self._params: tuple[Param, ...] = ()
         self.rows: dict[str, ParamRow] = {}
         self._layout = column(self)
@@ -143,7 +147,7 @@ class Form(QWidget):
         self._params = params
         metrics = self.fontMetrics()
         widest = max((metrics.horizontalAdvance(param.name) for param in params), default=0)
-        label_width = min(132, max(92, widest + 4))
+        label_width = min(132, max(self._label_width, widest + 4))
         for param in params:
             line = ParamRow(self._theme, param, label_width, self._base)
             line.edited.connect(self.edited)

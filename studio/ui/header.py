@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QMenu, QMenuBar, QPushButton, QWidget
 from studio.graph.edits import SetRecipe
 from studio.session.session import Session
 from studio.ui.actions import Actions
-from studio.ui.controls import Segments, button, label, row, rule
+from studio.ui.controls import Segments, button, column, label, row, rule
 from studio.ui.inspector.cost import byte_text, flop_text
 from studio.ui.theme import Theme
 
@@ -92,7 +92,11 @@ class Toolbar(QWidget):
         self.setFixedHeight(49)
         self.setProperty("surface", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        grid = _three_columns(self)
+        outer = column(self)
+        inside = QWidget()
+        grid = _three_columns(inside)
+        outer.addWidget(inside, 1)
+        outer.addWidget(rule())
         left = QWidget()
         line = row(left, spacing=4)
         line.addSpacing(12)
@@ -114,7 +118,6 @@ class Toolbar(QWidget):
         grid.addWidget(left, 0, 0)
         grid.addWidget(self.segments, 0, 1)
         grid.addWidget(right, 0, 2)
-        grid.addWidget(rule(), 1, 0, 1, 3)
         self.refresh()
 
     def _make_right(self, actions: Actions) -> None:
@@ -198,11 +201,8 @@ class Toolbar(QWidget):
     def _show_device(self) -> None:
         chosen = self._session.document.project.recipe.device
         devices = self._devices()
-        if chosen == "auto":
-            best = best_device(list(devices))
-            text = f"{devices.get(best, best)}" if devices else "Best device"
-        else:
-            text = devices.get(chosen, f"{chosen} (missing)" if devices else chosen)
+        name = best_device(list(devices)) if chosen == "auto" else chosen
+        text = device_words(name, devices) if devices else "Best device"
         text = text.replace("&", "&&")
         if len(text) > 28:
             text = text[:27] + "…"
@@ -218,8 +218,9 @@ class Toolbar(QWidget):
         self._device_menu.clear()
         devices = self._devices()
         chosen = self._session.document.project.recipe.device
-        best = best_device(list(devices))
-        for name, words in [("auto", f"Best here: {devices.get(best, best)}"), *devices.items()]:
+        best = device_words(best_device(list(devices)), devices)
+        for name in ("auto", *devices):
+            words = f"Best here: {best}" if name == "auto" else device_words(name, devices)
             action = self._device_menu.addAction(words.replace("&", "&&"))
             action.setCheckable(True)
             action.setChecked(name == chosen)
@@ -302,13 +303,20 @@ def best_device(names: Sequence[str]) -> str:
     return "cpu"
 
 
+def device_words(name: str, devices: Mapping[str, str]) -> str:
+    """Return a device as a person knows it: `GPU 0 · RTX 4070`, `CPU · 8 cores`."""
+    kind, _, number = name.partition(":")
+    title = {"cuda": f"GPU {number or 0}", "mps": "Apple GPU", "cpu": "CPU"}.get(kind, name)
+    return f"{title} · {devices[name]}" if name in devices else f"{title} (missing)"
+
+
 def _three_columns(widget: QWidget) -> QGridLayout:
     """Return a layout whose middle column stays in the middle."""
     grid = QGridLayout(widget)
     grid.setContentsMargins(0, 0, 0, 0)
     grid.setSpacing(0)
-    for column, stretch in ((0, 1), (1, 0), (2, 1)):
-        grid.setColumnStretch(column, stretch)
+    for at, stretch in enumerate((1, 0, 1)):
+        grid.setColumnStretch(at, stretch)
     return grid
 
 

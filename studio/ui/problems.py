@@ -58,7 +58,7 @@ class ProblemRow(QWidget):
         icon, token = SEVERITY_ICONS[kind]  # type: ignore[index]
         picture = label(theme)
         picture.setPixmap(theme.pixmap(icon, token, 16, self.devicePixelRatioF()))
-        line.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(picture)
         self.sentence = label(theme, problem.message, wrap=True)
         self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         line.addWidget(self.sentence, 1)
@@ -146,7 +146,7 @@ class ProblemsPanel(QWidget):
             self.tabs.addTab(title)
         line.addWidget(self.tabs)
         self.count = badge(self._theme, "badge-error")
-        line.addWidget(self.count)
+        self.tabs.setTabButton(0, QTabBar.ButtonPosition.RightSide, self.count)
         line.addStretch(1)
         self.fold = button(
             self._theme, icon="chevron-down", look="ghost", small=True, tip="Fold this panel"

@@ -52,7 +52,7 @@ class Notice(QWidget):
         self.severity = severity
         self.setProperty("surface", "popup")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedWidth(380)
+        self.setFixedWidth(304)
         outer = self._layout = column(self, margins=10, spacing=8)
         line = row(spacing=8)
         outer.addLayout(line)
@@ -143,7 +143,7 @@ class Notices(QObject):
             height = max(notice.height_needed(), 40)
             notice.resize(notice.width(), height)
             bottom -= height
-            notice.move(self._host.width() - notice.width() - 16, bottom)
+            notice.move(self._host.width() - notice.width() - 12, bottom)
             notice.raise_()
             bottom -= 8
 

@@ -61,6 +61,7 @@ class MainWindow(QMainWindow):
         self.bridge.add(self.on_event)
         self.bridge.add(self.build.on_event)
         self._show_document()
+        self.build.canvas.setFocus()
 
     # ------------------------------------------------------------------------------------ assembling
 

@@ -106,23 +106,31 @@ class ShapeLine(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         line = row(self)
         line.setContentsMargins(10, 6, 10, 6)
+        self._in = label(theme, "in", tone="3", role="caption")
+        self._out = label(theme, "out", tone="3", role="caption")
         self.inputs = label(theme, role="mono")
         self.arrow = label(theme, "→", tone="3")
         self.outputs = label(theme, role="mono")
-        line.addWidget(self.inputs, 1)
+        line.addWidget(self._in)
+        line.addWidget(self.inputs)
+        line.addStretch(1)
         line.addWidget(self.arrow)
-        line.addWidget(self.outputs, 1, Qt.AlignmentFlag.AlignRight)
+        line.addStretch(1)
+        line.addWidget(self._out)
+        line.addWidget(self.outputs)
 
     def show_node(self, node: NodeFacts | None) -> None:
         """Show the shapes at a node's ports, or that they are not known."""
         if node is None or not (node.inputs or node.outputs):
             self.inputs.setText("not known yet")
             self.outputs.setText("")
-            self.arrow.setVisible(False)
-            return
-        self.arrow.setVisible(True)
-        self.inputs.setText(_ports(node.inputs))
-        self.outputs.setText(_ports(node.outputs))
+        else:
+            self.inputs.setText(_ports(node.inputs))
+            self.outputs.setText(_ports(node.outputs))
+        known = node is not None and bool(node.inputs or node.outputs)
+        self.arrow.setVisible(known)
+        self._in.setVisible(known and bool(self.inputs.text()))
+        self._out.setVisible(known and bool(self.outputs.text()))
 
 
 def _ports(types: dict[str, TensorType]) -> str:

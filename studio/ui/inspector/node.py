@@ -107,7 +107,7 @@ class NodePage(QWidget):
         theme = self._theme
         inside = surface("panel")
         layout = column(inside, spacing=6)
-        layout.setContentsMargins(16, 8, 12, 16)
+        layout.setContentsMargins(16, 8, 8, 16)
         self.missing = label(theme, tone="warn", wrap=True)
         layout.addWidget(self.missing)
         self.form = Form(theme)

@@ -42,7 +42,7 @@ class ArchitectureCard(QWidget):
         if spec.paper:
             year = f" ({spec.year})" if spec.year else ""
             outer.addWidget(label(theme, spec.paper + year, tone="3", role="caption", wrap=True))
-        self.form = Form(theme)
+        self.form = Form(theme, label_width=60)
         self.form.show_params(spec.params, self.values)
         self.form.edited.connect(self._on_edited)
         self.form.cleared.connect(self._on_cleared)

@@ -57,12 +57,16 @@ def same_size(case: Case) -> Iterator[Remedy]:
     for wire, kind, wish in pairs:
         if kind.shape[2:] == wish.shape[2:]:
             continue
-        for node, _ in case.producers(wire, ("kernel_size",)):
-            window = node.params.get("kernel_size")
-            if isinstance(window, int) and window % 2:
+        have, want = kind.shape[-1], wish.shape[-1]
+        if not isinstance(have, int) or not isinstance(want, int) or (want - have) % 2:
+            continue
+        for node, _ in case.producers(wire, ("padding",)):
+            now = node.params.get("padding", 0)
+            needed = now + (want - have) // 2 if isinstance(now, int) else -1
+            if needed >= 0:
                 yield Remedy(
-                    f"Set padding of {node.name} to {window // 2}",
-                    (SetParams(case.where, node.id, {"padding": window // 2}),),
+                    f"Set padding of {node.name} to {needed}",
+                    (SetParams(case.where, node.id, {"padding": needed}),),
                 )
     for wire, kind, wish in pairs:
         smaller = _numbers(kind) > _numbers(wish)

@@ -17,6 +17,7 @@ from studio.graph.edits import (
     reaches,
 )
 from studio.graph.graph import INPUT, OUTPUT, Link, link
+from studio.graph.params import Value
 
 # ---------------------------------------------------------------------------------------------- wires
 
@@ -73,6 +74,12 @@ def unbypass(case: Case) -> Iterator[Remedy]:
 
 
 # ----------------------------------------------------------------------------------------------- ends
+
+
+def first_input(case: Case) -> Iterator[Remedy]:
+    """An input, where there is none."""
+    if not case.graph.of_kind(INPUT):
+        yield from new_input(case)
 
 
 def new_input(case: Case) -> Iterator[Remedy]:
@@ -136,16 +143,16 @@ def answer_layer(case: Case) -> Iterator[Remedy]:
 def _ending(
     case: Case, wire: Link, rank: int, last: tuple[str, dict[str, int]]
 ) -> Iterator[Remedy]:
-    title = f"End in a Linear with {last[1]['out_features']} outputs"
+    count = last[1]["out_features"]
+    end = f"a Linear with {count} output{'' if count == 1 else 's'}"
+    flat: tuple[str, dict[str, Value]] = ("torch.nn.Flatten", {})
     if rank == 2:
-        yield case.insert(wire, title, last)
+        yield case.insert(wire, f"Add {end}", last)
     if rank in (4, 5):
         pool = (f"torch.nn.AdaptiveAvgPool{rank - 2}d", {"output_size": 1})
-        yield case.insert(
-            wire, f"Average-pool, and {title.lower()}", pool, ("torch.nn.Flatten", {}), last
-        )
+        yield case.insert(wire, f"Average-pool, then {end}", pool, flat, last)
     if rank == 3:
         mean = ("core.mean", {"dim": (1,)})
-        yield case.insert(wire, f"Average over the steps, and {title.lower()}", mean, last)
+        yield case.insert(wire, f"Average the steps, then {end}", mean, last)
     if rank > 2:
-        yield case.insert(wire, f"Flatten, and {title.lower()}", ("torch.nn.Flatten", {}), last)
+        yield case.insert(wire, f"Flatten, then {end}", flat, last)

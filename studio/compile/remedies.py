@@ -204,6 +204,20 @@ def arrangement(case: Case) -> Iterator[Remedy]:
         )
 
 
+def more_layers(case: Case) -> Iterator[Remedy]:
+    """Two layers, so that there is something between them."""
+    yield case.set("Set num_layers to 2", num_layers=2)
+
+
+def dimension(case: Case) -> Iterator[Remedy]:
+    """The last dimension, which is always there."""
+    name = case.trouble.fault.param
+    param = case.spec.param(name) if case.spec else None
+    if param is not None:
+        last = (-1,) if param.type == "ints" else -1
+        yield case.set(f"Set {name} to −1, the last", **{name: last})
+
+
 def default(case: Case) -> Iterator[Remedy]:
     """A setting goes back to what it starts with."""
     name = case.trouble.fault.param

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from studio.compile import branches, joints, remedies
 from studio.compile.case import Case, Remedy, result
 from studio.compile.walk import Outcome, Trouble
-from studio.graph.edits import EditRefused
+from studio.graph.edits import Disconnect, EditRefused, RemoveNodes
 from studio.graph.facts import DataFacts
 from studio.graph.problems import Repair
 from studio.graph.project import Project
@@ -25,8 +25,10 @@ _BY_REASON: Mapping[str, tuple[Callable[[Case], Iterator[Remedy]], ...]] = {
     "heads": (remedies.heads,),
     "groups": (remedies.groups,),
     "reshape": (remedies.arrangement,),
-    "unconnected": (joints.connection, joints.removal),
+    "unconnected": (joints.connection, joints.first_input, joints.removal),
     "unreadable": (remedies.flat,),
+    "layers": (remedies.more_layers,),
+    "dimension": (remedies.dimension,),
     "params": (remedies.default,),
     "answer": (joints.answer_size, joints.answer_layer),
     "no input": (joints.new_input,),
@@ -66,7 +68,9 @@ def repairs(
         except (EditRefused, KeyError):
             continue
         after = again(changed)
-        if _helps(before, after, trouble):
+        if _helps(before, after, trouble) and (
+            len(after.troubles) < len(before.troubles) or _keeps(remedy)
+        ):
             shape = result(remedy, after, trouble)
             found.append((len(after.errors), Repair(remedy.title, remedy.edits, shape)))
     found.sort(key=lambda entry: entry[0])
@@ -89,3 +93,8 @@ def _helps(before: Outcome, after: Outcome, trouble: Trouble) -> bool:
     worked = {path for path, facts in before.nodes.items() if facts.outputs}
     failed = {t.path for t in before.errors}
     return not any(t.path in worked and t.path not in failed for t in after.errors)
+
+
+def _keeps(remedy: Remedy) -> bool:
+    """Tell whether a change keeps every node; one that only deletes must leave fewer troubles."""
+    return not all(isinstance(edit, (RemoveNodes, Disconnect)) for edit in remedy.edits)

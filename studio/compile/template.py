@@ -96,7 +96,8 @@ def fill(template: str, filling: Filling) -> str:
 def _is_on(piece: str, filling: Filling) -> bool:
     for names, _ in _SLOT.findall(piece):
         for name in names.split("|"):
-            if name in filling.values and filling.values[name] in (None, False):
+            value = filling.values.get(name, True)
+            if value is None or value is False:
                 return False
             known = name in filling.values or name in filling.outputs or name == "self"
             if not known and not filling.inputs.get(name):

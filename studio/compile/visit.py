@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from studio.compile import field as receptive
 from studio.compile import template, wording
@@ -36,12 +36,12 @@ class Fault(NamedTuple):
 
 
 class Visited(Struct, frozen=True):
-    """A node's facts, what leaves it, and what is wrong with it."""
+    """A node's facts, what leaves it, what is wrong with it, or what is doubtful though it works."""
 
     facts: NodeFacts = NodeFacts()
     outputs: tuple[tuple[str, Signal], ...] = ()
     fault: Fault | None = None
-    values: dict[str, Value] = field(default_factory=dict)
+    remark: Fault | None = None
 
 
 Arrivals = tuple[tuple[str, Signal], ...]
@@ -95,7 +95,7 @@ def visit(
         activation_bytes=sample_bytes(next(iter(answer.outputs.values()))) if lead else 0,
         receptive_field=lead.field.seen if lead and lead.field else (),
     )
-    return Visited(facts, tuple(signals.items()), values=values)
+    return Visited(facts, tuple(signals.items()), remark=_remark(spec, values))
 
 
 def _shown(inputs: Mapping[str, tuple[TensorType, ...]]) -> dict[str, TensorType]:
@@ -161,9 +161,13 @@ def _resolved(
     """Return all values, those read off the wires, and what keeps one from being read."""
     for port in spec.inputs:
         for kind in inputs.get(port.name, ()):
-            fault = wording.rank(spec, port, kind, given) or wording.dtype(spec, port, kind)
+            fault = (
+                wording.rank(spec, port, kind, given)
+                or wording.dtype(spec, port, kind)
+                or wording.dimension(spec, kind, given)
+            )
             if fault:
-                return {}, {}, Fault(fault.text, fault.reason, port.name)
+                return {}, {}, Fault(fault.text, fault.reason, port.name, fault.param)
     values = with_defaults(spec.params, given)
     inferred: dict[str, Value] = {}
     for param in spec.params:
@@ -195,6 +199,14 @@ def _mismatch(
     if given.get("batch_first") is False and spec.category in ("seq", "attn"):
         text = f"{spec.title} gets the samples first, but batch_first is off. Turn batch_first on."
         return Fault(text, "params", param="batch_first")
+    return None
+
+
+def _remark(spec: LayerSpec, values: Mapping[str, Value]) -> Fault | None:
+    """What PyTorch only warns about."""
+    if values.get("num_layers") == 1 and values.get("dropout") and spec.category == "seq":
+        text = f"The dropout of {spec.title} works between its layers, and it has one. Set num_layers to 2."
+        return Fault(text, "layers")
     return None
 
 

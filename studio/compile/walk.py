@@ -133,6 +133,8 @@ class _Walk:
             elif key not in needed and key in incoming and key not in graph.outgoing:
                 fault = Fault(f"{node.name} leads nowhere, so it takes no part.", "idle")
                 self.outcome.troubles.append(Trouble(where, key, path, fault, "hint"))
+            if seen.remark:
+                self.outcome.troubles.append(Trouble(where, key, path, seen.remark, "warning"))
             for port, signal in seen.outputs:
                 wires[key, port] = signal
             if key in needed:

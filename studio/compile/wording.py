@@ -14,10 +14,11 @@ from studio.graph.spec import LayerSpec, Port
 
 
 class Said(NamedTuple):
-    """A sentence, and the reason by which repairs are chosen."""
+    """A sentence, the reason by which repairs are chosen, and the parameter that it is about."""
 
     text: str
     reason: str
+    param: str = ""
 
 
 def sample(kind: TensorType) -> str:
@@ -71,6 +72,27 @@ def dtype(spec: LayerSpec, port: Port, kind: TensorType) -> Said | None:
     if port.type in ("float", "state") and whole:
         text = f"{spec.title} needs numbers with fractions (float32), but gets {kind.dtype}."
         return Said(text, "dtype")
+    return None
+
+
+#: Parameters that name a dimension, and kinds that may name one more than there is.
+_DIMENSIONS = ("dim", "dim0", "dim1", "start_dim", "end_dim")
+_ONE_MORE = ("core.unsqueeze", "core.stack")
+
+
+def dimension(spec: LayerSpec, kind: TensorType, given: Mapping[str, Value]) -> Said | None:
+    """A dimension that is not there, which the meta device does not always notice."""
+    count = len(kind.shape) + (spec.kind in _ONE_MORE)
+    for name in _DIMENSIONS:
+        param = spec.param(name)
+        value = given.get(name, param.default) if param else None
+        for axis in value if isinstance(value, tuple) else (value,):
+            if isinstance(axis, int) and not -count <= axis < count:
+                text = (
+                    f"{spec.title} works along dimension {axis} ({name}), but gets {kind.text}, which "
+                    f"has {count}. Choose {name} from {-count} to {count - 1}."
+                )
+                return Said(text.replace("-", "−"), "dimension", name)
     return None
 
 

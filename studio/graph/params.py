@@ -134,14 +134,19 @@ class Param(Struct, frozen=True, omit_defaults=True):
             "choice": "one of " + ", ".join(str(choice) for choice in self.choices),
         }[self.type]
         if self.minimum is not None and self.maximum is not None:
-            noun += f" from {self.minimum:g} to {self.maximum:g}"
+            noun += f" from {_plain(self.minimum)} to {_plain(self.maximum)}"
         elif self.minimum is not None:
-            noun += f" of at least {self.minimum:g}"
+            noun += f" of at least {_plain(self.minimum)}"
         elif self.maximum is not None:
-            noun += f" of at most {self.maximum:g}"
+            noun += f" of at most {_plain(self.maximum)}"
         if self.size:
             noun += f", or {self.size} of them"
         return noun
+
+
+def _plain(number: float) -> str:
+    """Return whole numbers in full: `65536`, not `65536.0` or `1e+06`."""
+    return str(int(number)) if number == int(number) else f"{number:g}"
 
 
 def check_params(params: Iterable[Param], values: Mapping[str, Value]) -> dict[str, Value]:

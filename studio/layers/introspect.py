@@ -49,7 +49,7 @@ def describe(module: type[nn.Module]) -> LayerSpec:
         code=Code(
             make=f"nn.{name}",
             positional=_positional(arguments, {param.name for param in params}),
-            defaults={a.name: a.default for a in arguments if _is_literal(a.default)},
+            defaults={a.name: _default(a) for a in arguments if _is_literal(_default(a))},
             lines=layer.lines or (f"{{out}} = {{self}}({calls})",),
             support=layer.support,
         ),
@@ -73,25 +73,24 @@ def _positional(arguments: list[inspect.Parameter], shown: set[str]) -> tuple[st
     names = [a.name for a in arguments if a.default is a.empty]
     if not names and arguments:
         first = arguments[0]
-        if isinstance(first.default, (int, float)) and not isinstance(first.default, bool):
-            names = [first.name]
-    return tuple(name for name in names if name in shown and name != "dim")
+        number = isinstance(first.default, (int, float)) and not isinstance(first.default, bool)
+        names = [first.name] if number and first.name != "dim" else []
+    return tuple(name for name in names if name in shown)
 
 
 def _param(module: str, argument: inspect.Parameter, layer: Layer, help_text: str) -> Param:
     name = argument.name
     kind, size, optional, choices = _read(argument, _dimensions(module))
-    start = layer.starts.get(name, table.STARTS.get(name, argument.default))
+    start = layer.starts.get(name, table.STARTS.get(name, _default(argument)))
     if start is inspect.Parameter.empty:
         start = None
     words = layer.choices.get(name, table.CHOICES.get(name, choices))
     if kind == "str" and words:
         kind = "choice"
     reads = layer.reads.get(name, table.READS.get(name, ""))
-    minimum, maximum = (
-        table.LIMITS.get(name, (None, None)) if kind in ("int", "float") else (None,) * 2
-    )
-    inferred = bool(reads) and argument.default is argument.empty
+    limits = layer.limits.get(name, table.LIMITS.get(name, (None, None)))
+    minimum, maximum = limits if kind in ("int", "float") else (None, None)
+    inferred = name in table.READS
     return Param(
         name=name,
         type=layer.types.get(name, kind),
@@ -136,6 +135,12 @@ def _read(
 
 
 _SCALARS: dict[Any, ParamType] = {bool: "bool", int: "int", float: "float", str: "str"}
+
+
+def _default(argument: inspect.Parameter) -> Any:
+    """Return an argument's default; of a function (`F.relu`) its name, which PyTorch takes too."""
+    default = argument.default
+    return default.__name__ if inspect.isfunction(default) else default
 
 
 def _dimensions(name: str) -> int:

@@ -141,7 +141,14 @@ def _elementwise() -> tuple[LayerSpec, ...]:
 def _shaping() -> tuple[LayerSpec, ...]:
     where = Param("dim", "int", 1, minimum=0, maximum=8, help="Which dimension; 0 is the batch.")
     start = Param("start_dim", "int", 1, minimum=-8, maximum=8, help="First dimension to merge.")
-    end = Param("end_dim", "int", optional=True, minimum=-8, maximum=8, help="Up to and including; empty for the last.")
+    end = Param(
+        "end_dim",
+        "int",
+        optional=True,
+        minimum=-8,
+        maximum=8,
+        help="Up to and including; empty for the last.",
+    )
     shape = Param("shape", "ints", (-1,), minimum=-1, help="Without the batch; one may be −1.")
     order = Param("dims", "ints", (2, 1), minimum=1, maximum=8, help="New order after the batch.")
     swap = (

@@ -31,6 +31,7 @@ class Layer:
     reads: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
     types: Mapping[str, ParamType] = field(default_factory=dict)
+    limits: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
 
 def layer(name: str, file: str) -> Layer:
@@ -39,19 +40,19 @@ def layer(name: str, file: str) -> Layer:
 
 
 #: Modules that are no layers of their own: containers, bases, what wraps other modules, legacies.
-LEFT_OUT = frozenset(
-    ["Module", "Container", "Sequential", "ModuleList", "ModuleDict", "ParameterList"]
-    + ["ParameterDict", "DataParallel", "RNNBase", "RNNCellBase", "SyncBatchNorm", "CrossMapLRN2d"]
-    + ["AdaptiveLogSoftmaxWithLoss", "TransformerEncoder", "TransformerDecoder"]
-    + ["MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d"]  # they need the indices that pooling drops
-)
+LEFT_OUT = frozenset({
+    "Module", "Container", "Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict",
+    "DataParallel", "RNNBase", "RNNCellBase", "SyncBatchNorm", "CrossMapLRN2d", "TransformerEncoder",
+    "TransformerDecoder", "AdaptiveLogSoftmaxWithLoss",
+    "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d",  # they need the indices that pooling drops
+})  # fmt: skip
 
 #: Arguments that are never an option: where tensors live, what would change them in place.
-HIDDEN = frozenset(
-    ["device", "dtype", "inplace", "return_indices", "sparse", "process_group", "custom_encoder"]
-    + ["custom_decoder", "min_value", "max_value", "add_bias_kv", "add_zero_attn"]
-    + ["recompute_scale_factor"]
-)
+HIDDEN = frozenset({
+    "device", "dtype", "inplace", "return_indices", "sparse", "process_group", "custom_encoder",
+    "custom_decoder", "min_value", "max_value", "add_bias_kv", "add_zero_attn",
+    "recompute_scale_factor",
+})  # fmt: skip
 
 #: Options that are read off a wire, by PyTorch's own names: input port and dimension.
 READS = {
@@ -226,7 +227,7 @@ MODULES: Mapping[str, Mapping[str, Any]] = {
     },
     "ChannelShuffle": {"ranks": (4,)},
     "CosineSimilarity": {"inputs": (Port("x1"), Port("x2"))},
-    "PairwiseDistance": {"inputs": (Port("x1"), Port("x2"))},
+    "PairwiseDistance": {"inputs": (Port("x1"), Port("x2")), "limits": {"p": (None, None)}},
     "Embedding": {"inputs": (Port("x", "int", help="Ids: whole numbers from 0."),)},
     "EmbeddingBag": {
         "inputs": (Port("x", "int", ranks=(2,), help="Ids: whole numbers from 0."),),

@@ -46,7 +46,7 @@ def make_editor(theme: Theme, param: Param, base: str = "") -> Editor:
         return ChoiceEditor(theme, choices)
     if param.type == "path":
         return PathEditor(theme, param, base)
-    if param.type == "str":
+    if param.type in ("str", "ints"):
         return TextEditor(theme, param)
     return NumbersEditor(theme, param)
 
@@ -226,7 +226,8 @@ class TextEditor(Editor):
         self.setFocusProxy(self.line)
 
     def show_value(self, value: Value, dashed: bool = False) -> None:
-        self._shown = "" if value is None else str(value)
+        text = "×".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        self._shown = "" if value is None else text
         if self.line.text() != self._shown:
             self.line.setText(self._shown)
 

@@ -16,10 +16,10 @@ from studio.api import Choice, Int, Net, architecture
     transforms=[{"kind": "core.resize", "params": {"size": 28}}],
     recipe={
         "optimizer": "torch.optim.AdamW",
-        "optimizer_params": {"lr": 0.002, "weight_decay": 0.01},
+        "optimizer_params": {"lr": 0.003},
         "schedule": "core.cosine",
         "batch_size": 32,
-        "epochs": 15,
+        "epochs": 20,
     },
     published_parameters=61_706,
 )

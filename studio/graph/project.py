@@ -81,12 +81,12 @@ class Recipe(Struct, frozen=True, omit_defaults=True):
     learner: str = "core.supervised"
     learner_params: dict[str, Value] = field(default_factory=dict)
     optimizer: str = "torch.optim.AdamW"
-    optimizer_params: dict[str, Value] = field(default_factory=dict)
-    schedule: str = "core.constant"
+    optimizer_params: dict[str, Value] = field(default_factory=lambda: {"lr": 0.003})
+    schedule: str = "core.cosine"
     schedule_params: dict[str, Value] = field(default_factory=dict)
     loss: str = ""
     loss_params: dict[str, Value] = field(default_factory=dict)
-    batch_size: int = 64
+    batch_size: int = 32
     epochs: int = 20
     precision: str = "fp32"
     seed: int = 0

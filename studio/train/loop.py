@@ -112,7 +112,7 @@ def _circumstances(job: p.Job, facts: DataFacts, device: str, threads: int) -> C
         seed=job.project.recipe.seed,
         versions={
             "neuroloom": studio.__version__,
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
             "python": sys.version.split()[0],
         },
         machine={

@@ -49,27 +49,20 @@ class Schedule(Protocol):
 
 def schedules() -> dict[str, OptionSpec]:
     """Return every schedule that can be chosen, by kind; the simple ones first."""
-    warmup = Param(
-        "warmup",
-        "float",
-        0.0,
-        minimum=0,
-        maximum=1,
-        help="Share of the run in which the rate rises from zero",
-    )
+    rises = "Share of the run in which the rate rises from zero"
     specs = {
         "core.constant": OptionSpec(
             kind="core.constant",
             title="Constant",
             doc="The learning rate stays as it is, after a warm-up if wanted.",
-            params=(warmup,),
+            params=(Param("warmup", "float", 0.0, minimum=0, maximum=1, help=rises),),
         ),
         "core.cosine": OptionSpec(
             kind="core.cosine",
             title="Cosine",
-            doc="Falls along half a cosine over the whole run, after a warm-up if wanted.",
+            doc="Falls along half a cosine over the whole run, after a warm-up.",
             params=(
-                warmup,
+                Param("warmup", "float", 0.1, minimum=0, maximum=1, help=rises),
                 Param(
                     "floor", "float", 0.0, minimum=0, maximum=1, help="Share of the rate at the end"
                 ),

@@ -16,8 +16,10 @@ from studio.api import Choice, Int, Net, architecture
     transforms=[{"kind": "core.resize", "params": {"size": 28}}],
     recipe={
         "optimizer": "torch.optim.AdamW",
-        "optimizer_params": {"lr": 0.003},
+        "optimizer_params": {"lr": 0.003, "weight_decay": 0.05},
         "schedule": "core.cosine",
+        "loss": "torch.nn.CrossEntropyLoss",
+        "loss_params": {"label_smoothing": 0.1},
         "batch_size": 32,
         "epochs": 20,
     },

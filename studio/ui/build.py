@@ -157,7 +157,8 @@ class BuildWorkspace(QWidget):
             self.across.restoreState(QByteArray.fromBase64(kept.encode()))
 
     def _lay_flyout(self) -> None:
-        self.library.setGeometry(RAIL, 0, LIBRARY, self.height())
+        below = HEAD + 1 if self.problems.collapsed else self.problems.height() + 1
+        self.library.setGeometry(RAIL, 0, LIBRARY, self.height() - below)
 
     def _lay_problems(self) -> None:
         height = HEAD if self.problems.collapsed else PROBLEMS

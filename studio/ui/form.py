@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QWidget
 
 from studio.graph.params import Param, ParamError, Value
 from studio.ui.controls import button, column, label, row
 from studio.ui.editors import Editor, make_editor
 from studio.ui.theme import Theme
+from studio.ui.views.panel import Remark
+from studio.ui.views.view import plain
 
 #: What the reset button takes at the end of a row, gap included.
 RESET_WIDTH = 24
@@ -43,8 +45,8 @@ class ParamRow(QWidget):
         self.editor: Editor = make_editor(theme, param, base)
         self.editor.submitted.connect(self._on_submitted)
         line.addWidget(self.editor, 1 if self.editor.wide else 0)
-        self.hint = label(theme, param.unit, tone="3", role="caption")
-        self.hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.hint = Remark(theme, param.unit)
+        self.hint.setFont(theme.font("caption"))
         if not self.editor.wide:
             line.addWidget(self.hint, 1)
             line.addStretch(0)
@@ -76,11 +78,9 @@ class ParamRow(QWidget):
         self.editor.show_value(inferred if reads_wire else shown, dashed=reads_wire)
         self.complain("")
         if reads_wire:
-            self.hint.setText("inferred from wire" if inferred is not None else "from the wire")
-        elif param.inferred:
-            self.hint.setText("set by hand")
+            self.hint.put("inferred from wire" if inferred is not None else "from the wire")
         else:
-            self.hint.setText(param.unit)
+            self.hint.put("set by hand" if param.inferred else param.unit)
         self.hint.setVisible(bool(self.hint.text()) and not self.editor.wide)
         differs = given and value != param.default
         self.reset.setVisible(differs)
@@ -167,4 +167,4 @@ def _tip(param: Param) -> str:
         low = "" if param.minimum is None else f"from {param.minimum:g} "
         high = "" if param.maximum is None else f"up to {param.maximum:g}"
         parts.append((low + high).strip())
-    return "\n".join(parts)
+    return plain("\n".join(parts))

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QPlainTextEdit,
+    QPushButton,
     QSizePolicy,
     QWidget,
 )
@@ -60,20 +61,23 @@ class Notice(QWidget):
         picture = label(theme)
         picture.setPixmap(theme.pixmap(icon, token, 16, self.devicePixelRatioF()))
         line.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
-        sentence = label(theme, text, wrap=True)
-        sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        line.addWidget(sentence, 1)
+        self.sentence = label(theme, text, wrap=True)
+        self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        line.addWidget(self.sentence, 1)
         close = button(theme, icon="close", look="ghost", small=True, tip="Close this notice")
         close.clicked.connect(lambda: self.closed.emit(self))
         line.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        self.close_button = close
+        self.more: QPushButton | None = None
+        self.details: QPlainTextEdit | None = None
         if details:
-            more = button(theme, "Details", look="link")
-            line.insertWidget(2, more, 0, Qt.AlignmentFlag.AlignTop)
+            self.more = button(theme, "Details", look="link")
+            line.insertWidget(2, self.more, 0, Qt.AlignmentFlag.AlignTop)
             self.details = _code(theme, details)
             self.details.setFixedHeight(160)
             self.details.hide()
             outer.addWidget(self.details)
-            more.clicked.connect(self._on_details)
+            self.more.clicked.connect(self._on_details)
         self.setAccessibleName(f"{severity}: {text}")
 
     def height_needed(self) -> int:
@@ -81,7 +85,8 @@ class Notice(QWidget):
         return self._layout.totalHeightForWidth(self.width())
 
     def _on_details(self) -> None:
-        self.details.setVisible(self.details.isHidden())
+        if self.details is not None:
+            self.details.setVisible(self.details.isHidden())
         self.adjustSize()
         self.closed.emit(None)
 
@@ -164,6 +169,7 @@ class Question(QDialog):
         self.setWindowTitle(title)
         self.setMinimumWidth(420)
         self.answer = ""
+        self.buttons: dict[str, QPushButton] = {}
         outer = column(self, margins=20, spacing=12)
         outer.addWidget(label(theme, title, role="heading", weight=600))
         sentence = label(theme, text, tone="2", wrap=True)
@@ -178,7 +184,7 @@ class Question(QDialog):
         outer.addLayout(buttons)
         for choice in choices:
             made = button(theme, choice.text, look="primary" if choice.primary else "")
-            made.setObjectName(choice.key)
+            self.buttons[choice.key] = made
             made.setDefault(choice.primary)
             made.setAutoDefault(choice.primary)
             made.clicked.connect(lambda _=False, key=choice.key: self._on_chosen(key))

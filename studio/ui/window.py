@@ -112,11 +112,13 @@ class MainWindow(QMainWindow):
 
     def _offered(self) -> dict[str, list[QAction]]:
         """Return the actions of canvas and workspaces, by menu."""
-        return {"Graph": list(self.build.canvas.actions())} | {
-            {1: "Run", 2: "Explain", 3: "Run"}[index]: list(widget.actions())
-            for index, widget in self._workspaces.items()
-            if index in (1, 2, 3)
-        }
+        offered = {"Graph": list(self.build.canvas.actions())}
+        own = set(self.actions_table.all())
+        for index, menu in ((1, "Run"), (2, "Explain"), (3, "Run")):
+            if index in self._workspaces:
+                found = [one for one in self._workspaces[index].actions() if one not in own]
+                offered[menu] = offered.get(menu, []) + found
+        return offered
 
     def workspace(self, index: int) -> QWidget:
         """Return a workspace, made now if nobody has looked at it yet."""
@@ -130,6 +132,8 @@ class MainWindow(QMainWindow):
             if index == 1:
                 for key in ("pause_key", "step_key"):
                     made.addAction(self.actions_table[key])
+            if index == 3:
+                made.run_opened.connect(lambda: self.show_workspace(1))
         return self._workspaces[index]
 
     # --------------------------------------------------------------------------------------- events

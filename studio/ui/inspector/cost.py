@@ -9,6 +9,7 @@ from studio.graph.facts import NetworkFacts, NodeFacts, TensorType
 from studio.ui.controls import column, label, row, surface
 from studio.ui.theme import Theme
 from studio.ui.views.numbers import percent, short
+from studio.ui.views.panel import Remark
 
 
 def flop_text(flops: int) -> str:
@@ -38,9 +39,12 @@ class Tile(QWidget):
         text = column(inside, spacing=1)
         text.setContentsMargins(10, 6, 8, 6)
         self._name = name
-        text.addWidget(label(theme, name, tone="3", role="caption"))
         self.value = label(theme, "–", role="heading", weight=600)
-        self.remark = label(theme, " ", tone="3", role="caption")
+        self.remark = Remark(theme)
+        title = Remark(theme, name)
+        for line in (title, self.remark):
+            line.setFont(theme.font("caption"))
+        text.addWidget(title)
         text.addWidget(self.value)
         text.addWidget(self.remark)
         layout.addWidget(inside)
@@ -48,7 +52,7 @@ class Tile(QWidget):
     def show_figure(self, value: str, remark: str) -> None:
         """Show a figure."""
         self.value.setText(value)
-        self.remark.setText(remark)
+        self.remark.put(remark)
         self.setAccessibleName(f"{self._name}: {value}, {remark}")
 
 

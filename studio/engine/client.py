@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from studio.engine.arrays import Unpacker, pack
+from studio.engine.arrays import Frame, Unpacker, pack
 from studio.engine.pool import Pool
 from studio.engine.protocol import (
     Answer,
@@ -305,7 +305,7 @@ class Client:
                 frame = self._wire.receive()
                 if frame is None:
                     break
-                reply = unpacker.unpack(frame)
+                reply = self._readable(unpacker, frame)
             except ProtocolError as error:
                 broken = f"The engine said something that is not a message, and was ended. {error}"
                 break
@@ -320,6 +320,17 @@ class Client:
             self._pool.close()
         if not self._closed:
             self._lose(broken or self._host.epitaph())
+
+    @staticmethod
+    def _readable(unpacker: Unpacker[Reply], frame: Frame) -> Reply:
+        """Return the reply, or a refusal in its place where only its id can be read."""
+        try:
+            return unpacker.unpack(frame)
+        except ProtocolError as error:
+            number = unpacker.id_of(frame)
+            if number is None:
+                raise
+            return Reply(number, Refused(f"The engine's answer cannot be read. {error}"))
 
     def _lose(self, message: str) -> None:
         with self._arrived:

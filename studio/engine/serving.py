@@ -30,19 +30,24 @@ class Handler(Protocol):
     def close(self) -> None:
         """End everything that is under way and every thread."""
 
+    @property
+    def at_work(self) -> bool:
+        """Whether something would be lost if the process ended without `close`."""
+
 
 def serve(
     wire: Wire,
     make_handler: Callable[[], Handler],
     pool: Pool | None = None,
-    on_end: Callable[[], None] | None = None,
+    on_end: Callable[[Handler | None], None] | None = None,
 ) -> None:
     """Answer messages until the other side ends.
 
     Messages are read from the beginning, while the handler is still being made (importing torch
     takes a second), so that the end of the other side is seen at any time; `on_end` is then called
-    at once, from another thread.
+    at once, from another thread, with the handler if there is one already.
     """
+    handler: Handler | None = None
     inbox: queue.SimpleQueue[ToEngine | None] = queue.SimpleQueue()
 
     def respond_to(number: int) -> Respond:
@@ -63,7 +68,7 @@ def serve(
         finally:
             inbox.put(None)
             if on_end is not None:
-                on_end()
+                on_end(handler)
 
     reader = threading.Thread(target=read, name="engine-inbox", daemon=True)
     reader.start()

@@ -15,7 +15,7 @@ class Setup(Struct, frozen=True, omit_defaults=True):
     A `workbench` answers everything but training, a `job` only training and its control, `all` does
     both (command line, tests). `packs` are the folders that packs are read from, the bundled one
     first; `cache` holds the catalogue between starts ("" for none); `base` is where relative paths
-    of data start; `threads` is torch's number of threads outside training (0: its own choice).
+    of data start; `threads` are torch's where a recipe does not say otherwise (0: all cores but one).
     """
 
     role: Role = "all"

@@ -7,7 +7,9 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
@@ -16,11 +18,11 @@ from studio.engine.serving import Handler, serve
 from studio.engine.setup import Setup
 from studio.engine.wires import StreamWire
 
-#: Seconds from the end of the standard input to the end of this process, come what may.
+#: Seconds that a run has for its last words, from the end of the standard input on.
 LAST_SECONDS = 3.0
 
 
-def run(make_handler: Callable[[Setup], Handler]) -> None:
+def run(make_handler: Callable[[Setup], Handler]) -> NoReturn:
     """Serve until the standard input ends, then end this process. Does not return.
 
     Standard output is the wire's alone: whatever this process or anyone's layer prints goes to
@@ -36,7 +38,7 @@ def run(make_handler: Callable[[Setup], Handler]) -> None:
     sys.stdout = sys.stderr
     code = 1
     try:
-        serve(wire, lambda: make_handler(setup), pool, on_end=lambda: _end_soon(pool))
+        serve(wire, lambda: make_handler(setup), pool, on_end=partial(_end_soon, pool))
         code = 0
     except BaseException:
         sys.excepthook(*sys.exc_info())
@@ -45,14 +47,16 @@ def run(make_handler: Callable[[Setup], Handler]) -> None:
     _end(pool, code)
 
 
-def _end_soon(pool: Pool) -> None:
-    """End the process after a while, however busy it is: training must not outlive its window."""
+def _end_soon(pool: Pool, handler: Handler | None) -> None:
+    """End the process: at once, or after the last words of a run, however busy it is."""
+    if handler is None or not handler.at_work:
+        _end(pool, 0)
     deadline = threading.Timer(LAST_SECONDS, _end, (pool, 1))
     deadline.daemon = True
     deadline.start()
 
 
-def _end(pool: Pool, code: int) -> None:
+def _end(pool: Pool, code: int) -> NoReturn:
     shutil.rmtree(pool.folder, ignore_errors=True)
     sys.stderr.flush()
     os._exit(code)  # not sys.exit: threads of anyone's layer would keep the process

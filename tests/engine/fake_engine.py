@@ -45,12 +45,19 @@ class FakeEngine:
         for thread in self._threads:
             thread.join()
 
+    @property
+    def at_work(self) -> bool:
+        return bool(self.setup.base)
+
     def do_array(self, ask: Ask, params: dict, respond: Respond) -> None:
         values = np.arange(params["size"], dtype=params.get("dtype", "float32"))
         respond(protocol.Predictions("validation", values, values[:3]))
 
     def do_object(self, ask: Ask, params: dict, respond: Respond) -> None:
         respond(protocol.Predictions("validation", np.array([object()]), np.zeros(1)))
+
+    def do_nonsense(self, ask: Ask, params: dict, respond: Respond) -> None:
+        respond({"type": "Teleported"})
 
     def do_raise(self, ask: Ask, params: dict, respond: Respond) -> None:
         raise RuntimeError("the fake raised\nas told")

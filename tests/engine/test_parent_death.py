@@ -21,9 +21,10 @@ from studio.engine.setup import Setup
 from studio.engine.subprocess import spawn
 import time
 
-client = spawn(Setup("job"), {"PYTHONPATH": sys.argv[1]}, module="fake_engine")
+at_work = "yes" if sys.argv[2] == "at_work" else ""
+client = spawn(Setup("job", base=at_work), {"PYTHONPATH": sys.argv[1]}, module="fake_engine")
 hello = client.call(p.Ping())
-if sys.argv[2] == "busy":
+if sys.argv[2] != "idle":
     client.ask(p.BuildArchitecture("hang"), lambda answer: None)
 client.ask(p.BuildArchitecture("array", {"size": 1000000}), lambda answer: None)
 print(hello.pid, client._pool.folder, flush=True)
@@ -39,7 +40,7 @@ def lives(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at processes through /proc")
-@pytest.mark.parametrize("state", ["idle", "busy"])
+@pytest.mark.parametrize("state", ["idle", "hung", "at_work"])
 def test_the_engine_ends_when_its_parent_is_killed(state: str) -> None:
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"}
     command = [sys.executable, "-c", PARENT, str(HERE), state]

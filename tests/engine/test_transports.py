@@ -330,3 +330,10 @@ def test_messages_that_make_no_sense_are_refused_by_their_id(spawned: Client) ->
     pump_until(spawned, lambda: refused)
     assert "Teleport" in refused[0].message
     assert isinstance(spawned.call(p.Ping()), p.Hello)
+
+
+def test_an_answer_that_makes_no_sense_refuses_only_its_request(client: Client) -> None:
+    """As an engine of another version would send it."""
+    with pytest.raises(EngineRefused, match="cannot be read"):
+        client.call(do("nonsense"))
+    assert isinstance(client.call(p.Ping()), p.Hello)

@@ -7,7 +7,7 @@ import traceback
 
 import torch
 
-from studio.compile import CompileProblem
+from studio.compile import Unfinished
 from studio.data import DataProblem
 from studio.engine.protocol import Refused
 from studio.engine.serving import failure
@@ -19,7 +19,7 @@ from studio.train import TrainProblem
 
 #: Exceptions whose message already is a sentence for the person.
 _SENTENCES = (
-    CompileProblem,
+    Unfinished,
     DataProblem,
     ExplainProblem,
     ParamError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -19,10 +19,11 @@ from studio.engine import protocol as p
 from studio.engine.lanes import Do, Lane, Work
 from studio.engine.service.refusals import NotHere, refusal
 from studio.engine.service.shelf import Shelf
-from studio.engine.service.training import Training
+from studio.engine.service.training import Run, Training
 from studio.engine.serving import Respond
 from studio.engine.setup import Setup
 from studio.extensions.load import Packs, load_packs
+from studio.graph.builder import Net
 from studio.graph.catalog import Catalog
 from studio.graph.facts import DataFacts
 from studio.graph.problems import Problem
@@ -34,7 +35,7 @@ _JOB = (p.Train, p.Control, p.Snapshot, p.Watch)
 class Service:
     """Everything that needs torch, for one client.
 
-    Quick requests and slow ones have a thread each; a job has its own; steering and cancelling are
+    Quick requests (they share the cache of shapes) and slow ones have a thread each; a job has its own; steering and cancelling are
     done at once.
     """
 
@@ -59,8 +60,13 @@ class Service:
             p.Predict: (self._slow, self._predict),
             p.Explain: (self._slow, self._explain),
             p.GetAttention: (self._slow, self._attention),
-            p.Export: (self._slow, self._export),
+            p.Export: (self._quick, self._export),
         }
+        self._warm = threading.Event()
+        if setup.role == "job":
+            self._quick.put(Work(0, p.Ping(), lambda body: self._warm.set()), self._warm_up)
+        else:
+            self._warm.set()
 
     # ------------------------------------------------------------------------------ as a handler
 
@@ -97,6 +103,11 @@ class Service:
         self._training.close()
         self._quick.close()
         self._slow.close()
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a run is under way, whose last checkpoint has to be written."""
+        return self._training.running
 
     def _check_role(self, request: p.Request) -> None:
         role = self._setup.role
@@ -178,7 +189,8 @@ class Service:
         assert isinstance(request, p.GetSource)
         facts = self._shelf.dataset(request.project.data).facts
         found = compile.infer(request.project, self._specs(), facts, 0, self._cache)
-        return compile.source(request.project, request.network, self._specs(), found)
+        written = compile.source(request.project, request.network, self._specs(), found)
+        return p.SourceText(written.text, written.nodes)
 
     def _export(self, work: Work) -> p.SourceText:
         request = work.request
@@ -239,9 +251,25 @@ class Service:
 
     # ----------------------------------------------------------------------------------- the job
 
-    def _job(self, job: p.Job) -> Callable[[train.Controls], object]:
-        def run(controls: train.Controls) -> object:
+    def _warm_up(self, work: Work) -> p.Answer:
+        """Take one training step of next to nothing: PyTorch loads much only when first needed."""
+        net = Net()
+        x = net.add("torch.nn.Flatten", net.input())
+        net.output(net.add("torch.nn.Linear", x, out_features=10))
+        project = net.project()
+        dataset = self._shelf.dataset(project.data)
+        with torch.random.fork_rng(devices=[]):
+            module = self._shelf.module(project, "main", dataset.facts)
+        optimizer = torch.optim.AdamW(module.parameters())
+        few = dataset.train.slice(0, 8)
+        torch.nn.functional.cross_entropy(module(few.inputs), few.targets).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        return p.Done()
+
+    def _job(self, job: p.Job) -> Run:
+        def run(controls: train.Controls) -> Iterator[p.Event]:
             dataset = self._shelf.dataset(job.project.data)
+            self._warm.wait()  # it draws from the same random numbers
             return train.run(job, self._shelf.module, dataset, controls)
 
         return run

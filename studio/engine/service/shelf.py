@@ -43,24 +43,29 @@ class Shelf:
         return self._datasets.get(key, lambda: data.open(ref, self._base))
 
     def module(self, project: Project, network: str, facts: DataFacts) -> nn.Module:
-        """Return a fresh module of a network; its weights are those that training would start from.
+        """Return a fresh module of a network.
 
-        Raises: CompileProblem.
+        Raises: Unfinished.
         """
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(project.recipe.seed)
-            return compile.build(project, network, self._specs(), facts)
+        return compile.build(project, network, self._specs(), facts)
 
     def replica(self, project: Project, weights: str, facts: DataFacts) -> nn.Module:
         """Return the main network apart from the one that trains, with the weights of a file.
 
-        Raises: CompileProblem, ExplainProblem.
+        Without a file it has those that training would start from.
+
+        Raises: Unfinished, ExplainProblem.
         """
-        parts = (project.networks, project.blocks, project.constants, project.recipe.seed, facts)
+        seed = project.recipe.seed
+        parts = (project.networks, project.blocks, project.constants, seed, facts)
         key = (_digest(parts), _stamp(Path(weights)) if weights else None)
-        return self._replicas.get(
-            key, lambda: explain.replica(self.module(project, "main", facts), weights)
-        )
+
+        def make() -> nn.Module:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                return explain.replica(self.module(project, "main", facts), weights)
+
+        return self._replicas.get(key, make)
 
 
 class _Latest(Generic[T]):

@@ -48,6 +48,11 @@ class Training:
             )
             self._thread.start()
 
+    @property
+    def running(self) -> bool:
+        """Whether a job is under way."""
+        return self._job is not None
+
     def control(self, request: Control) -> Done:
         """Pass a wish on to the job.
 

@@ -15,7 +15,7 @@ from studio.graph.document import Document
 from studio.graph.facts import DataFacts, ProjectFacts, TensorType
 from studio.graph.params import Param
 from studio.graph.problems import Problem
-from studio.graph.project import Project
+from studio.graph.project import Project, Recipe
 from studio.graph.spec import MethodSpec, OptionSpec
 from studio.session import events as e
 from studio.session.history import History
@@ -61,6 +61,8 @@ class FakeSession:
         self.opened: list[Path] = []
         self.drawn: list[str] = []
         self.stored: list[Any] = []
+        self.histories: dict[Path, History] = {}
+        self.read: list[Path] = []
         self.weights_found = ("weights.safetensors", 0)
         self._listeners: list[Callable[[e.SessionEvent], None]] = []
 
@@ -126,8 +128,20 @@ class FakeSession:
     def draw(self, kind: str, params: dict[str, Any] | None = None) -> None:
         self.drawn.append(kind)
 
-    def runs(self) -> tuple[Any, ...]:
+    def spec(self, node: Any) -> Any:
+        return self.catalog.layers.get(node.kind)
+
+    def stored_runs(self) -> tuple[Any, ...]:
         return tuple(self.stored)
+
+    def stored_history(self, folder: Path) -> History:
+        self.read.append(folder)
+        return self.histories[folder]
+
+    def delete_run(self, folder: Path) -> bool:
+        self.stored = [run for run in self.stored if run.folder != folder]
+        self.tell(e.RunsChanged())
+        return True
 
     def open_run(self, folder: Path) -> bool:
         self.opened.append(folder)
@@ -145,7 +159,7 @@ def network() -> Project:
     x = net.add("torch.nn.ReLU", x, name="relu2")
     x = net.add("torch.nn.Linear", x, name="fc2", out_features=10)
     net.output(x)
-    return net.project()
+    return net.project(recipe=Recipe(optimizer_params={"lr": 0.003}))
 
 
 def path_of(project: Project, name: str) -> str:

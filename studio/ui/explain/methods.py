@@ -251,6 +251,5 @@ def worded(subject: Subject, found: p.Explanation) -> str:
     if found.against is None:
         return f"The maps explain logit {name(found.target)} = {short(value)}."
     value -= float(raw[found.against])
-    return (
-        f"The maps explain logit {name(found.target)} − logit {name(found.against)} = {value:.2f}."
-    )
+    both = f"logit {name(found.target)} − logit {name(found.against)}"
+    return f"The maps explain {both} = {short(value)}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QImage, QPainter, QPen
+from PySide6.QtGui import QImage, QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from studio.ui import controls
@@ -24,17 +24,13 @@ class LargeSample(View):
         self._values: np.ndarray | None = None
         self._image: QImage | None = None
         self._names: tuple[str, ...] = ()
-        self.setMinimumSize(200, 200)
+        self.setMinimumSize(160, 160)
 
     def set_values(self, values: np.ndarray | None, names: tuple[str, ...] = ()) -> None:
         """Show a sample, or nothing."""
         self._values, self._names = values, names
         self._image = None if values is None else sample_image(self.theme, values)
         self.update()
-
-    def resizeEvent(self, event: object) -> None:
-        side = max(200, self.height())
-        self.setMaximumWidth(side)
 
     @property
     def image(self) -> QImage | None:
@@ -90,12 +86,12 @@ class Reading(QWidget):
         self.setProperty("surface", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setMinimumHeight(232)
-        self.setMaximumHeight(420)
+        self.setMaximumHeight(400)
         line = controls.row(self, spacing=20)
         line.setContentsMargins(16, 16, 16, 16)
         self.large = LargeSample(theme)
         self.large.empty_text = "Choose a sample."
-        line.addWidget(self.large, 3)
+        line.addWidget(self.large)
         middle = controls.column(spacing=4)
         self.title = controls.label(theme, "Class probability", weight=600)
         middle.addWidget(self.title)
@@ -115,6 +111,9 @@ class Reading(QWidget):
         subject.changed.connect(self._show)
         subject.sample_arrived.connect(self._on_arrived)
         subject.refused.connect(lambda message: self._clear())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.large.setFixedWidth(max(160, min(self.height() - 32, int(0.37 * self.width()))))
 
     def set_question(self, sentence: str) -> None:
         """Say what the maps explain."""

@@ -7,18 +7,20 @@ from collections.abc import Callable
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
+from studio.session import events as e
 from studio.session.session import Session
 from studio.ui import controls
+from studio.ui.canvas import Canvas
 from studio.ui.theme import Theme
 from studio.ui.train.legend import Legend
 from studio.ui.views.panel import Panel
 
 #: Makes a canvas of its own for this workspace.
-MakeCanvas = Callable[[], QWidget]
+MakeCanvas = Callable[[], Canvas]
 
 
 class CanvasPanel(Panel):
-    """Shows the network with what its layers do; `layer_chosen` carries the id path that was selected."""
+    """Shows the network with what its layers do; `layer_chosen` carries the selected id path."""
 
     layer_chosen = Signal(str)
 
@@ -27,16 +29,46 @@ class CanvasPanel(Panel):
     ) -> None:
         super().__init__(theme, "main", "live on the probe image", parent)
         self._session = session
-        self.view = make_canvas()
-        self.view.set_mode("train")
+        self._missed = False
+        self.canvas = make_canvas()
+        self.canvas.set_mode("train")
         self.body.setContentsMargins(0, 0, 0, 0)
         self.body.addWidget(controls.rule())
         self.body.setSpacing(0)
-        self.body.addWidget(self.view, 1)
-        self.legend = Legend(theme, self.view)
+        self.body.addWidget(self.canvas, 1)
+        self.legend = Legend(theme, self.canvas)
         marks = controls.chip(theme, "Legend", checked=True)
         marks.toggled.connect(self.legend.setVisible)
+        self.zoom = controls.label(theme, "", "3")
         self.add_to_head(marks)
+        self.add_to_head(self.zoom)
+        self.canvas.zoom_changed.connect(self._on_zoom)
+        self.canvas.selection_changed.connect(self._on_selection)
+        self.canvas.sheet_shown.connect(self._on_sheet)
+        self._on_sheet()
+
+    def on_event(self, event: e.SessionEvent) -> None:
+        """Follow the session; what a run tells meanwhile is caught up with when it is seen again."""
+        if isinstance(event, e.RunEvent) and not self.isVisible():
+            self._missed = True
+        else:
+            self.canvas.on_event(event)
+
+    def showEvent(self, event: object) -> None:
+        if self._missed:
+            self._missed = False
+            self.canvas.on_event(e.HistoryOpened(self._session.history.folder))
 
     def choose(self, path: str) -> None:
         """Select the layer at an id path."""
+        self.canvas.reveal(self.canvas.network, path)
+
+    def _on_selection(self, ids: tuple[str, ...]) -> None:
+        if len(ids) == 1:
+            self.layer_chosen.emit(self.canvas.prefix + ids[0])
+
+    def _on_sheet(self) -> None:
+        self.title.setText(self.canvas.where.removeprefix("block."))
+
+    def _on_zoom(self, scale: float) -> None:
+        self.zoom.setText(f"{100 * scale:.0f} %")

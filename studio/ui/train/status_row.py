@@ -46,6 +46,8 @@ class StatusRow(View):
         words = {"stopping": ("Stopping", "warn"), "starting": ("Starting", "text.3")}
         self._state = words.get(status) or _STATES.get(status, (status.capitalize(), "text.2"))
         self._edited = edited
+        if not history.folder:
+            self._state = ("No run yet", "text.3")
         started, progress, summary = history.started, history.progress, history.summary
         if started is None:
             self._left, self._right, self._share = (), "", 0.0

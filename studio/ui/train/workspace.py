@@ -44,22 +44,22 @@ class TrainWorkspace(QWidget):
         super().__init__(parent)
         self._session, self._theme = session, theme
         self._layer = ""
-        self._redraw = Redraw(self)
+        self.redraw = Redraw(self)
         self.status = StatusRow(theme)
-        self._redraw.register(self.status, self._fill_status)
+        self.redraw.register(self.status, self._fill_status)
         self.canvas = CanvasPanel(session, theme, make_canvas)
-        self.curves = Curves(theme, self._redraw)
-        self.gradients = Gradients(theme, self._redraw)
-        self.outputs = Outputs(theme, self._redraw)
+        self.curves = Curves(theme, self.redraw)
+        self.gradients = Gradients(theme, self.redraw)
+        self.outputs = Outputs(theme, self.redraw)
         self.confusion = Confusion(theme)
         self.confusion.empty_text = "The confusion table appears after the first epoch."
-        self._redraw.register(self.confusion, self._fill_confusion)
+        self.redraw.register(self.confusion, self._fill_confusion)
         self.confusion_panel = Panel(theme, "Confusion", "true down, predicted across")
         self.confusion_panel.body.addWidget(self.confusion, 1)
         self.look_here = LookHere(theme)
         self.steer = Steer(theme)
         self.look_here.body.addWidget(self.steer)
-        self.predictions = Predictions(theme, self._redraw)
+        self.predictions = Predictions(theme, self.redraw)
         self.empty = EmptyState(
             theme,
             "No run yet. Press Train: loss, layers and predictions of this network appear here, "
@@ -82,23 +82,24 @@ class TrainWorkspace(QWidget):
 
     def on_event(self, event: e.SessionEvent) -> None:
         """Tell the panels that an event concerns."""
+        self.canvas.on_event(event)
         match event:
             case e.RunEvent(event=told):
                 self._on_run_event(told)
             case e.HistoryOpened():
                 self._show_history()
             case e.TrainingChanged():
-                self._redraw.mark(self.status)
+                self.redraw.mark(self.status)
                 self._show_cards()
                 self._show_empty()
             case e.DocumentChanged() | e.DocumentOpened() | e.FactsChanged():
-                self._redraw.mark(self.status)
+                self.redraw.mark(self.status)
                 self._show_empty()
             case _:
                 pass
 
     def _on_run_event(self, event: p.Event) -> None:
-        self._redraw.mark(self.status)
+        self.redraw.mark(self.status)
         match event:
             case p.Started():
                 self._show_history()
@@ -106,7 +107,7 @@ class TrainWorkspace(QWidget):
                 self.curves.mark_steps()
             case p.EpochDone():
                 self.curves.mark_steps()
-                self._redraw.mark(self.confusion)
+                self.redraw.mark(self.confusion)
             case p.LayerStats():
                 if not self._layer:
                     self._set_layer(self._telling_layer())
@@ -130,7 +131,7 @@ class TrainWorkspace(QWidget):
         self.predictions.show_history(history)
         if self._layer not in history.layer_series:
             self._set_layer(self._telling_layer())
-        self._redraw.mark_all()
+        self.redraw.mark_all()
         self._show_cards()
         self._show_empty()
 

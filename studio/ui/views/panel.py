@@ -72,15 +72,21 @@ class EmptyState(QWidget):
         self, theme: Theme, sentence: str, button: str = "", parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
+        self.setProperty("surface", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.sentence = controls.label(theme, sentence, "2", "title", wrap=True)
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.sentence.setFixedWidth(420)
+        self.sentence.setMaximumWidth(440)
+        middle = controls.row(spacing=0)
+        middle.addStretch(1)
+        middle.addWidget(self.sentence, 100)
+        middle.addStretch(1)
         self.button = controls.button(theme, button, look="primary")
         self.button.setVisible(bool(button))
         self.button.clicked.connect(self.pressed)
         column = controls.column(self, margins=16, spacing=12)
         column.addStretch(1)
-        column.addWidget(self.sentence, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addLayout(middle)
         column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(1)
 

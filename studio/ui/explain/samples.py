@@ -73,7 +73,8 @@ class SampleBrowser(Panel):
         self._filter = name
         for key, made in self.filters.items():
             made.setChecked(key == name)
-        self.order.setCurrentIndex({"all": 0, "wrong": 1, "unsure": 2}[name])
+        unsure = 2 if self._subject.is_classification else 1
+        self.order.setCurrentIndex({"all": 0, "wrong": 1, "unsure": unsure}[name])
         self._show()
 
     def walk(self, by: int) -> None:

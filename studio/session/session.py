@@ -121,7 +121,7 @@ class Session:
         self.document.redo()
 
     def new(self, project: Project | None = None, path: str = "") -> None:
-        """Show another document."""
+        """Show another document, and the newest run that was started from it."""
         self._keeper.forget()
         self._keeper.release()
         self.document = Document(project, path)
@@ -130,6 +130,7 @@ class Session:
         self._tell(e.DocumentOpened(self.document.project, path))
         self._tell_saved()
         self._ask_facts()
+        self._show_newest_run()
 
     def open(self, path: Path) -> bool:
         """Open a project file, and the newest run that was started from it.
@@ -155,7 +156,6 @@ class Session:
                     "warning",
                 )
             )
-        self._show_newest_run()
         return True
 
     def save(self, path: Path | None = None) -> bool:
@@ -539,13 +539,16 @@ class Session:
         on_ready(*((str(found.path), found.step) if found else ("", 0)))
 
     def _show_newest_run(self) -> None:
+        """Show what the document's last training left; for one without a file, an equal network's."""
         if self._training.busy:
             return
         mine = self.document.path
         for info in self.runs():
             if info.document == mine and info.fault is None:
-                self.open_run(info.folder)
-                return
+                job = runs.read_job(info.folder)
+                if mine or (job is not None and _same_networks(job.project, self.document.project)):
+                    self.open_run(info.folder)
+                    return
         self._training.job = None
         self._training.show(History())
 
@@ -574,9 +577,14 @@ def _computes_otherwise(before: Project, after: Project) -> bool:
         after, networks={}, blocks={}, notes=""
     ):
         return True
+    return not _same_networks(before, after)
+
+
+def _same_networks(one: Project, other: Project) -> bool:
+    """Whether networks and blocks have equal graphs, wherever their nodes are placed."""
     graphs = [
-        ({name: sheet.graph for name, sheet in project.networks.items()})
+        {name: sheet.graph for name, sheet in project.networks.items()}
         | {f"block.{name}": block.sheet.graph for name, block in project.blocks.items()}
-        for project in (before, after)
+        for project in (one, other)
     ]
-    return graphs[0] != graphs[1]
+    return graphs[0] == graphs[1]

@@ -145,7 +145,9 @@ class Training:
         if self._started:
             self.warm()
         else:
-            self._tell(e.Noticed("Training cannot start: its engine ended at once.", "error", message))
+            self._tell(
+                e.Noticed("Training cannot start: its engine ended at once.", "error", message)
+            )
 
     def _become(self, state: str, message: str = "") -> None:
         self.state = state

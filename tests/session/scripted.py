@@ -28,7 +28,9 @@ class ScriptedClient:
         self.alive = True
         self.closed = False
 
-    def ask(self, request: Any, on_answer: Any, on_refused: Any = None, on_event: Any = None) -> Any:
+    def ask(
+        self, request: Any, on_answer: Any, on_refused: Any = None, on_event: Any = None
+    ) -> Any:
         self.asked.append((request, on_answer, on_refused, on_event))
         return ScriptedTicket(len(self.asked))
 

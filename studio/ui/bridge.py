@@ -34,7 +34,7 @@ class Bridge(QObject):
         super().__init__(parent)
         self._session = session
         self._listeners: list[Listener] = []
-        self._unsubscribe = session.subscribe(self._deliver)
+        self._unsubscribe: Callable[[], None] | None = session.subscribe(self._deliver)
         self._due = 0.0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -50,10 +50,12 @@ class Bridge(QObject):
         self._arm(0)
 
     def stop(self) -> None:
-        """Pump no more and listen no more."""
+        """Pump no more and listen no more; once is enough."""
         self._timer.stop()
-        self._unsubscribe()
         self._listeners.clear()
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
 
     def _arm(self, delay_ms: int) -> None:
         self._due = time.perf_counter() + delay_ms / 1000

@@ -34,7 +34,7 @@ class DataPanel(QScrollArea):
         self._session = session
         self._theme = theme
         self._kinds: list[str] = []
-        self._steps: list[TransformCard] = []
+        self.steps: list[TransformCard] = []
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inside = surface("panel")
@@ -58,8 +58,8 @@ class DataPanel(QScrollArea):
         self._step_box = column(spacing=6)
         layout.addLayout(self._step_box)
         self.add_step = button(theme, "Add transform", icon="plus", look="menu", small=True)
-        self._step_menu = QMenu(self.add_step)
-        self.add_step.setMenu(self._step_menu)
+        self.step_menu = QMenu(self.add_step)
+        self.add_step.setMenu(self.step_menu)
         layout.addWidget(self.add_step)
 
         layout.addSpacing(8)
@@ -123,23 +123,23 @@ class DataPanel(QScrollArea):
 
     def _show_steps(self, data: DataRef) -> None:
         catalog = self._session.catalog
-        if [card.kind for card in self._steps] != [step.kind for step in data.transforms]:
-            for card in self._steps:
+        if [card.kind for card in self.steps] != [step.kind for step in data.transforms]:
+            for card in self.steps:
                 self._step_box.removeWidget(card)
                 card.hide()
                 card.deleteLater()
-            self._steps = []
+            self.steps = []
             for index, step in enumerate(data.transforms):
                 card = TransformCard(self._theme, step.kind, catalog.transforms.get(step.kind))
                 card.changed.connect(lambda values, at=index: self._on_step(at, values))
                 card.removed.connect(lambda at=index: self._on_step_removed(at))
-                self._steps.append(card)
+                self.steps.append(card)
                 self._step_box.addWidget(card)
-        for card, step in zip(self._steps, data.transforms, strict=True):
+        for card, step in zip(self.steps, data.transforms, strict=True):
             card.show_step(step, catalog.transforms.get(step.kind))
-        self._step_menu.clear()
+        self.step_menu.clear()
         for kind, spec in catalog.transforms.items():
-            action = self._step_menu.addAction(spec.title)
+            action = self.step_menu.addAction(spec.title)
             action.setToolTip(spec.doc)
             action.triggered.connect(lambda _=False, chosen=kind: self._on_step_added(chosen))
         self.add_step.setEnabled(bool(catalog.transforms))

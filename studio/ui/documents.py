@@ -33,6 +33,7 @@ class Documents:
         self._say = say
         self._parent = parent
         self.saved_at = ""
+        self.on_saved: Callable[[], None] = lambda: None
 
     def pick_open(self) -> str:
         """Ask which project to open."""
@@ -135,6 +136,7 @@ class Documents:
             self.saved_at = time.strftime("%H:%M")
             path = Path(self._session.document.path)
             self._preferences.take(self._preferences.values.opened(path))
+            self.on_saved()
         return saved
 
     def _folder(self) -> str:

@@ -52,6 +52,7 @@ class ProblemRow(QWidget):
     def __init__(self, theme: Theme, problem: Problem, place: str) -> None:
         super().__init__()
         self.problem = problem
+        self.menu: QMenu | None = None
         line = row(self, spacing=10)
         line.setContentsMargins(12, 8, 12, 8)
         kind = {"error": "error", "warning": "warning"}.get(problem.severity, "info")
@@ -66,7 +67,8 @@ class ProblemRow(QWidget):
         words = [part for part in (place, problem.port) if part]
         if count:
             words.append(f"{count} checked repair{'s' if count > 1 else ''}")
-        line.addWidget(label(theme, " · ".join(words), tone="3"))
+        self.place = label(theme, " · ".join(words), tone="3")
+        line.addWidget(self.place)
         self.shown = button(theme, "Show", small=True)
         self.shown.setVisible(bool(problem.node))
         line.addWidget(self.shown)
@@ -128,6 +130,7 @@ class ProblemsPanel(QWidget):
         self.history.itemDoubleClicked.connect(lambda item: self._undo_to(self.history.row(item)))
         self.stack.addWidget(self.history)
         self.tabs.currentChanged.connect(self._on_tab)
+        self.tabs.tabBarClicked.connect(lambda index: self.set_collapsed(False))
         theme.changed.connect(self._fill)
         self._fill()
         self._show_history()
@@ -233,7 +236,7 @@ class ProblemsPanel(QWidget):
         if problem.repairs:
             made.repair.clicked.connect(lambda: self._mend(problem.repairs[0]))
         if len(problem.repairs) > 1:
-            menu = QMenu(made.more)
+            menu = made.menu = QMenu(made.more)
             for repair in problem.repairs[1:]:
                 words = f"{repair.title}  → {repair.result}" if repair.result else repair.title
                 action = menu.addAction(words.replace("&", "&&"))

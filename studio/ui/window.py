@@ -60,6 +60,7 @@ class MainWindow(QMainWindow):
         self.bridge = Bridge(session, self)
         self.bridge.add(self.on_event)
         self.bridge.add(self.build.on_event)
+        self.documents.on_saved = self._show_document
         self._show_document()
         self.build.canvas.setFocus()
 

@@ -99,11 +99,11 @@ def catalog(**more: Any) -> Catalog:
     return Catalog(**(values | more))
 
 
-def network() -> Project:
+def network(channels: int = 6) -> Project:
     """Input → conv → ReLU → flatten → linear → output."""
     net = Net()
     x = net.input()
-    x = net.add(CONV, x, name="conv1", out_channels=6, kernel_size=5)
+    x = net.add(CONV, x, name="conv1", out_channels=channels, kernel_size=5)
     x = net.add(RELU, x, name="act1")
     x = net.add(FLATTEN, x, name="flatten")
     x = net.add(LINEAR, x, name="fc1", out_features=10)
@@ -211,7 +211,7 @@ class Script:
                 targets = np.array([at % 2 for at in indices])
                 return p.SampleSet("validation", indices, pixels.reshape(-1, 1, 8, 8), targets)
             case p.BuildArchitecture():
-                return p.Drawn(network())
+                return p.Drawn(network(channels=16))
         return None
 
     def facts(self, project: Project, revision: int) -> ProjectFacts:

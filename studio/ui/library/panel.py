@@ -59,8 +59,8 @@ class Library(QWidget):
         self.architectures = ArchitectureList(theme)
         self.data = DataPanel(session, theme)
         self.stack = QStackedWidget()
-        self._loading = label(theme, LOADING, tone="2", wrap=True)
-        self._no_blocks = label(
+        self.loading = label(theme, LOADING, tone="2", wrap=True)
+        self.no_blocks = label(
             theme,
             "This project has no blocks. Select layers on the canvas and choose Graph → Make block.",
             tone="2",
@@ -68,8 +68,8 @@ class Library(QWidget):
         )
         layers_page, blocks_page = QWidget(), QWidget()
         for page, note, tree in (
-            (layers_page, self._loading, self.layers),
-            (blocks_page, self._no_blocks, self.blocks),
+            (layers_page, self.loading, self.layers),
+            (blocks_page, self.no_blocks, self.blocks),
         ):
             note.setContentsMargins(16, 8, 16, 8)
             inside: QVBoxLayout = column(page)
@@ -131,7 +131,7 @@ class Library(QWidget):
 
     def _show_catalog(self) -> None:
         catalog = self._session.catalog
-        self._loading.setVisible(not catalog.layers)
+        self.loading.setVisible(not catalog.layers)
         self.layers.setVisible(bool(catalog.layers))
         self._on_search(self.search.text())
         self.architectures.show_architectures(catalog.architectures.values())
@@ -139,7 +139,7 @@ class Library(QWidget):
 
     def _show_blocks(self) -> None:
         specs = self._block_specs()
-        self._no_blocks.setVisible(not specs)
+        self.no_blocks.setVisible(not specs)
         self.blocks.setVisible(bool(specs))
         self.blocks.show_layers(specs, self.search.text())
 

@@ -1,0 +1,123 @@
+"""The application starts without torch, opens the right project, and outlives its own bugs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakes import Script, network
+from msgspec.structs import replace
+from pytestqt.qtbot import QtBot
+
+from studio import app, paths
+from studio.graph import files
+from studio.session.session import Session
+from studio.settings import Settings
+from studio.ui.preferences import Preferences
+from studio.ui.theme import Theme
+from studio.ui.window import MainWindow
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+LIGHT = """
+import sys
+from studio import app, paths
+from studio.session.session import Session
+from studio.settings import Settings
+from studio.ui.preferences import Preferences
+from studio.ui.theme import Theme
+from studio.ui.window import MainWindow
+here = paths.find()
+application = app.make_application()
+theme = Theme(here.assets)
+theme.dress(application)
+session = app.make_session(here)
+window = MainWindow(session, theme, Preferences(None, Settings()))
+app.open_first(session, here, Settings(), None)
+window.show()
+application.processEvents()
+heavy = [name for name in ("torch", "captum", "pyqtgraph", "sklearn") if name in sys.modules]
+window.bridge.stop()
+print(len(session.document.project.sheet("main").graph.nodes), heavy)
+"""
+
+
+def test_the_first_window_holds_the_starter_and_imports_nothing_heavy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    nodes, _, heavy = done.stdout.strip().partition(" ")
+    assert int(nodes) > 10
+    assert heavy == "[]"
+
+
+@pytest.fixture
+def bare() -> Session:
+    return Session(Script().connect, paths.find())  # type: ignore[arg-type]
+
+
+def test_the_last_project_opens_again(bare: Session, tmp_path: Path) -> None:
+    path = tmp_path / "last.loom"
+    files.save(network(), path)
+    app.open_first(bare, paths.find(), Settings(recent=(str(path),)), None)
+    assert bare.document.path == str(path)
+
+
+def test_a_named_file_goes_before_the_last_project(bare: Session, tmp_path: Path) -> None:
+    last, named = tmp_path / "last.loom", tmp_path / "named.loom"
+    for path in (last, named):
+        files.save(network(), path)
+    app.open_first(bare, paths.find(), Settings(recent=(str(last),)), named)
+    assert bare.document.path == str(named)
+
+
+def test_a_file_that_is_gone_gives_way_to_the_starter(bare: Session, tmp_path: Path) -> None:
+    app.open_first(bare, paths.find(), Settings(recent=(str(tmp_path / "gone.loom"),)), None)
+    assert bare.document.path == ""
+    assert bare.document.project.sheet("main").graph.nodes
+
+
+def test_without_a_starter_the_window_is_empty_rather_than_gone(
+    bare: Session, tmp_path: Path
+) -> None:
+    here = replace(paths.find(), assets=tmp_path)
+    app.open_first(bare, here, Settings(), None)
+    assert not bare.document.project.sheet("main").graph.nodes
+
+
+def test_an_exception_at_the_top_is_shown_as_our_bug(
+    qtbot: QtBot, session: Session, theme: Theme
+) -> None:
+    window = MainWindow(session, theme, Preferences(None, Settings()))
+    qtbot.addWidget(window)
+    earlier = sys.excepthook
+    restore = app.report_crashes(window)
+    try:
+        try:
+            raise ZeroDivisionError("a bug")
+        except ZeroDivisionError:
+            sys.excepthook(*sys.exc_info())
+        notice = window.notices.shown[0]
+        assert "Neuroloom made a mistake" in notice.text
+        assert notice.details is not None
+        assert "ZeroDivisionError: a bug" in notice.details.toPlainText()
+        assert "a bug" in window.build.problems.console.toPlainText()
+    finally:
+        restore()
+    assert sys.excepthook is earlier
+    window.bridge.stop()
+
+
+def test_settings_that_cannot_be_kept_are_told_once(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    told: list[str] = []
+    preferences = Preferences(blocked / "settings.json", Settings())
+    preferences.on_trouble = told.append
+    preferences.change(theme="light")
+    preferences.change(theme="dark")
+    assert len(told) == 1
+    assert "cannot be kept" in told[0]

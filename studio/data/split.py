@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 
 from studio.data.source import DataProblem
 from studio.graph.project import Split
@@ -34,6 +33,8 @@ def divide(
             f"{count} samples cannot be divided into training, validation ({sizes[0]}) and test "
             f"({sizes[1]}). Bring more samples or lower the shares."
         )
+    from sklearn.model_selection import train_test_split  # slow to import: only for who divides
+
     warnings: list[str] = []
     rest = np.arange(count, dtype=np.int64)
     taken: list[Indices] = []

@@ -297,9 +297,11 @@ def test_each_role_keeps_to_its_work(tmp_path: Path) -> None:
         assert isinstance(client.call(p.Ping()), p.Hello)
         with pytest.raises(EngineRefused, match="trains and does nothing else"):
             client.call(p.Infer(1, mlp()))
-    with in_process.connect(Service(Setup("workbench"))) as client:
-        with pytest.raises(EngineRefused, match="does not train"):
-            client.call(job(mlp(), tmp_path))
+    with (
+        in_process.connect(Service(Setup("workbench"))) as client,
+        pytest.raises(EngineRefused, match="does not train"),
+    ):
+        client.call(job(mlp(), tmp_path))
 
 
 @pytest.mark.parametrize(

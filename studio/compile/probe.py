@@ -101,7 +101,9 @@ def _run(
     steps = _steps(module, inputs)
     for port, types in inputs.items():
         for number, kind in enumerate(types):
-            shape = [1 if steps and axis == 1 else size(dim) for axis, dim in enumerate(kind.shape)]
+            shape = [size(dim) for dim in kind.shape]
+            if steps and port == "x":
+                shape[1] = 1
             dtype = getattr(torch, kind.dtype)
             scope[f"{port}_{number}"] = torch.empty(shape, dtype=dtype, device="meta")
     count = _counter(spec, module)
@@ -114,13 +116,13 @@ def _run(
     except Exception as error:  # anything PyTorch or a pack's code raises is an answer
         return Probed(error=_said(error), made=True)
     outputs: dict[str, TensorType] = {}
-    for port in spec.outputs:
-        value = scope.get(f"out_{port.name}")
+    for name in (port.name for port in spec.outputs):
+        value = scope.get(f"out_{name}")
         if isinstance(value, Tensor):
             known = type_of(value)
-            if steps and port.name == "out":
+            if steps and name == "out":
                 known = TensorType((known.shape[0], steps, *known.shape[2:]), known.dtype)
-            outputs[port.name] = known
+            outputs[name] = known
     return Probed(outputs, trainable(module), round(flops * max(steps, 1) / SAMPLES))
 
 
@@ -214,11 +216,11 @@ def _by_weight(module: nn.Linear | nn.modules.conv._ConvNd) -> Count:
     def count(work: Callable[[], None], scope: Mapping[str, Any]) -> float:
         work()
         if isinstance(module, nn.Linear):
-            places = scope["out_out"].numel() // module.out_features
+            places: int = scope["out_out"].numel() // module.out_features
         else:
             seen = scope["x_0" if module.transposed else "out_out"]
             places = seen.numel() // seen.shape[1]
-        return 2.0 * module.weight.numel() * places
+        return 2.0 * module.weight.numel() * float(places)
 
     return count
 

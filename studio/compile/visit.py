@@ -68,6 +68,8 @@ def visit(
     fault = fault or _mismatch(spec, given, inputs)
     if fault:
         return Visited(NodeFacts(shown), fault=fault)
+    if not spec.code.lines:
+        return Visited(NodeFacts(shown))
     try:
         answer = probe(cache, spec, values, inputs)
     except NotLiteral as error:
@@ -176,8 +178,8 @@ def _resolved(
         size = read(param.reads, inputs)
         if size is None:
             port_name = param.reads.split("[")[0]
-            kind = inputs[port_name][0] if port_name in inputs else None
-            text = wording.unreadable(spec, param, kind)
+            came = inputs[port_name][0] if port_name in inputs else None
+            text = wording.unreadable(spec, param, came)
             return {}, {}, Fault(text, "unreadable", port_name, param.name)
         inferred[param.name] = values[param.name] = size
     return values, inferred, None

@@ -153,9 +153,10 @@ class _Walk:
             return self.cache.nodes[question]  # type: ignore[no-any-return]
         except KeyError:
             pass
-        except TypeError:  # a list from a file that was not read as values
-            node = Node(node.id, node.kind, node.name, as_value_dict(node.params), node.flags)
-            return self._visit(spec, node, arrivals, frozen)
+        except TypeError:  # a list or a mapping, from a file or a hostile hand: not remembered
+            params_of = {name: as_value(value) for name, value in node.params.items()}
+            plain = Node(node.id, node.kind, node.name, params_of, node.flags)
+            return visit(self.cache, spec, plain, arrivals, frozen)
         return self.cache.nodes.recall(
             question, lambda: visit(self.cache, spec, node, arrivals, frozen)
         )
@@ -175,14 +176,6 @@ class _Walk:
             return Visited(fault=Fault(str(error), "params"))
         shape = params.get("shape")
         sample = self.data.sample if self.data else None
-        differs = shape is not None and sample is not None and tuple(shape) != sample.shape
-        if differs and where == "main" and sample is not None:
-            said, came = "×".join(map(str, shape)), "×".join(map(str, sample.shape))
-            text = (
-                f"The input is set to {said}, but the data gives {came}. Clear its shape, or choose "
-                "other data."
-            )
-            return Visited(fault=Fault(text, "params", param="shape"))
         if shape is not None:
             kind = TensorType(("N", *shape), str(params.get("dtype", "float32")))
         elif sample is not None:
@@ -190,6 +183,13 @@ class _Walk:
         else:
             text = "There is no data yet, so no shape is known. Choose data, or set the shape here."
             return Visited(fault=Fault(text, "data"))
+        if sample is not None and where == "main" and kind.shape[1:] != sample.shape:
+            came = TensorType(sample.shape).text
+            text = (
+                f"The input is set to {TensorType(kind.shape[1:]).text}, but the data gives {came}. Clear its "
+                "shape, or choose other data."
+            )
+            return Visited(fault=Fault(text, "params", param="shape"))
         signal = Signal(kind, receptive.start(kind))
         return Visited(NodeFacts(outputs={"out": kind}), (("out", signal),))
 
@@ -258,11 +258,6 @@ class _Walk:
                     Trouble(where, key, prefix + key, Fault(text, "cycle"))
                 )
                 return
-
-
-def as_value_dict(params: Mapping[str, object]) -> dict[str, object]:
-    """Return parameters with lists as tuples."""
-    return {name: as_value(value) for name, value in params.items()}
 
 
 def _unknown(node: Node) -> Fault:

@@ -73,7 +73,9 @@ def plain(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    text = re.split(r"\s*Default:|\s*Default is|\s*\(default|\s*\(required", plain(text), flags=re.I)[0]
+    text = re.split(
+        r"\s*Default:|\s*Default is|\s*\(default|\s*\(required", plain(text), flags=re.I
+    )[0]
     text = text.rstrip(" .,:;")
     return text[:1].upper() + text[1:] + "." if text else ""
 

@@ -170,7 +170,7 @@ def test_parameters_survive_the_file_and_defaults_are_what_they_say(kind: str) -
     given = with_defaults(spec.params, {})
     stored = msgspec.json.decode(msgspec.json.encode(given))
     checked = check_params(spec.params, stored)
-    assert checked == {name: value for name, value in given.items()}
+    assert checked == given
     sheet = project.networks["main"]
     node = msgspec.structs.replace(sheet.graph.nodes["layer"], params=checked)
     spelled = project.with_sheet(

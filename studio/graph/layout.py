@@ -20,13 +20,14 @@ from studio.graph.geometry import (
     FRAME_BOTTOM,
     FRAME_TOP,
     ROW_GAP,
+    WIDTH,
     Size,
     keeps_shape,
     node_size,
     snap,
 )
 from studio.graph.graph import Graph, Node
-from studio.graph.project import Frame, Place
+from studio.graph.project import Frame, Place, Sheet
 from studio.graph.spec import LayerSpec
 
 _LANE = 28.0
@@ -67,6 +68,19 @@ def arrange(
     _order(rows)
     _align(rows)
     return _place(rows, room, column_height, _framed(rows, frames or {}))
+
+
+def all_places(sheet: Sheet, specs: Mapping[str, LayerSpec]) -> Mapping[str, Place]:
+    """Return a place for every node: its own, else one in a tidy row to the right of those that have."""
+    lost = [key for key in sheet.graph.nodes if key not in sheet.places]
+    if not lost:
+        return sheet.places
+    tidy = arrange(sheet.graph, specs)
+    left = 0.0
+    if len(lost) < len(tidy):
+        left = COLUMN_GAP + WIDTH + max((at.x for at in sheet.places.values()), default=0.0)
+        left -= min(tidy[key].x for key in lost)
+    return dict(sheet.places) | {key: Place(tidy[key].x + left, tidy[key].y) for key in lost}
 
 
 def docks(graph: Graph, node: Node, spec: LayerSpec | None) -> str | None:

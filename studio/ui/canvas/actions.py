@@ -60,10 +60,7 @@ def commands_for(canvas: Canvas) -> list[Command]:
         scene.select(editor.paste(QGuiApplication.clipboard().text()) or scene.selection)
 
     def note() -> None:
-        spot = canvas.search_desk.spot
-        seen = canvas.view.seen()
-        if not seen.contains(spot):
-            spot = seen.center()
+        spot = canvas.menu_spot or canvas.view.seen().center()
         key = editor.add_note(Place(spot.x(), spot.y()))
         if key:
             canvas.edit_note(key)

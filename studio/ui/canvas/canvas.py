@@ -56,6 +56,8 @@ class Canvas(QWidget):
         self._live = LiveStore()
         self._thumbnail_of = ""
         self._fit_next = True
+        #: Where the context menu was opened, while it is: what it adds belongs there.
+        self.menu_spot: QPointF | None = None
         self.scene = SheetScene(theme, self)
         self.view = CanvasView(self.scene, theme, self)
         self.hint = Hint(theme, self.view)
@@ -217,7 +219,7 @@ class Canvas(QWidget):
             self._take_history()
         self.fit()
 
-    def actions(self) -> list[QAction]:  # type: ignore[override]
+    def actions(self) -> list[QAction]:
         """Return what can be done here, for the window's menus."""
         return list(self.commands.actions.values())
 
@@ -328,7 +330,7 @@ class Canvas(QWidget):
 
     def search_here(self) -> None:
         """Offer layers behind the selected node."""
-        self.search_desk.open_here()
+        self.search_desk.open_here(self.menu_spot)
 
     def open_node(self, node: str) -> None:
         """Enter a block; tell of any other node."""
@@ -392,7 +394,8 @@ class Canvas(QWidget):
                 menu.addSeparator()
             else:
                 menu.addAction(self.commands[key])
-        self.search_desk.spot = pos
+        self.menu_spot = pos
+        menu.aboutToHide.connect(self._forget_spot, Qt.ConnectionType.QueuedConnection)
         menu.popup(at)
 
     def is_architecture(self, kind: str) -> bool:
@@ -426,6 +429,9 @@ class Canvas(QWidget):
         self._lay_corners()
         self.minimap.update()
         self.view.redraw()
+
+    def _forget_spot(self) -> None:
+        self.menu_spot = None
 
     def _on_parameters(self, on: bool) -> None:
         self.scene.tell(replace(self.scene.told, parameters=on))

@@ -45,6 +45,7 @@ class Hint(QWidget):
 
     def __init__(self, theme: Theme, host: QWidget) -> None:
         super().__init__(host)
+        self._host = host
         self.setProperty("surface", "popup")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -65,7 +66,7 @@ class Hint(QWidget):
 
     def say(self, text: str, lasting: bool = False) -> None:
         """Show a sentence; a lasting one stays until `hide`."""
-        host = self.parentWidget()
+        host = self._host
         self._words.setWordWrap(False)
         self._words.setText(text)
         self.adjustSize()
@@ -80,7 +81,7 @@ class Hint(QWidget):
 
     def place(self) -> None:
         """Stand in the middle of the lower edge."""
-        host = self.parentWidget()
+        host = self._host
         self.move((host.width() - self.width()) // 2, host.height() - self.height() - 16)
 
 
@@ -89,6 +90,7 @@ class InlineLine(QLineEdit):
 
     def __init__(self, theme: Theme, host: QWidget) -> None:
         super().__init__(host)
+        self._host = host
         self._take: Callable[[str], object] | None = None
         self.setFont(theme.font("title", 600))
         self.returnPressed.connect(self._finish)
@@ -125,7 +127,7 @@ class InlineLine(QLineEdit):
     def _leave(self) -> None:
         self.hide()
         self._take = None
-        self.parentWidget().setFocus()
+        self._host.setFocus()
 
 
 class InlineText(QPlainTextEdit):
@@ -133,6 +135,7 @@ class InlineText(QPlainTextEdit):
 
     def __init__(self, theme: Theme, host: QWidget) -> None:
         super().__init__(host)
+        self._host = host
         self._take: Callable[[str], object] | None = None
         self.setFont(theme.font("body"))
         self.setAccessibleName("Note")
@@ -153,8 +156,9 @@ class InlineText(QPlainTextEdit):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.FocusOut and self.isVisible():
             self._finish()
-        pressed = isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress
-        if pressed and event.key() == Qt.Key.Key_Escape:
+        if event.type() != QEvent.Type.KeyPress or not isinstance(event, QKeyEvent):
+            return False
+        if event.key() == Qt.Key.Key_Escape:
             self._finish()
             return True
         return False
@@ -162,6 +166,6 @@ class InlineText(QPlainTextEdit):
     def _finish(self) -> None:
         take, self._take = self._take, None
         self.hide()
-        self.parentWidget().setFocus()
+        self._host.setFocus()
         if take is not None:
             take(self.toPlainText())

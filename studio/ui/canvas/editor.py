@@ -26,7 +26,7 @@ from studio.graph.edits import (
     SimpleEdit,
 )
 from studio.graph.facts import ProjectFacts
-from studio.graph.geometry import DOCK, ROW_GAP, node_size, snap
+from studio.graph.geometry import DOCK, ROW_GAP, WIDTH, node_size, snap
 from studio.graph.graph import End, Link, Node, name_for, new_id
 from studio.graph.layout import arrange
 from studio.graph.problems import Repair
@@ -87,26 +87,21 @@ class Editor:
         edit = edits[0] if len(edits) == 1 else Batch(f"Add {node.name}", tuple(edits))
         return self._done(edit, node.id)
 
-    def splice(self, kind: str, link: Link, place: Place) -> str:
-        """Put a node of `kind` into a wire; return its id or ""."""
+    def splice(self, kind: str, link: Link) -> str:
+        """Put a node of `kind` into a wire, with room made for it; return its id or ""."""
         node = self._new_node(kind)
         spec = self.specs.get(kind)
         if node is None or spec is None:
             return ""
         if not spec.inputs or not spec.outputs:
-            self._say(
-                f"{spec.title} has no {'output' if spec.inputs else 'input'}, so it fits no wire."
-            )
+            lack = "output" if spec.inputs else "input"
+            self._say(f"{spec.title} has no {lack}, so it fits into no wire.")
             return ""
-        edit = Insert(
-            self.where,
-            node,
-            link,
-            spec.inputs[0].name,
-            spec.outputs[0].name,
-            Place(snap(place.x), snap(place.y)),
-        )
-        return self._done(edit, node.id)
+        place, shifted = self._room(link, kind)
+        first, last = spec.inputs[0].name, spec.outputs[0].name
+        insert = Insert(self.where, node, link, first, last, place)
+        moves = (MoveNodes(self.where, shifted),) if shifted else ()
+        return self._done(Batch(insert.title, (insert, *moves)), node.id)
 
     def connect(self, link: Link) -> bool:
         """Lay a wire, or say why it cannot be."""
@@ -166,7 +161,7 @@ class Editor:
         scene = self._scene
         places = {}
         for key in scene.selection if ids is None else ids:
-            at = scene.sheet.places.get(key, Place(0, 0))
+            at = scene.places[key]
             places[key] = Place(snap(at.x + dx), snap(at.y + dy))
         if places and any(scene.sheet.places.get(key) != at for key, at in places.items()):
             self._session.do(MoveNodes(self.where, places, gesture=gesture))
@@ -264,24 +259,52 @@ class Editor:
     def place_below(self, end: End, kind: str) -> Place:
         """Return where a node of `kind` behind this port belongs: docked, or a row below, where it is free."""
         scene = self._scene
-        item = scene.nodes[end.node]
         width, height = self.size_of(kind)
-        at = scene.sheet.places.get(end.node, Place(0, 0))
+        at = scene.places[end.node]
         spec = self.specs.get(kind)
         first = not scene.sheet.graph.outgoing.get(end.node)
         gap = DOCK if spec and spec.keeps_shape and first else ROW_GAP
-        x, y = at.x, at.y + base_size(item.node, scene.told)[1] + gap
-        taken = [
-            (other.rect.left(), other.rect.right(), place.y, other.rect.height())
-            for key, other in scene.nodes.items()
-            if (place := scene.sheet.places.get(key)) is not None and key != end.node
-        ]
-        while any(
-            left < x + width and x < right and top < y + height and y < top + tall
-            for left, right, top, tall in taken
-        ):
+        x, y = at.x, at.y + self._height(end.node) + gap
+        while self._taken(x, y, (width, height), {end.node}):
             x += width + ROW_GAP
         return Place(x, y)
+
+    def _room(self, link: Link, kind: str) -> tuple[Place, dict[str, Place]]:
+        """Return where a node in this wire belongs, and the new places of those that make room."""
+        places = self._scene.places
+        spec = self.specs.get(kind)
+        width, height = self.size_of(kind)
+        above, below = link.source.node, link.target.node
+        top = places[above].y + self._height(above)
+        docks = spec is not None and spec.keeps_shape
+        gap = DOCK if docks and len(self._scene.sheet.graph.outgoing[above]) == 1 else ROW_GAP
+        x, y = places[above].x, top + gap
+        same = abs(places[below].x - x) < width and places[below].y >= top
+        after = DOCK if same and places[below].y - top <= DOCK else ROW_GAP
+        column = [
+            key
+            for key, at in places.items()
+            if key != above and abs(at.x - x) < width and at.y >= top - 1
+        ]
+        push = y + height + after - min((places[key].y for key in column), default=float("inf"))
+        if push <= 0:
+            return Place(snap(x), snap(y)), {}
+        return Place(snap(x), snap(y)), {
+            key: Place(places[key].x, snap(places[key].y + push)) for key in column
+        }
+
+    def _height(self, key: str) -> float:
+        return base_size(self._scene.nodes[key].node, self._scene.told)[1]
+
+    def _taken(self, x: float, y: float, size: tuple[float, float], but: set[str]) -> bool:
+        return any(
+            at.x < x + size[0]
+            and x < at.x + WIDTH
+            and at.y < y + size[1]
+            and y < at.y + self._height(key)
+            for key, at in self._scene.places.items()
+            if key not in but
+        )
 
     def size_of(self, kind: str) -> tuple[float, float]:
         """Return how large a new node of this kind is."""

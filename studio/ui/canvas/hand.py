@@ -20,7 +20,6 @@ from PySide6.QtWidgets import QGraphicsPathItem, QToolTip
 from studio.graph.connect import first_input
 from studio.graph.geometry import SNAP
 from studio.graph.graph import End, Link
-from studio.graph.project import Place
 from studio.ui.canvas.editor import Editor
 from studio.ui.canvas.link_item import LinkItem
 from studio.ui.canvas.node_item import NodeItem
@@ -441,15 +440,13 @@ class PointerHand:
         if self._desk.is_architecture(kind):
             self._desk.draw_architecture(kind)
             return
-        size = self._editor.size_of(kind)
-        corner = QPointF(pos.x() - size[0] / 2, pos.y() - size[1] / 2)
-        place = self._scene.place_at(corner, size)
         link = self._wire_for(kind, pos)
         if link is not None:
-            place = Place(self._scene.port_pos(link.link.source, True).x() - size[0] / 2, place.y)
-            added = self._editor.splice(kind, link.link, place)
+            added = self._editor.splice(kind, link.link)
         else:
-            added = self._editor.add(kind, place)
+            size = self._editor.size_of(kind)
+            corner = QPointF(pos.x() - size[0] / 2, pos.y() - size[1] / 2)
+            added = self._editor.add(kind, self._scene.place_at(corner, size))
         if added:
             self._scene.select((added,))
             self._view.setFocus()

@@ -26,6 +26,7 @@ class Header(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._crumbs: list[QPushButton] = []
+        self._names: tuple[str, ...] = ()
         self.setProperty("surface", "panel")
         self.setFixedHeight(36)
         line = row(self, spacing=4)
@@ -63,6 +64,10 @@ class Header(QWidget):
 
     def show_way(self, names: Sequence[str], nodes: int) -> None:
         """Show where the canvas stands, and how many nodes are there."""
+        self._count.setText(f"{nodes} node{'' if nodes == 1 else 's'}")
+        if tuple(names) == self._names:
+            return
+        self._names = tuple(names)
         for old in self._crumbs:
             self._way.removeWidget(old)
             old.deleteLater()
@@ -71,13 +76,12 @@ class Header(QWidget):
             crumb = button(self._theme, name if n == 0 else f"› {name}", look="ghost", small=True)
             last = n == len(names) - 1
             crumb.setFont(self._theme.font("body", 600 if last else 400))
+            set_property(crumb, "look", "crumb-here" if last else "crumb")
             crumb.setEnabled(not last)
-            crumb.setProperty("look", "crumb-here" if last else "crumb")
             crumb.setToolTip("" if last else f"Back to {name}")
             crumb.clicked.connect(lambda _=False, keep=n + 1: self.crumb_chosen.emit(keep))
             self._way.addWidget(crumb)
             self._crumbs.append(crumb)
-        self._count.setText(f"{nodes} node{'' if nodes == 1 else 's'}")
 
     def show_zoom(self, scale: float) -> None:
         """Show the zoom."""

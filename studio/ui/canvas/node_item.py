@@ -97,6 +97,8 @@ class NodeItem(QGraphicsItem):
     ) -> None:
         detail = Detail.at(painter.worldTransform().m11())
         face, selected, bare, faded = self.face, self.selected, self.bare, self.faded
+        if detail is Detail.GLYPHS and face.live:
+            detail = Detail.TITLES  # maps and histograms can be read where words cannot
         self._sprites.draw(
             painter,
             (face, selected, bare, faded),

@@ -390,7 +390,7 @@ def _polygon(*corners: tuple[float, float]) -> QPolygonF:
     return QPolygonF([QPointF(x, y) for x, y in (*corners, corners[0])])
 
 
-def rgb_image(pixels: np.ndarray) -> QImage:  # type: ignore[type-arg]
+def rgb_image(pixels: np.ndarray) -> QImage:
     """Return an image of uint8 `[h, w, 3]`; it owns its bytes."""
     pixels = np.ascontiguousarray(pixels)
     height, width = pixels.shape[:2]

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QGraphicsScene
 from studio.graph.facts import Dim
 from studio.graph.geometry import FRAME_BOTTOM, FRAME_TOP, Size, is_docked, spread
 from studio.graph.graph import End, Link
+from studio.graph.layout import all_places
 from studio.graph.project import Frame, Place, Sheet
 from studio.ui.canvas.faces import Told, base_size, make_face
 from studio.ui.canvas.frame_item import HEADER, FrameItem, NoteItem, frame_around
@@ -39,6 +40,7 @@ class SheetScene(QGraphicsScene):
         self.links: dict[Link, LinkItem] = {}
         self.frames: dict[str, FrameItem] = {}
         self.notes: dict[str, NoteItem] = {}
+        self.places: dict[str, Place] = {}
         self.down: dict[str, float] = {}
         self.selection: tuple[str, ...] = ()
         self.selected_links: tuple[Link, ...] = ()
@@ -134,7 +136,7 @@ class SheetScene(QGraphicsScene):
         self.clear()
         self.nodes, self.links, self.frames, self.notes = {}, {}, {}, {}
         self.sheet = Sheet()
-        self.down = {}
+        self.places, self.down = {}, {}
         self.selection, self.selected_links, self.selected_note = (), (), ""
         self.hovered = None
         self._obstacles = Obstacles()
@@ -144,7 +146,8 @@ class SheetScene(QGraphicsScene):
     def _settle(self) -> set[str]:
         """Put every node at its place, below what has grown above it; return those that moved."""
         nodes = self.sheet.graph.nodes
-        places = {key: self.sheet.places.get(key, Place(0, 0)) for key in nodes}
+        known = all_places(self.sheet, self.told.specs)
+        places = self.places = {key: known[key] for key in nodes}
         shown = {key: self.nodes[key].face.size for key in nodes}
         self.down = spread(
             places, {key: base_size(node, self.told) for key, node in nodes.items()}, shown
@@ -161,7 +164,7 @@ class SheetScene(QGraphicsScene):
         """Show nodes away from their places, as while they are dragged; {} puts them back."""
         self._settle() if not offsets else None
         for key, offset in offsets.items():
-            place = self.sheet.places.get(key, Place(0, 0))
+            place = self.places[key]
             self.nodes[key].setPos(place.x + offset.x(), place.y + self.down[key] + offset.y())
         self._after_moves(set(offsets) or set(self.nodes))
 
@@ -348,10 +351,8 @@ class SheetScene(QGraphicsScene):
             faded: set[str] = set()
             if keep is not None:
                 ins, outs = item.face.inputs, item.face.outputs
-                faded |= {f"in {s.port}" for s in ins if gives or End(key, s.port) not in keep}
-                faded |= {
-                    f"out {s.port}" for s in outs if not gives or End(key, s.port) not in keep
-                }
+                faded |= {f"in {s.port}" for s in ins if not gives or End(key, s.port) not in keep}
+                faded |= {f"out {s.port}" for s in outs if gives or End(key, s.port) not in keep}
             item.set_ports(item.bare, frozenset(faded))
 
     # --------------------------------------------------------------------------- frames and notes

@@ -43,8 +43,8 @@ class SearchDesk:
         middle = QPointF(*item.route.label) if item.route else QPointF()
         self._begin(middle, link.source, None, link)
 
-    def open_here(self) -> None:
-        """Offer layers behind the selected node, into the selected wire, or in the middle."""
+    def open_here(self, at: QPointF | None = None) -> None:
+        """Offer layers behind the selected node, into the selected wire, else `at` or in the middle."""
         scene = self._scene
         if len(scene.selected_links) == 1:
             self.open_into(scene.selected_links[0])
@@ -54,7 +54,7 @@ class SearchDesk:
             below = scene.port_pos(end, True) + QPointF(0, 60)
             self._begin(below, end, None, None)
         else:
-            self._begin(self._view.seen().center(), None, None, None)
+            self._begin(at or self._view.seen().center(), None, None, None)
 
     def add_here(self, kind: str) -> None:
         """Put a layer of a known kind where `open_here` would."""
@@ -111,7 +111,7 @@ class SearchDesk:
         size = editor.size_of(kind)
         corner = QPointF(self.spot.x() - size[0] / 2, self.spot.y())
         if self._into is not None and self._into in scene.links:
-            added = editor.splice(kind, self._into, scene.place_at(corner, size))
+            added = editor.splice(kind, self._into)
         elif self._after is not None and self._after.node in scene.nodes:
             place = editor.place_below(self._after, kind)
             far = abs(self.spot.x() - scene.port_pos(self._after, True).x()) > 120

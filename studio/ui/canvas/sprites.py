@@ -83,5 +83,5 @@ class Sprites:
             _, gone = self._kept.popitem(last=False)
             self._bytes -= gone.width() * gone.height() * 4
         if len(self._near) > 4 * len(self._kept) + 64:
-            self._near = {near[:2]: near[2] for near in self._kept}  # type: ignore[index,misc]
+            self._near = {near[:2]: near[2] for near in self._kept}  # type: ignore[index]
         return pixmap

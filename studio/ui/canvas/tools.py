@@ -294,7 +294,7 @@ def _overlay(scene: SheetScene) -> QGraphicsPathItem:
 
 
 def _cross(corners: list[QPointF], path: QPainterPath) -> bool:
-    drawn = [QPointF(path.elementAt(n).x, path.elementAt(n).y) for n in range(path.elementCount())]  # type: ignore[attr-defined]
+    drawn = [QPointF(path.elementAt(n).x, path.elementAt(n).y) for n in range(path.elementCount())]
     bounded = QLineF.IntersectionType.BoundedIntersection
     for a, b in itertools.pairwise(corners):
         wire = QLineF(a, b)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from studio.graph.graph import Graph, Link, Node, link
 from studio.graph.layout import arrange
 from studio.graph.params import Param
 from studio.graph.problems import Problem, Repair
-from studio.graph.project import Block, Frame, Note, Project, Sheet
+from studio.graph.project import Block, Frame, Note, Place, Project, Sheet
 from studio.graph.spec import ArchitectureSpec, LayerSpec, Port
 from studio.graph.topology import block_spec
 from studio.session import events as e
@@ -109,8 +110,7 @@ def residual() -> Project:
         _node("out", "core.output"),
     ]
     links = [
-        link(a.id, "out", b.id, "a" if b.id == "add" else "x")
-        for a, b in zip(chain, chain[1:], strict=False)
+        link(a.id, "out", b.id, "a" if b.id == "add" else "x") for a, b in itertools.pairwise(chain)
     ]
     links.append(link("pool1", "out", "add", "b"))
     graph = Graph({node.id: node for node in chain}, tuple(links))
@@ -128,7 +128,7 @@ def chain_project(count: int = 3) -> Project:
     nodes = [_node("x", "core.input")]
     nodes += [_node(f"n{n}", kinds[n % 5]) for n in range(count)]
     nodes.append(_node("out", "core.output"))
-    links = tuple(link(a.id, "out", b.id, "x") for a, b in zip(nodes, nodes[1:], strict=False))
+    links = tuple(link(a.id, "out", b.id, "x") for a, b in itertools.pairwise(nodes))
     graph = Graph({node.id: node for node in nodes}, links)
     return Project(networks={"main": Sheet(graph, arrange(graph, CATALOG.layers))})
 
@@ -141,7 +141,7 @@ def block_project() -> Project:
         _node("act", "ReLU"),
         _node("out", "core.output"),
     ]
-    wires = tuple(link(a.id, "out", b.id, "x") for a, b in zip(inner, inner[1:], strict=False))
+    wires = tuple(link(a.id, "out", b.id, "x") for a, b in itertools.pairwise(inner))
     graph = Graph({node.id: node for node in inner}, wires)
     block = Block(Sheet(graph, arrange(graph, CATALOG.layers)))
     nodes = [
@@ -150,7 +150,7 @@ def block_project() -> Project:
         _node("res2", "block.Twice"),
         _node("out", "core.output"),
     ]
-    wires = tuple(link(a.id, "out", b.id, "x") for a, b in zip(nodes, nodes[1:], strict=False))
+    wires = tuple(link(a.id, "out", b.id, "x") for a, b in itertools.pairwise(nodes))
     graph = Graph({node.id: node for node in nodes}, wires)
     sheet = Sheet(graph, arrange(graph, CATALOG.layers))
     return Project(networks={"main": sheet}, blocks={"Twice": block})
@@ -185,8 +185,8 @@ def residual_facts(project: Project, whole: bool = False) -> ProjectFacts:
                 inputs, {"out": TensorType(("N", *shapes[key]))}, parameters=_COUNTS.get(key, 0)
             )
     wire = link("pool2", "out", "fc1", "x")
-    flat = Insert("main", _node("flat", "Flatten"), wire)
-    pool = Insert("main", _node("gap", "MaxPool2d"), wire)
+    flat = Insert("main", _node("flat", "Flatten"), wire, place=Place(0, 900))
+    pool = Insert("main", _node("gap", "MaxPool2d"), wire, place=Place(0, 900))
     problem = Problem(
         "Linear needs one flat vector per sample, but gets a 64×5×5 feature map.",
         node="fc1",
@@ -222,7 +222,8 @@ class BoardSession:
         self.refusals: list[str] = []
         self.drawn: list[str] = []
         self._listeners: list[Callable[[e.SessionEvent], None]] = []
-        self.document = Document(project)
+        self.now = 0.0
+        self.document = Document(project, clock=lambda: self.now)
         self.document.subscribe(self._changed)
 
     def _changed(self, before: Project, after: Project, title: str) -> None:

@@ -44,10 +44,11 @@ def run(here: Paths, file: Path | None = None) -> int:
     app = make_application()
     values, trouble = settings.load(here.settings)
     theme = Theme(here.assets, values.theme)
-    theme.dress(app)
-    theme.changed.connect(lambda: theme.dress(app))
+    theme.prepare(app)
     session = make_session(here)
     window = MainWindow(session, theme, Preferences(here.settings, values))
+    theme.dress(app)
+    theme.changed.connect(lambda: theme.dress(app))
     restore = report_crashes(window)
     open_first(session, here, values, file)
     window.show()
@@ -150,11 +151,12 @@ def shot(
     """
     app = make_application()
     look = Theme(here.assets, "light" if theme == "light" else "dark")
-    look.dress(app)
+    look.prepare(app)
     session = make_session(here)
     told: list[str] = []
     session.subscribe(lambda event: _note(told, event))
     window = MainWindow(session, look, Preferences(None, Settings()))
+    look.dress(app)
     try:
         if not session.open(file):
             return told[-1]

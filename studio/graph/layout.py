@@ -7,11 +7,10 @@ wires that skip rows, narrow place holders that keep a lane free.
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-
-import networkx as nx
 
 from studio.graph.geometry import (
     COLUMN_GAP,
@@ -96,15 +95,11 @@ def docks(graph: Graph, node: Node, spec: LayerSpec | None) -> str | None:
 
 def _stacks(graph: Graph, specs: Mapping[str, LayerSpec], room: Mapping[str, Size]) -> list[_Cell]:
     """Return the stacks in topological order, linked, with the trunk (a longest path) marked."""
-    order = nx.DiGraph()
-    order.add_nodes_from(graph.nodes)
-    order.add_edges_from((wire.source.node, wire.target.node) for wire in graph.links)
     heads: dict[str, str] = {}
     members: dict[str, list[str]] = {}
-    sequence = list(nx.lexicographical_topological_sort(order, key=_rank(graph).__getitem__))
-    for key in sequence:
+    for key in _in_order(graph):
         above = docks(graph, graph.nodes[key], specs.get(graph.nodes[key].kind))
-        heads[key] = heads[above] if above is not None else key
+        heads[key] = heads.get(above, key) if above is not None else key
         members.setdefault(heads[key], []).append(key)
     cells = {head: _cell(nodes, room) for head, nodes in members.items()}
     seen: set[tuple[str, str]] = set()
@@ -117,6 +112,25 @@ def _stacks(graph: Graph, specs: Mapping[str, LayerSpec], room: Mapping[str, Siz
     stacks = list(cells.values())
     _mark_trunk(stacks)
     return stacks
+
+
+def _in_order(graph: Graph) -> list[str]:
+    """Return the nodes so that each follows its producers, else in their own order.
+
+    Nodes of a cycle, which only a foreign file can hold, come last.
+    """
+    rank = _rank(graph)
+    waiting = {key: len(graph.incoming.get(key, ())) for key in graph.nodes}
+    ready = [(rank[key], key) for key, count in waiting.items() if not count]
+    found: dict[str, None] = {}
+    while ready:
+        _, key = heapq.heappop(ready)
+        found[key] = None
+        for wire in graph.outgoing.get(key, ()):
+            waiting[wire.target.node] -= 1
+            if not waiting[wire.target.node]:
+                heapq.heappush(ready, (rank[wire.target.node], wire.target.node))
+    return [*found, *(key for key in graph.nodes if key not in found)]
 
 
 def _rank(graph: Graph) -> dict[str, int]:

@@ -8,6 +8,7 @@ reader who comes late sees only the newest.
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections import deque
@@ -104,6 +105,7 @@ class _Pending:
     on_refused: OnRefused | None
     on_event: OnEvent | None
     mailbox: _Mailbox
+    deadline: float = math.inf
     cancelled: bool = False
 
 
@@ -116,6 +118,9 @@ class Host(Protocol):
 
     def end(self) -> None:
         """Wait for the engine to end, and end it when it does not; safe to call twice."""
+
+    def kill(self) -> None:
+        """End the engine without waiting for anything, where that can be done."""
 
     def epitaph(self) -> str:
         """Return how the engine ended, in words; waits for the end."""
@@ -146,6 +151,7 @@ class Client:
         self._pending: dict[int, _Pending] = {}
         self._gone: str | None = None
         self._gone_told = False
+        self._killed = False
         self._closed = False
         self._pumping = threading.RLock()
         self._reader = threading.Thread(target=self._read, name="engine-reader", daemon=True)
@@ -164,13 +170,18 @@ class Client:
         on_answer: OnAnswer,
         on_refused: OnRefused | None = None,
         on_event: OnEvent | None = None,
+        limit_s: float = math.inf,
     ) -> Ticket:
         """Send a request; exactly one of `on_answer` and `on_refused` follows, from `pump`.
 
         Without `on_refused`, a refusal is raised from `pump` as `EngineRefused`, unless it only says
-        that the request was cancelled or that the engine is gone.
+        that the request was cancelled or that the engine is gone. An engine that has not answered
+        within `limit_s` is taken for hung, and killed: it is gone as after a crash.
         """
-        return self._send(request, _Pending(on_answer, on_refused, on_event, self._mailbox))
+        deadline = time.monotonic() + limit_s
+        return self._send(
+            request, _Pending(on_answer, on_refused, on_event, self._mailbox, deadline)
+        )
 
     def call(
         self, request: Request, timeout_s: float = 60.0, on_event: OnEvent | None = None
@@ -220,6 +231,7 @@ class Client:
                 with self._arrived:
                     letter = self._mailbox.get()
                 if letter is None:
+                    self._end_if_hung()
                     self._tell_gone()
                     break
                 delivered += 1
@@ -250,15 +262,24 @@ class Client:
 
     def _send(self, request: Request, pending: _Pending) -> Ticket:
         number = next(self._numbers)
-        frame = pack(Ask(number, request))
+        frame: Frame | None = None
+        refused: Refused | None = None
+        try:
+            frame = pack(Ask(number, request))
+        except (TypeError, ValueError, OverflowError) as error:
+            what = type(request).__name__
+            refused = Refused(f"{what} cannot be sent to the engine. {error}")
         with self._arrived:
             if self._closed:
                 raise EngineGone("The engine was closed; nothing can be asked of it any more.")
             self._pending[number] = pending
             if self._gone is not None:
-                pending.mailbox.put(_Letter(number, Refused(self._gone)))
+                refused = Refused(self._gone)
+            if refused is not None:
+                pending.mailbox.put(_Letter(number, refused))
                 self._arrived.notify_all()
-        self._wire.send(frame)
+        if frame is not None:
+            self._wire.send(frame)
         return Ticket(self, number)
 
     def _cancel(self, number: int) -> None:
@@ -290,6 +311,15 @@ class Client:
         elif not body.cancelled and self._gone is None:
             raise EngineRefused(body)
 
+    def _end_if_hung(self) -> None:
+        now = time.monotonic()
+        with self._arrived:
+            late = any(pending.deadline <= now for pending in self._pending.values())
+            if not late or self._gone is not None or self._killed:
+                return
+            self._killed = True
+        self._host.kill()
+
     def _tell_gone(self) -> None:
         if self._gone is None or self._gone_told:
             return
@@ -319,7 +349,8 @@ class Client:
         if self._pool is not None:
             self._pool.close()
         if not self._closed:
-            self._lose(broken or self._host.epitaph())
+            hung = "The engine did not answer any more, and was ended." if self._killed else ""
+            self._lose(broken or hung or self._host.epitaph())
 
     @staticmethod
     def _readable(unpacker: Unpacker[Reply], frame: Frame) -> Reply:

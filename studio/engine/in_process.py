@@ -33,6 +33,9 @@ class _Thread:
     def end(self) -> None:
         self._thread.join()
 
+    def kill(self) -> None:
+        """A thread cannot be killed: who uses one waits, or ends this process."""
+
     def epitaph(self) -> str:
         self._thread.join()
         reason = f" {type(self._error).__name__}: {self._error}" if self._error else ""

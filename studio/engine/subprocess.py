@@ -27,7 +27,7 @@ from studio.engine.wires import StreamWire
 SERVICE = "studio.engine.service_main"
 
 #: Seconds that an engine has to end by itself (a job writes its last events) before it is killed.
-GRACE_S = 5.0
+GRACE_S = 4.0
 _LAST_LINES = 60
 
 
@@ -100,11 +100,13 @@ class _Process:
         try:
             return self._process.wait(GRACE_S)
         except subprocess.TimeoutExpired:
-            self._kill()
+            self.kill()
             return self._process.wait()
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
+            if self._process.poll() is not None:
+                return
             if os.name == "posix":
                 os.killpg(self.pid, signal.SIGKILL)  # with whatever it has started itself
             else:

@@ -120,6 +120,13 @@ def test_exceptions_of_callbacks_surface_and_lose_nothing(client: Client) -> Non
     pump_until(client, lambda: got)
 
 
+@pytest.mark.parametrize("value", [2**70, object(), "\ud800"])
+def test_what_cannot_be_sent_is_refused_in_words(client: Client, value: object) -> None:
+    with pytest.raises(EngineRefused, match="BuildArchitecture cannot be sent"):
+        client.call(do("array", size=value))
+    assert isinstance(client.call(p.Ping()), p.Hello)
+
+
 def test_a_refusal_that_nobody_takes_surfaces(client: Client) -> None:
     client.ask(p.GetCatalogue(), lambda answer: None)
     client.call(p.Ping())
@@ -294,6 +301,23 @@ def test_a_hung_engine_is_killed_at_closing(monkeypatch: pytest.MonkeyPatch) -> 
             client.ask(do("array", text="x" * 5000), lambda answer: None)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_a_hung_engine_is_killed_when_its_time_is_up(spawned: Client) -> None:
+    """As with an architecture whose drawing never ends."""
+    told: list[str] = []
+    spawned.on_gone = told.append
+    refused: list[p.Refused] = []
+    spawned.ask(do("array", size=3), lambda answer: None, limit_s=20)
+    spawned.call(p.Ping())
+    spawned.ask(do("hang"), lambda answer: None, refused.append, limit_s=0.2)
+    pump_until(spawned, lambda: told)
+    assert "did not answer" in told[0]
+    assert len(refused) == 1
+
+
+def test_ctrl_c_in_the_terminal_is_not_the_engines(spawned: Client) -> None:
+    assert os.getpgid(spawned.pid) != os.getpgid(0)
 
 
 def test_an_engine_that_cannot_start_says_why() -> None:

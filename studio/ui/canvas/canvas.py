@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QAccessible, QAccessibleEvent, QAction, QResizeEvent
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
 from studio.engine import protocol as p
@@ -90,6 +90,7 @@ class Canvas(QWidget):
         self.view.zoomed.connect(self.minimap.update)
         self.view.looked.connect(self.minimap.update)
         self.view.resized.connect(self._lay_corners)
+        self.view.resized.connect(self._on_resized)
         self.header.shapes_toggled.connect(self.scene.show_shapes)
         self.header.parameters_toggled.connect(self._on_parameters)
         self.header.zoom_chosen.connect(self.view.set_zoom)
@@ -473,8 +474,8 @@ class Canvas(QWidget):
         if self.hint.isVisible():
             self.hint.place()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
+    def _on_resized(self) -> None:
+        """Keep the whole sheet in sight; the view, unlike the canvas, has its new size by now."""
         if self.view.isVisible() and (self._fit_next or self.view.fitted):
             self.fit()
 

@@ -179,7 +179,7 @@ class Maps(Panel):
         total = Line("sum of the map", short(float(found.values.sum())), quiet=found.gap is None)
         time = Line("time", f"{1000 * found.seconds:.0f} ms", quiet=True)
         view.set_values(found.values, self._sample.image, features, (gap, total, time))
-        view.set_remark(settings_line(found))
+        view.set_remark(found.caption)
         if kind == self._methods.chosen:
             self._methods.show_notes(found.notes)
         self.explained.emit(found)
@@ -244,16 +244,6 @@ class Maps(Panel):
                 self.maps[kind] = made
                 self._row.insertWidget(place, made, 1)
         self.maps = {kind: self.maps[kind] for kind in active}
-
-
-def settings_line(found: p.Explanation) -> str:
-    """Return how a map was made, in a few words: `64 steps, baseline black`."""
-    parts = []
-    for name, value in list(found.settings.items())[:2]:
-        words = name.replace("_", " ")
-        is_count = isinstance(value, int) and not isinstance(value, bool)
-        parts.append(f"{value} {words}" if is_count else f"{words} {value}")
-    return ", ".join(parts)
 
 
 def _once(parent: QWidget, after_ms: int, then: object) -> QTimer:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QComboBox, QPushButton, QWidget
 from studio.ui import controls
 from studio.ui.explain.subject import Subject
 from studio.ui.theme import Theme
-from studio.ui.views.numbers import short
+from studio.ui.views.numbers import percent, short
 from studio.ui.views.panel import Flow, Panel
 from studio.ui.views.tiles import SampleGrid, Tile, sample_image
 
@@ -75,7 +75,13 @@ class SampleBrowser(Panel):
             made.setChecked(key == name)
         unsure = 2 if self._subject.is_classification else 1
         self.order.setCurrentIndex({"all": 0, "wrong": 1, "unsure": unsure}[name])
+        self._narrow()
+
+    def _narrow(self) -> None:
+        """Show what fits the person's choice, and look at the first of it where the present one does not."""
         self._show()
+        if self.grid.order and self._subject.sample not in self.grid.order:
+            self.grid.choose(self.grid.order[0])
 
     def walk(self, by: int) -> None:
         """Choose the next or the previous sample."""
@@ -126,7 +132,7 @@ class SampleBrowser(Panel):
         self.classes = []
         for name in names[:40]:
             made = controls.chip(self._theme, name)
-            made.clicked.connect(lambda: self._show())
+            made.clicked.connect(lambda: self._narrow())
             self._class_chips.addWidget(made)
             self.classes.append(made)
         self._class_row.setVisible(bool(names))
@@ -188,10 +194,10 @@ class SampleBrowser(Panel):
         read, true = subject.read(index), subject.true(index)
         share = float(predictions.outputs[index][read])
         name = subject.class_name
-        tip = f"read as {name(read)} ({100 * share:.1f} %), truly {name(true)}"
+        tip = f"read as {name(read)} ({percent(share)}), truly {name(true)}"
         if read != true:
             return Tile(name(read), f"not {name(true)}", wrong=True, tip=tip)
-        return Tile(name(read), f"{100 * share:.0f} %", tip=tip)
+        return Tile(name(read), percent(share, 0), tip=tip)
 
     def _show_foot(self) -> None:
         subject = self._subject

@@ -241,9 +241,9 @@ class RunsTable(QTableView):
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         self.setColumnWidth(0, 34)
-        wide = {"name": 190, "status": 90, "best": 132, "optimizer": 90, "data": 150, "when": 110}
+        wide = {"name": 190, "status": 90, "best": 132, "optimizer": 90, "data": 130, "when": 104}
         for place, column in enumerate(self.runs.columns, start=1):
-            self.setColumnWidth(place, wide.get(column.key, 84))
+            self.setColumnWidth(place, wide.get(column.key, 76))
 
     def _hide_agreed(self) -> None:
         hidden = self.hidden_columns()

@@ -180,7 +180,7 @@ class RunsWorkspace(QWidget):
         metric = self.table.runs.metric
         self._overlay(self.loss, "val_loss", drawn, tokens)
         self._overlay(self.score, metric, drawn, tokens)
-        title = metric_title(metric)
+        title = metric_title(metric).replace("val ", "validation ", 1)
         share = metric.endswith("accuracy")
         self.score.set_title(
             title[0].upper() + title[1:],

@@ -33,6 +33,7 @@ class LookHere(Panel):
         self._problems: tuple[Problem, ...] = ()
         self._list = controls.column(spacing=8)
         holder = QWidget()
+        holder.setProperty("surface", "")
         outer = controls.column(holder)
         outer.addLayout(self._list)
         outer.addStretch(1)

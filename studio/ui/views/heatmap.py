@@ -110,8 +110,13 @@ class Heatmap(View):
             painter.drawText(box, flags, shown)
         painter.setFont(self.theme.font("caption"))
         painter.setPen(colour("text.3"))
+        free = area.left()
         for share, text in self._ticks:
             x = area.left() + share * area.width()
+            half = painter.fontMetrics().horizontalAdvance(text) / 2 + 4
+            if x - half < free and free > area.left():
+                continue
+            free = x + half
             box = QRectF(x - 40, area.bottom() + 2, 80, _FOOT - 4)
             if share < 0.04:
                 box.moveLeft(area.left())

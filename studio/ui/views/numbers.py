@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from studio.ui.theme import MINUS, Theme
+from studio.ui.theme import MINUS, THIN_SPACE, Theme
 
 
 def short(value: float) -> str:
@@ -26,10 +26,10 @@ def short(value: float) -> str:
 
 
 def percent(share: float, places: int = 1) -> str:
-    """Return a share between 0 and 1 as `99.1 %`."""
+    """Return a share between 0 and 1 as `99.1 %`, with a space at which no line breaks."""
     if not math.isfinite(share):
         return "not a number"
-    return f"{100 * share:.{places}f} %".replace("-", MINUS)
+    return f"{100 * share:.{places}f}{THIN_SPACE}%".replace("-", MINUS)
 
 
 def hundredths(share: float) -> str:

@@ -244,7 +244,7 @@ class SampleGrid(QAbstractScrollArea):
     def _grid(self) -> tuple[int, float, float]:
         """Samples a row, and the width and height of a place."""
         width = max(60, self.viewport().width() - 8)
-        across = max(1, width // 51)
+        across = max(1, width // 48)
         return across, width / across, 72.0
 
     def _measure(self) -> None:
@@ -263,7 +263,7 @@ class SampleGrid(QAbstractScrollArea):
 
     def _box(self, place: int) -> QRectF:
         across, wide, tall = self._grid()
-        side = min(48.0, wide - 7)
+        side = min(48.0, wide - 6)
         left = 4 + place % across * wide + (wide - side) / 2
         top = 6 + place // across * tall - self.verticalScrollBar().value()
         return QRectF(left, top, side, side + 18)

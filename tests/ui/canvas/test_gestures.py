@@ -284,7 +284,7 @@ def test_notes_are_written_moved_and_deleted(open_board: Open) -> None:
     (key,) = board.session.sheet.notes
     note = board.session.sheet.notes[key]
     assert note.text == "Mind the gap"
-    spot = board.scene.notes[key].pos() + QPointF(100, 20)
+    spot = board.scene.notes[key].pos() + QPointF(240, 20)  # beside the node in the middle
     board.session.now += 10
     before = board.session.document.project
     board.drag(spot, spot + QPointF(40, 60))

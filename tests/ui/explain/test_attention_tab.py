@@ -86,7 +86,7 @@ def test_heads_are_asked_for_the_chosen_sample_and_shown(make: Make) -> None:
     shown = weights(1)[2]
     assert tab.matrix.table()[4] == ("r1c0", *shown[3].tolist())
     best = int(shown[3].argmax())
-    assert tab.cell.text() == f"r1c0 → {TOKENS[best]} {100 * shown[3, best]:.0f} %"
+    assert tab.cell.text() == f"r1c0 → {TOKENS[best]} {100 * shown[3, best]:.0f} %"
     tab.grab()
 
 

@@ -168,7 +168,7 @@ def test_the_gap_is_stated_where_it_is_defined(make: Make) -> None:
     scene.show()
     scene.engine.settle()
     told = {kind: view.lines[0].value for kind, view in scene.work.attribution.maps.maps.items()}
-    assert told["core.integrated_gradients"] == "gap 3.4 %"
+    assert told["core.integrated_gradients"] == "gap 3.4 %"
     assert told["core.saliency"] == "not defined"
 
 
@@ -183,7 +183,7 @@ def test_wrong_samples_are_filtered_and_named(make: Make) -> None:
     samples.walk(1)
     assert scene.work.subject.sample == 17
     assert scene.work.attribution.reading.head.text() == "Reads 1, truly 7"
-    assert samples.foot.text() == "Sample 17: read as 1 (77.0 %), truly 7"
+    assert samples.foot.text() == "Sample 17: read as 1 (77.0 %), truly 7"
 
 
 def test_least_sure_and_classes_narrow_down(make: Make) -> None:

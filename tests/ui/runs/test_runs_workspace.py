@@ -94,7 +94,7 @@ def test_the_table_says_how_each_run_went(make: Make) -> None:
     workspace, _ = make()
     table = workspace.table
     assert table.shown_texts("name") == ["slow", "broken", "fast", "baseline"]
-    assert table.shown_texts("best") == ["91.27 %", "–", "98.06 %", "97.44 %"]
+    assert table.shown_texts("best") == ["91.27 %", "–", "98.06 %", "97.44 %"]
     assert table.shown_texts("at") == ["7", "–", "7", "7"]
     assert table.shown_texts("lr") == ["0.0003", "0.003", "0.01", "0.003"]
     assert table.shown_texts("status")[1] == "failed"

@@ -107,7 +107,7 @@ def test_the_status_row_says_how_far_the_run_is(make: Make) -> None:
     assert said.startswith("Training · Epoch 2/20")
     assert f"step 150 of 2{THIN_SPACE}000" in said
     assert "ETA 0:38" in said
-    assert "overhead 1.3 %" in said
+    assert "overhead 1.3 %" in said
     assert f"6{THIN_SPACE}400 training · 360 validation · batch 64" in said
     session.training = "paused"
     session.tell(e.TrainingChanged("paused"))

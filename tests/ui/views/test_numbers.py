@@ -26,7 +26,7 @@ def test_quantities_are_short(value: float, text: str) -> None:
 
 
 def test_shares_times_and_sizes() -> None:
-    assert percent(0.9926) == "99.3 %"
+    assert percent(0.9926) == "99.3 %"
     assert hundredths(0.9926) == "99.3"
     assert clock(38.2) == "0:38"
     assert clock(3725) == "1:02:05"

@@ -172,7 +172,7 @@ def test_bars_mark_what_was_read_and_what_is_true(qtbot: QtBot, theme: Theme) ->
     bars = Bars(theme)
     shown(qtbot, bars)
     bars.set_probabilities(np.array([0.2, 0.7, 0.1]), ("a", "b", "c"), read=1, true=0)
-    assert "b 70.0 %" in bars.accessibleDescription()
+    assert "b 70.0 %" in bars.accessibleDescription()
     assert bars.grab().toImage() != QImage()
     bars.set_outputs(np.array([-3.0]), np.array([2.0]), ("y",))
     assert bars.table() == [("output", "value", "true"), ("y", -3.0, 2.0)]
@@ -210,10 +210,10 @@ def test_a_map_states_its_limits_and_its_figures(qtbot: QtBot, theme: Theme) -> 
     view.set_working(0.5)
     assert view.state == "working"
     view.grab()
-    view.set_values(np.array([[1.0, -4.0], [0.0, 2.0]]), None, lines=(Line("gap", "3 %"),))
+    view.set_values(np.array([[1.0, -4.0], [0.0, 2.0]]), None, lines=(Line("gap", "3 %"),))
     assert view.state == "done"
     assert view.limit == pytest.approx(4.0, rel=0.05)
-    assert view.lines[0].value == "3 %"
+    assert view.lines[0].value == "3 %"
     view.grab()
     assert view.tip(QPointF(20, 60)) == "row 0, column 0: 1"
     view.set_refused("Grad-CAM needs a convolution.")

@@ -25,14 +25,14 @@ from studio.train.learner import Modes
 from studio.train.paths import NodePath, Owners
 
 #: Samples that statistics are taken on, and those of them that are shown.
-PROBED = 128
+PROBED = 64
 SHOWN = 24
 #: Feature maps a node, their longest side, and bins of a histogram.
 MAPS, MAP_SIDE, BINS = 8, 64, 32
-#: Values of a layer that its histogram is counted from.
-_COUNTED = 8192
+#: Values of a layer that its figures and its histogram are taken from, spread over all of them.
+_MEASURED, _COUNTED = 65_536, 8192
 #: The share of the run's time that live views may take.
-_SHARE = 0.025
+_SHARE = 0.02
 #: From this share of dead units on, a layer is worth a warning.
 _MANY_DEAD = 0.5
 
@@ -165,21 +165,32 @@ class Probes:
 
 
 def _stat(tensor: Tensor, kind: str, grad: float | None) -> p.LayerStat:
-    values = tensor.detach().float()
-    flat = values.reshape(-1)
-    low_t, high_t = torch.aminmax(flat)
-    std_t, mean_t = torch.std_mean(flat, correction=0)
-    zero_t = (flat == 0).float().mean()
+    values = _spread(tensor.detach(), _MEASURED).float()
+    low_t, high_t = torch.aminmax(values)
+    std_t, mean_t = torch.std_mean(values, correction=0)
+    zero_t = (values == 0).float().mean()
     # One copy to the host for all of them.
     mean, std, zero, low, high = torch.stack([mean_t, std_t, zero_t, low_t, high_t]).tolist()
     histogram: tuple[int, ...] = ()
     if math.isfinite(low) and math.isfinite(high):
         if high - low < 1e-30:
             low, high = low - 0.5, high + 0.5
-        part = flat[:: max(1, flat.numel() // _COUNTED)]
-        histogram = tuple(int(n) for n in torch.histc(part, BINS, low, high).tolist())
-    dead, units = _dead_units(values) if kind in _RECTIFIERS else (0.0, 0)
+        counts = torch.histc(_spread(values, _COUNTED), BINS, low, high)
+        histogram = tuple(int(n) for n in counts.tolist())
+    dead, units = _dead_units(tensor) if kind in _RECTIFIERS else (0.0, 0)
     return p.LayerStat(mean, std, zero, grad, dead, units, low, high, histogram)
+
+
+def _spread(values: Tensor, most: int) -> Tensor:
+    """Return up to about `most` values as one row, evenly from everywhere; a view where it can be."""
+    if values.ndim == 4 and not values.is_contiguous():
+        values = values.permute(0, 2, 3, 1)
+    flat = values.reshape(-1)
+    stride = -(-flat.numel() // most)
+    # A stride that shares a factor with a dimension would look at some channels or columns only.
+    while stride > 1 and math.gcd(stride, flat.numel()) > 1:
+        stride += 1
+    return flat[::stride]
 
 
 def _dead_units(values: Tensor) -> tuple[float, int]:

@@ -19,7 +19,7 @@ from studio.train.optim import build_optimizers, needs_closure
 from studio.train.options import TrainProblem, checked
 
 #: Samples evaluated at once, where training takes fewer.
-_EVALUATED = 512
+_EVALUATED = 256
 
 
 class Supervised:

@@ -1,0 +1,148 @@
+"""A person at the real window: mouse and keys come from the X server, answers from real engines."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+REASON = "needs a window on an X server: xvfb-run python -m pytest tests/journeys (QT_QPA_PLATFORM=xcb)"
+
+if os.environ.get("QT_QPA_PLATFORM") != "xcb" or not shutil.which("xdotool"):
+    collect_ignore_glob = ["test_*.py"]
+else:
+    from PySide6.QtCore import QPoint, QRect
+    from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
+
+    from studio import app as application
+    from studio import paths, settings
+    from studio.session.events import Noticed
+    from studio.ui.preferences import Preferences
+    from studio.ui.theme import Theme
+    from studio.ui.window import MainWindow
+
+    class Person:
+        """Looks at the window and moves its mouse and keys through the X server."""
+
+        def __init__(self, qapp: QApplication, home: Path, file: Path | None = None) -> None:
+            self.app = qapp
+            self.here = paths.find({"NEUROLOOM_HOME": str(home)})
+            values, _ = settings.load(self.here.settings)
+            theme = Theme(self.here.assets, values.theme)
+            theme.dress(qapp)
+            self.session = application.make_session(self.here)
+            self.told: list[str] = []
+            self.gone = False
+            self.session.subscribe(
+                lambda event: self.told.append(event.text) if isinstance(event, Noticed) else None
+            )
+            self.window = MainWindow(self.session, theme, Preferences(self.here.settings, values))
+            application.open_first(self.session, self.here, values, file)
+            self.window.show()
+            self.window.bridge.start()
+            self.session.start()
+            self.until(lambda: self.session.settled and bool(self.session.catalog.layers), 60)
+            self.press_at(self.middle(self.window.menu_row))  # no window manager: a click gives focus
+            self.window.activateWindow()
+
+        # ----------------------------------------------------------------------------------- waiting
+
+        def until(self, true: Callable[[], object], seconds: float = 20) -> None:
+            """Live until something is so; the test fails when it never is."""
+            end = time.monotonic() + seconds
+            while not true():
+                assert time.monotonic() < end, f"it did not happen within {seconds} s: {self.told}"
+                self.app.processEvents()
+                time.sleep(0.005)
+
+        def rest(self, seconds: float = 0.15) -> None:
+            """Let the window live for a moment."""
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                self.app.processEvents()
+                time.sleep(0.005)
+
+        # ---------------------------------------------------------------------------- mouse and keys
+
+        def xdotool(self, *words: str) -> None:
+            subprocess.run(["xdotool", *words], check=True, timeout=20)
+            self.rest()
+
+        @staticmethod
+        def middle(widget: QWidget, part: QRect | None = None) -> QPoint:
+            return widget.mapToGlobal((part or widget.rect()).center())
+
+        def press_at(self, point: QPoint, times: int = 1) -> None:
+            self.xdotool("mousemove", str(point.x()), str(point.y()))
+            self.xdotool("click", "--repeat", str(times), "--delay", "60", "1")
+
+        def press(self, widget: QWidget, times: int = 1) -> None:
+            """Click the middle of a widget."""
+            assert widget.isVisible(), f"{widget} is not to be seen"
+            self.press_at(self.middle(widget), times)
+
+        def drag(self, start: QPoint, end: QPoint) -> None:
+            """Press, move in steps as a hand does, release."""
+            self.xdotool("mousemove", str(start.x()), str(start.y()))
+            self.xdotool("mousedown", "1")
+            for part in range(1, 9):
+                way = start + (end - start) * (part / 8)
+                self.xdotool("mousemove", str(way.x()), str(way.y()))
+            self.xdotool("mouseup", "1")
+
+        def keys(self, *names: str) -> None:
+            """Press keys or chords: `ctrl+z`, `Tab`, `Return`."""
+            for name in names:
+                self.xdotool("key", name)
+
+        def type(self, text: str) -> None:
+            self.xdotool("type", "--delay", "20", text)
+
+        # --------------------------------------------------------------------------------- looking
+
+        def button(self, text: str, within: QWidget | None = None) -> QAbstractButton:
+            """Find a button by its words."""
+            found = [
+                one
+                for one in (within or self.window).findChildren(QAbstractButton)
+                if one.isVisible() and text in (one.text() or one.accessibleName())
+            ]
+            assert found, f"there is no button {text!r}"
+            return found[0]
+
+        def picture(self, path: Path) -> None:
+            """Save what the screen shows."""
+            self.window.screen().grabWindow(0).save(str(path))
+
+        def leave(self) -> None:
+            """Close without questions, as at the end of a test; once is enough."""
+            if self.gone:
+                return
+            self.gone = True
+            self.window.bridge.stop()
+            self.session.let_go()
+            self.session.close()
+            self.window.hide()
+            self.window.deleteLater()
+            self.app.processEvents()
+
+    @pytest.fixture
+    def sit_down(
+        qapp: QApplication, tmp_path: Path
+    ) -> Iterator[Callable[..., Person]]:
+        """Open the window (again) on one home folder; every window is closed at the end."""
+        people: list[Person] = []
+
+        def come(file: Path | None = None) -> Person:
+            application.make_application()
+            people.append(Person(qapp, tmp_path / "home", file))
+            return people[-1]
+
+        yield come
+        for person in people:
+            person.leave()

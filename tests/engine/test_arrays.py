@@ -19,6 +19,7 @@ from studio.engine.values import MAX_DEPTH, MAX_TEXT, ProtocolError
 from studio.graph.graph import Graph, Node
 from studio.graph.project import Project, Sheet
 
+UNPACKERS = (Unpacker(p.ToEngine), Unpacker(p.Reply))
 DTYPES = [np.dtype(text) for text in sorted(arrays.DTYPES)]
 
 numbers = hnp.arrays(
@@ -43,6 +44,7 @@ def there_and_back(message: object, kind: object, pool: Pool | None = None) -> o
 
 
 @given(numbers, numbers)
+@settings(max_examples=50, deadline=None)
 def test_arrays_come_out_bit_for_bit(outputs: np.ndarray, targets: np.ndarray) -> None:
     reply = p.Reply(7, p.Predictions("validation", outputs, targets))
     body = there_and_back(reply, p.Reply).body
@@ -54,6 +56,7 @@ def test_arrays_come_out_bit_for_bit(outputs: np.ndarray, targets: np.ndarray) -
 
 
 @given(st.dictionaries(st.text(max_size=8), plain, max_size=4))
+@settings(max_examples=50, deadline=None)
 def test_values_come_out_as_they_went_in(params: dict) -> None:
     node = Node("a", "torch.nn.Conv2d", "conv1", params)
     project = Project({"main": Sheet(Graph({"a": node}))})
@@ -194,22 +197,23 @@ def test_oversized_messages_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @given(st.binary(max_size=200), st.lists(st.binary(max_size=20), max_size=2))
-def test_any_bytes_are_a_message_or_refused(body: bytes, buffers: list[bytes]) -> None:
-    for kind in (p.ToEngine, p.Reply):
+@settings(deadline=None)
+def test_any_bytes_are_refused(body: bytes, buffers: list[bytes]) -> None:
+    for unpacker in UNPACKERS:
         with pytest.raises(ProtocolError):
-            Unpacker(kind).unpack(Frame(body, tuple(buffers)))
-    Unpacker(p.Reply).id_of(Frame(body))
+            unpacker.unpack(Frame(body, tuple(buffers)))
+        unpacker.id_of(Frame(body))
 
 
 @given(st.data())
-@settings(max_examples=200)
+@settings(max_examples=100, deadline=None)
 def test_a_message_with_flipped_bytes_is_read_or_refused(data: st.DataObject) -> None:
     values = np.arange(4, dtype=np.float32)
     whole = bytearray(predictions(slot(), slot(buffer=1)))
     for _ in range(data.draw(st.integers(1, 3))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     try:
-        reply = Unpacker(p.Reply).unpack(Frame(bytes(whole), (values.tobytes(), values.tobytes())))
+        reply = UNPACKERS[1].unpack(Frame(bytes(whole), (values.tobytes(), values.tobytes())))
     except ProtocolError:
         return
     assert isinstance(reply, p.Reply)
@@ -239,6 +243,7 @@ def test_bytes_that_are_no_frame_are_refused(raw: bytes) -> None:
 
 
 @given(st.integers(min_value=0))
+@settings(deadline=None)
 def test_a_cut_frame_is_the_end(cut: int) -> None:
     stream = io.BytesIO()
     wires.write_frame(stream, Frame(b"body", (b"one", b"two")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -23,14 +24,14 @@ class Lock:
     """A file held from construction to `release`, or to the end of the process, however it ends."""
 
     def __init__(self, path: Path) -> None:
-        """Raises: OSError, when another holder has it (BlockingIOError) or it cannot be made."""
+        """Raises: BlockingIOError, when another has it; OSError, when it cannot be made."""
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             _take(self._handle)
         except OSError:
-            os.close(self._handle)
-            self._handle = -1
-            raise
+            self.release()
+            reason = "somebody else is at work there"
+            raise BlockingIOError(errno.EAGAIN, reason, str(path)) from None
 
     def release(self) -> None:
         """Let go; a second time does nothing."""

@@ -9,6 +9,7 @@ Reading never raises: what is cut, foreign or missing becomes a fault or is left
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import time
@@ -125,6 +126,8 @@ class RunWriter:
     def __init__(self, job: p.Job, circumstances: Circumstances) -> None:
         self.folder = Path(job.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        if (self.folder / JOB).exists():
+            raise FileExistsError(errno.EEXIST, "it holds a run already", str(self.folder))
         self._lock = Lock(self.folder / LOCK)
         self._pending: list[bytes] = []
         self._pictures: p.Pictures | None = None
@@ -294,7 +297,8 @@ def _lines(path: Path) -> Iterator[bytes]:
 def read_pictures(folder: Path) -> p.Pictures | None:
     """Return the latest pictures of a run, or None."""
     try:
-        with np.load(folder / PICTURES, allow_pickle=False) as arrays:
+        # Opened here: numpy leaves a file that is no archive open.
+        with (folder / PICTURES).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return p.Pictures(
                 step=int(arrays["step"]),
                 maps={

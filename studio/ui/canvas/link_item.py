@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import (
     QGraphicsItem,
     QGraphicsPathItem,
@@ -36,13 +36,34 @@ def axes_of(shape: tuple[Dim, ...], before: tuple[Dim, ...] | None) -> Axes:
     )
 
 
+class WireLook:
+    """Pens of wires and the width of a letter on them, looked up once for each theme."""
+
+    def __init__(self, theme: Theme, sprites: Sprites) -> None:
+        self.theme = theme
+        self.sprites = sprites
+        self.dress()
+
+    def dress(self) -> None:
+        """Take on the theme as it is now."""
+        self._pens: dict[tuple[str, bool, bool], QPen] = {}
+        self.font = self.theme.font("mono")
+        self.letter = QFontMetricsF(self.font).horizontalAdvance("0")
+
+    def pen(self, token: str, thick: bool, dashed: bool) -> QPen:
+        """Return the pen of a wire."""
+        key = (token, thick, dashed)
+        if key not in self._pens:
+            self._pens[key] = outline(self.theme.color(token), 3.0 if thick else 2.0, dashed)
+        return self._pens[key]
+
+
 class LabelItem(QGraphicsItem):
     """The shape on a wire, over its longest stretch."""
 
-    def __init__(self, theme: Theme, sprites: Sprites) -> None:
+    def __init__(self, look: WireLook) -> None:
         super().__init__()
-        self._theme = theme
-        self._sprites = sprites
+        self._look = look
         self.axes: Axes = ()
         self.tone = ""
         self._width = 0.0
@@ -54,9 +75,12 @@ class LabelItem(QGraphicsItem):
             return
         self.prepareGeometryChange()
         self.axes, self.tone = axes, tone
-        text = "×".join(dim for dim, _ in axes)
-        self._width = QFontMetricsF(self._theme.font("mono")).horizontalAdvance(text) + 12
+        self._width = self._room(axes)
         self.update()
+
+    def _room(self, axes: Axes) -> float:
+        letters = sum(len(dim) for dim, _ in axes) + len(axes) - 1
+        return letters * self._look.letter + 12
 
     def boundingRect(self) -> QRectF:
         return QRectF(-self._width / 2 - 1, -10, self._width + 2, 20)
@@ -70,7 +94,7 @@ class LabelItem(QGraphicsItem):
         axes, tone = self.axes, self.tone
         if detail is Detail.TITLES and len(axes) > 1:
             axes = axes[1:]
-        self._sprites.draw(
+        self._look.sprites.draw(
             painter,
             (axes, tone),
             self.boundingRect(),
@@ -79,13 +103,12 @@ class LabelItem(QGraphicsItem):
         )
 
     def _paint(self, painter: QPainter, axes: Axes, tone: str) -> None:
-        color, font = self._theme.color, self._theme.font("mono")
-        metrics = QFontMetricsF(font)
+        color, letter = self._look.theme.color, self._look.letter
         parts: list[tuple[str, bool]] = []
         for n, (dim, changed) in enumerate(axes):
             parts += [("×", False)] if n else []
             parts.append((dim, changed))
-        width = metrics.horizontalAdvance("".join(text for text, _ in parts)) + 12
+        width = self._room(axes)
         edge = {"error": "error", "hover": "accent"}.get(tone, "line.strong")
         pen = QPen(color(edge), 1)
         if tone == "unknown":
@@ -93,18 +116,18 @@ class LabelItem(QGraphicsItem):
         painter.setPen(pen)
         painter.setBrush(color("bg.canvas"))
         painter.drawRoundedRect(QRectF(-width / 2 + 0.5, -8.5, width - 1, 17), 4, 4)
-        painter.setFont(font)
+        painter.setFont(self._look.font)
         x = -width / 2 + 6
         for text, changed in parts:
             painter.setPen(color("text.1" if changed and tone != "unknown" else "text.3"))
             painter.drawText(QPointF(x, 4), text)
-            x += metrics.horizontalAdvance(text)
+            x += letter * len(text)
 
 
 class LinkItem(QGraphicsPathItem):
     """A wire. Painting is the stock item's own."""
 
-    def __init__(self, link: Link, theme: Theme) -> None:
+    def __init__(self, link: Link, look: WireLook) -> None:
         super().__init__()
         self.link = link
         self.route: Route | None = None
@@ -112,10 +135,9 @@ class LinkItem(QGraphicsPathItem):
         #: Begins at the port of the frame that it enters, together with a wire of the same source.
         self.joined = False
         self.label: LabelItem | None = None
-        self._theme = theme
-        self._state = ("", False, False)
+        self._look = look
+        self.tone = ""
         self.setZValue(LINK_Z)
-        self.show_state("", False, False)
 
     def set_route(self, route: Route) -> None:
         """Run through these corners."""
@@ -127,14 +149,8 @@ class LinkItem(QGraphicsPathItem):
 
     def show_state(self, tone: str, hovered: bool, selected: bool) -> None:
         """Draw the wire plain, `error` or `unknown` (dashed); bright where it is hovered or selected."""
-        self._state = (tone, hovered, selected)
-        token = "accent" if hovered or selected else "error" if tone == "error" else "wire"
-        color: QColor = self._theme.color(token)
-        self.setPen(outline(color, 3.0 if hovered or selected else 2.0, tone == "unknown"))
-        self.setBrush(Qt.BrushStyle.NoBrush)
-        self.setZValue(LINK_Z + (hovered or selected))
-
-    @property
-    def tone(self) -> str:
-        """What the wire tells: nothing, `error` or `unknown`."""
-        return self._state[0]
+        self.tone = tone
+        bright = hovered or selected
+        token = "accent" if bright else "error" if tone == "error" else "wire"
+        self.setPen(self._look.pen(token, bright, tone == "unknown"))
+        self.setZValue(LINK_Z + bright)

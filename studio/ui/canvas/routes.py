@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QPainterPath
@@ -13,7 +13,9 @@ RADIUS = 10.0
 GUTTER = 40.0
 LANE = 12.0
 _CELL = 256.0
-_TRIES = 24
+_TRIES = 12
+#: How many ways are looked at before a wire runs through something.
+MOST_TRIES = 120
 #: How close a wire may run along a node.
 _CLEAR = 6.0
 
@@ -118,16 +120,17 @@ class Ends:
         return self.end[1] if self.ceiling is None else self.ceiling
 
 
-def find_route(ends: Ends, obstacles: Obstacles) -> Route:
-    """Return the way from an output (below a node) to an input (above a node, or at its side)."""
-    best: Route | None = None
-    for points, label in _side_ways(ends) if ends.beside else _ways(ends):
-        route = Route(points, _middle(points, label, ends))
-        if obstacles.clear_run(points, ends.source):
-            return route
-        best = best or route
-    assert best is not None
-    return best
+def find_route(ends: Ends, obstacles: Obstacles, tries: int = MOST_TRIES) -> Route:
+    """Return the way from an output (below a node) to an input (above a node, or at its side).
+
+    It is the first of `tries` that runs into nothing, else the plainest.
+    """
+    ways = islice(_side_ways(ends) if ends.beside else _ways(ends), max(1, tries))
+    first = chosen = next(ways)
+    while chosen is not None and not obstacles.clear_run(chosen[0], ends.source):
+        chosen = next(ways, None)
+    points, label = chosen or first
+    return Route(points, _middle(points, label, ends))
 
 
 def _ways(ends: Ends) -> Iterator[tuple[tuple[Point, ...], int]]:
@@ -158,13 +161,12 @@ def _side_ways(ends: Ends) -> Iterator[tuple[tuple[Point, ...], int]]:
         gutter = max(tx, sx) + GUTTER + n * LANE if abs(tx - sx) < 300 else tx + GUTTER + n * LANE
         yield ((sx, sy), (sx, low), (gutter, low), (gutter, ty), (tx, ty)), 2
     low = ends.low + 24
-    for gutter in (tx + GUTTER, tx + GUTTER + 2 * LANE, tx + GUTTER + 4 * LANE):
-        for lane in (0, 1, 2):
-            left = tx - 216 - GUTTER - lane * LANE
-            for step in range(2 * _TRIES):
-                top = ends.high - 12 - step * 20
-                across = ((left, low), (left, top), (gutter, top), (gutter, ty))
-                yield ((sx, sy), (sx, low), *across, (tx, ty)), 3
+    for lane in (0, 2, 4):
+        left, gutter = tx - 216 - GUTTER - lane * LANE / 2, tx + GUTTER + lane * LANE
+        for step in range(3 * _TRIES):
+            top = ends.high - 12 - step * 20
+            across = ((left, low), (left, top), (gutter, top), (gutter, ty))
+            yield ((sx, sy), (sx, low), *across, (tx, ty)), 3
 
 
 def _outwards(near: float) -> Iterator[float]:

@@ -15,14 +15,16 @@ from studio.graph.layout import all_places
 from studio.graph.project import Frame, Place, Sheet
 from studio.ui.canvas.faces import Told, base_size, make_face
 from studio.ui.canvas.frame_item import HEADER, FrameItem, NoteItem, frame_around
-from studio.ui.canvas.link_item import LABELLED, LabelItem, LinkItem, axes_of
+from studio.ui.canvas.link_item import LABELLED, LabelItem, LinkItem, WireLook, axes_of
 from studio.ui.canvas.node_item import NodeItem
 from studio.ui.canvas.node_paint import NodePainter
-from studio.ui.canvas.routes import Ends, Obstacles, Route, find_route, lanes
+from studio.ui.canvas.routes import MOST_TRIES, Ends, Obstacles, Route, find_route, lanes
 from studio.ui.canvas.sprites import Sprites
 from studio.ui.theme import Theme
 
 _ROOM = 4000.0
+#: How many ways for wires are looked at in one redraw.
+_PATIENCE = 4000
 
 
 class SheetScene(QGraphicsScene):
@@ -50,7 +52,9 @@ class SheetScene(QGraphicsScene):
         self.sprites = Sprites()
         self.revision = 0
         self._painter = NodePainter(theme)
+        self._wires = WireLook(theme, self.sprites)
         self._obstacles = Obstacles()
+        self._patience = _PATIENCE
         self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.BspTreeIndex)
 
     # ----------------------------------------------------------------------------------- the sheet
@@ -61,7 +65,11 @@ class SheetScene(QGraphicsScene):
         self._empty()
         self.told = told
         self.sync(sheet)
+        # A new index learns how large the scene is only from a change; without, it is one flat list.
+        room = self.sceneRect()
         self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.BspTreeIndex)
+        self.setSceneRect(QRectF())
+        self.setSceneRect(room)
         self.selection_changed.emit()
 
     def sync(self, sheet: Sheet) -> None:
@@ -98,7 +106,7 @@ class SheetScene(QGraphicsScene):
             self._sync_notes(sheet)
         self._sync_frames()
         self._keep_selection()
-        self._changed()
+        self._changed(moved)
 
     def tell(self, told: Told, only: Iterable[str] | None = None) -> None:
         """Take in what became known; `only` names the nodes that it is about, None all."""
@@ -121,6 +129,7 @@ class SheetScene(QGraphicsScene):
     def dress(self) -> None:
         """Paint everything again, as a change of theme needs."""
         self.sprites.clear()
+        self._wires.dress()
         for link in self.links.values():
             self._label(link)
         self.update()
@@ -162,11 +171,14 @@ class SheetScene(QGraphicsScene):
 
     def preview(self, offsets: dict[str, QPointF]) -> None:
         """Show nodes away from their places, as while they are dragged; {} puts them back."""
-        self._settle() if not offsets else None
+        moved = set() if offsets else self._settle()
         for key, offset in offsets.items():
             place = self.places[key]
             self.nodes[key].setPos(place.x + offset.x(), place.y + self.down[key] + offset.y())
-        self._after_moves(set(offsets) or set(self.nodes))
+        self._patience = _PATIENCE // 10 if offsets else _PATIENCE
+        self._after_moves(set(offsets) or moved)
+        self._patience = _PATIENCE
+        self._sync_frames(set(offsets) or None)
 
     def place_at(self, pos: QPointF, size: Size) -> Place:
         """Return the place for a node that is to be drawn at `pos`, where grown ones push down."""
@@ -193,9 +205,11 @@ class SheetScene(QGraphicsScene):
         for link in dict.fromkeys(stale):
             if link in self.links:
                 self._obstacles.drop((link.source, link))
+        # However many wires there are, the time for finding ways around nodes stays bounded.
+        tries = max(2, min(MOST_TRIES, self._patience // max(1, len(stale))))
         for link in dict.fromkeys(stale):
             if link in self.links:
-                self._route(self.links[link])
+                self._route(self.links[link], tries)
         ends = {end.node for link in stale for end in (link.source, link.target)}
         for key in moved | ends:
             self._bare_ports(key)
@@ -220,7 +234,7 @@ class SheetScene(QGraphicsScene):
     # --------------------------------------------------------------------------------------- wires
 
     def _add_link(self, link: Link) -> None:
-        item = LinkItem(link, self.theme)
+        item = LinkItem(link, self._wires)
         self.links[link] = item
         self.addItem(item)
 
@@ -238,7 +252,7 @@ class SheetScene(QGraphicsScene):
         self._obstacles.drop(key)
         self.down.pop(key, None)
 
-    def _route(self, item: LinkItem) -> None:
+    def _route(self, item: LinkItem, tries: int) -> None:
         link = item.link
         start, end = self.port_pos(link.source, True), self.port_pos(link.target, False)
         spot = self.nodes[link.target.node].spot(link.target.port, False)
@@ -256,7 +270,7 @@ class SheetScene(QGraphicsScene):
         if joint is not None and ceiling is not None:
             start, ceiling = QPointF(joint, ceiling + HEADER), None
         ends = Ends(start.toTuple(), end.toTuple(), link.source, beside, floor, ceiling)
-        route = find_route(ends, self._obstacles)
+        route = find_route(ends, self._obstacles, tries)
         owner = (link.source, link)
         self._obstacles.put(owner, *lanes(route))
         item.set_route(route)
@@ -320,7 +334,7 @@ class SheetScene(QGraphicsScene):
                 item.label = None
             return
         if item.label is None:
-            item.label = LabelItem(self.theme, self.sprites)
+            item.label = LabelItem(self._wires)
             self.addItem(item.label)
             item.label.setPos(*route.label)
         axes = axes_of(tensor.shape, self._shape_before(link.source.node))
@@ -357,24 +371,23 @@ class SheetScene(QGraphicsScene):
 
     # --------------------------------------------------------------------------- frames and notes
 
-    def _sync_frames(self) -> None:
+    def _sync_frames(self, moved: set[str] | None = None) -> None:
+        """Draw the frames around their nodes: those with nodes that moved, or (None) all."""
         frames = self.sheet.frames
         for key in self.frames.keys() - frames.keys():
             item = self.frames.pop(key)
             self.removeItem(item.header)
             self.removeItem(item)
         for key, frame in frames.items():
-            members = [node for node in frame.nodes if node in self.nodes]
-            if not members:
+            members = {node for node in frame.nodes if node in self.nodes}
+            if not members or (moved is not None and not members & moved):
                 continue
             if key not in self.frames:
                 item = self.frames[key] = FrameItem(key, self.theme)
                 self.addItem(item)
                 self.addItem(item.header)
-            inside = set(members)
-            rect, ports = self._frame_rect(inside)
-            facts = [self.told.facts[node] for node in members if node in self.told.facts]
-            total = sum(one.parameters for one in facts)
+            rect, ports = self._frame_rect(members)
+            total = sum(one.parameters for node in members if (one := self.told.facts.get(node)))
             self.frames[key].show_frame(frame, rect, len(members), total, ports)
 
     def _frame_rect(self, inside: set[str]) -> tuple[QRectF, tuple[QPointF, ...]]:
@@ -497,9 +510,13 @@ class SheetScene(QGraphicsScene):
                 rect = rect.united(link.path().controlPointRect())
         return rect
 
-    def _changed(self) -> None:
+    def _changed(self, moved: Iterable[str] = ()) -> None:
         self.revision += 1
-        box = self.content().adjusted(-_ROOM, -_ROOM, _ROOM, _ROOM)
+        box = QRectF()
+        for key in moved:
+            if key in self.nodes:
+                box = box.united(self.nodes[key].rect)
+        box.adjust(-_ROOM, -_ROOM, _ROOM, _ROOM)
         if not self.sceneRect().contains(box):
             self.setSceneRect(self.sceneRect().united(box))
         self.redrawn.emit()

@@ -88,7 +88,7 @@ class CodeView(QPlainTextEdit):
         if self._small:
             count = max(1, text.count("\n") + 1)
             bar = self.horizontalScrollBar().sizeHint().height()
-            self.setFixedHeight(count * self.fontMetrics().lineSpacing() + 20 + bar)
+            self.setFixedHeight(count * self.fontMetrics().lineSpacing() + 16 + bar)
 
     def _mark(self) -> None:
         marks = []
@@ -108,3 +108,16 @@ class CodeView(QPlainTextEdit):
 def lines_of(node: str, owners: Sequence[str]) -> list[int]:
     """Return the numbers of the lines that belong to a node's id path."""
     return [number for number, owner in enumerate(owners) if owner == node]
+
+
+def plain_lines(text: str, numbers: Sequence[int]) -> list[str]:
+    """Return these lines of a generated module, without those of its tapped twin."""
+    lines = text.splitlines()
+    found, method = [], ""
+    wanted = set(numbers)
+    for number, line in enumerate(lines):
+        if line.lstrip().startswith("def "):
+            method = line.split()[1].partition("(")[0]
+        if number in wanted and method != "forward_tapped":
+            found.append(line.strip())
+    return found

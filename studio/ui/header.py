@@ -14,8 +14,7 @@ from studio.ui.actions import Actions
 from studio.ui.controls import Segments, button, column, label, row, rule
 from studio.ui.inspector.cost import byte_text, flop_text
 from studio.ui.theme import Theme
-
-WORKSPACES = ("Build", "Train", "Explain", "Runs")
+from studio.ui.workspaces import WORKSPACES
 
 HINTS = {
     "Build": "Tab adds a layer · drop a layer on a wire to insert it · Ctrl drag cuts wires",

@@ -149,7 +149,7 @@ class ProblemsPanel(QWidget):
             self.tabs.addTab(title)
         line.addWidget(self.tabs)
         self.count = badge(self._theme, "badge-error")
-        self.tabs.setTabButton(0, QTabBar.ButtonPosition.RightSide, self.count)
+        self.count.setParent(self.tabs)
         line.addStretch(1)
         self.fold = button(
             self._theme, icon="chevron-down", look="ghost", small=True, tip="Fold this panel"
@@ -250,6 +250,8 @@ class ProblemsPanel(QWidget):
         errors = sum(problem.severity == "error" for problem in problems)
         set_property(self.count, "look", "badge-error" if errors else "badge-warn")
         self.count.setText(str(len(problems)))
+        right = QTabBar.ButtonPosition.RightSide
+        self.tabs.setTabButton(0, right, self.count if problems else None)
         self.count.setVisible(bool(problems))
         self.tabs.setTabToolTip(0, f"{errors} errors, {len(problems) - errors} others (F8 next)")
 

@@ -9,8 +9,8 @@ from PySide6.QtGui import QDesktopServices
 
 from studio import __version__
 from studio.ui.actions import Entry
-from studio.ui.header import WORKSPACES
 from studio.ui.prompts import Choice
+from studio.ui.workspaces import EXPLAIN, WORKSPACES
 
 if TYPE_CHECKING:
     from studio.ui.window import MainWindow
@@ -183,7 +183,7 @@ def _run(window: MainWindow) -> list[Entry]:
             "explain",
             "Explain",
             "Explain the shown run",
-            lambda: window.show_workspace(WORKSPACES.index("Explain")),
+            lambda: window.show_workspace(EXPLAIN),
             tip="See why it answers as it does",
         ),
     ]

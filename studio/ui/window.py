@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QStackedWidget, QWidget
+from PySide6.QtCore import QByteArray, QEvent, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QWidget
 
 from studio.engine import protocol as p
 from studio.session import events as e
@@ -17,7 +16,7 @@ from studio.ui.bridge import Bridge
 from studio.ui.build import BuildWorkspace
 from studio.ui.controls import column
 from studio.ui.documents import Documents
-from studio.ui.header import WORKSPACES, MenuRow, StatusRow, Toolbar
+from studio.ui.header import MenuRow, StatusRow, Toolbar
 from studio.ui.palette import CommandPalette, commands_of
 from studio.ui.plugins_panel import PluginsPanel
 from studio.ui.preferences import Preferences
@@ -25,6 +24,7 @@ from studio.ui.prompts import Choice, Notices, Prompts
 from studio.ui.recovery import RecoveryBar
 from studio.ui.table import MENUS, entries
 from studio.ui.theme import Theme
+from studio.ui.workspaces import TRAIN, Workspaces
 
 MINIMUM = (1024, 640)
 USUAL = (1600, 1000)
@@ -47,9 +47,10 @@ class MainWindow(QMainWindow):
         self.documents = Documents(session, preferences, self.prompts, self.notices.show, self)
         preferences.on_trouble = lambda sentence: self.notices.show(sentence, "warning")
 
+        self.bridge = Bridge(session, self)
+        self.bridge.add(self.on_event)
         self.actions_table = Actions(theme, self)
         self.build = BuildWorkspace(session, theme, preferences)
-        self._workspaces: dict[int, QWidget] = {0: self.build}
         self.actions_table.add(entries(self))
         self.palette_popup = CommandPalette(theme, self)
         self._assemble()
@@ -57,9 +58,6 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self._restore()
 
-        self.bridge = Bridge(session, self)
-        self.bridge.add(self.on_event)
-        self.bridge.add(self.build.on_event)
         self.documents.on_saved = self._show_document
         self._show_document()
         self.build.canvas.setFocus()
@@ -73,13 +71,16 @@ class MainWindow(QMainWindow):
         self.toolbar.workspace_picked.connect(self.show_workspace)
         self.status = StatusRow(self.session, self.theme)
         self.recovery = RecoveryBar(self.session, self.theme)
-        self.stack = QStackedWidget()
-        self.stack.addWidget(self.build)
+        self.workspaces = Workspaces(
+            self.session, self.theme, self.bridge, self.build, self.show_workspace
+        )
+        keys = [self.actions_table[key] for key in ("pause_key", "step_key")]
+        self.workspaces.give_train(*keys)
         centre = QWidget()
         layout = column(centre)
         layout.addWidget(self.toolbar)
         layout.addWidget(self.recovery)
-        layout.addWidget(self.stack, 1)
+        layout.addWidget(self.workspaces, 1)
         layout.addWidget(self.status)
         self.setCentralWidget(centre)
         self._fill_menus()
@@ -100,7 +101,7 @@ class MainWindow(QMainWindow):
         self.actions_table.refresh()
         menu.clear()
         self.actions_table.fill(menu, title)
-        extra = self._offered().get(title, [])
+        extra = self.workspaces.offered().get(title, [])
         if extra and not menu.isEmpty():
             menu.addSeparator()
         menu.addActions(extra)
@@ -111,31 +112,9 @@ class MainWindow(QMainWindow):
         if menu.isEmpty():
             menu.addAction("Nothing to do here yet").setEnabled(False)
 
-    def _offered(self) -> dict[str, list[QAction]]:
-        """Return the actions of canvas and workspaces, by menu."""
-        offered = {"Graph": list(self.build.canvas.actions())}
-        own = set(self.actions_table.all())
-        for index, menu in ((1, "Run"), (2, "Explain"), (3, "Run")):
-            if index in self._workspaces:
-                found = [one for one in self._workspaces[index].actions() if one not in own]
-                offered[menu] = offered.get(menu, []) + found
-        return offered
-
-    def workspace(self, index: int) -> QWidget:
-        """Return a workspace, made now if nobody has looked at it yet."""
-        if index not in self._workspaces:
-            made = _make_workspace(index, self.session, self.theme)
-            self._workspaces[index] = made
-            self.stack.addWidget(made)
-            listener: Callable[[e.SessionEvent], None] | None = getattr(made, "on_event", None)
-            if listener is not None:
-                self.bridge.add(listener)
-            if index == 1:
-                for key in ("pause_key", "step_key"):
-                    made.addAction(self.actions_table[key])
-            if index == 3:
-                made.run_opened.connect(lambda: self.show_workspace(1))
-        return self._workspaces[index]
+    def warm(self) -> None:
+        """Make the Train workspace before anyone asks for it: pressing Train then stalls nothing."""
+        self.workspaces.get(TRAIN)
 
     # --------------------------------------------------------------------------------------- events
 
@@ -181,47 +160,32 @@ class MainWindow(QMainWindow):
 
     # --------------------------------------------------------------------------------------- acting
 
-    @property
-    def current(self) -> int:
-        """The workspace that is shown."""
-        return next(at for at, one in self._workspaces.items() if one is self.stack.currentWidget())
-
     def show_workspace(self, index: int) -> None:
         """Show Build, Train, Explain or Runs."""
-        widget = self.workspace(index)
-        self.stack.setCurrentWidget(widget)
+        self.workspaces.go(index)
         self.toolbar.show_workspace(index)
         self.status.show_workspace(index)
-        (self.build.canvas if index == 0 else widget).setFocus()
 
     def train(self) -> None:
         """Start a run and look at it."""
         if self.session.train():
-            self.show_workspace(WORKSPACES.index("Train"))
+            self.show_workspace(TRAIN)
 
     def find_command(self) -> None:
         """Open the command palette."""
         self.refresh()
         table = self.actions_table
         listed = [(table.menu_of(action), action) for action in table.all()]
-        offered = [(menu, one) for menu, found in self._offered().items() for one in found]
+        offered = [
+            (menu, one) for menu, found in self.workspaces.offered().items() for one in found
+        ]
         known = {action.text() for _, action in listed}
         listed += [(menu, one) for menu, one in offered if one.text() not in known]
         self.palette_popup.open(commands_of(listed))
 
     def next_panel(self) -> None:
         """Move the keyboard to the next panel."""
-        widget = self.stack.currentWidget()
-        panels = self.build.panels if widget is self.build else _panels_of(widget)
-        panels = tuple(panel for panel in panels if panel.isVisible())
-        focus = QApplication.focusWidget()
-        inside = [at for at, panel in enumerate(panels) if focus and _holds(panel, focus)]
-        start = inside[0] + 1 if inside else 0
-        for step in range(len(panels)):
-            target = _first_focus(panels[(start + step) % len(panels)])
-            if target is not None:
-                target.setFocus(Qt.FocusReason.TabFocusReason)
-                return
+        self.workspaces.next_panel(QApplication.focusWidget())
 
     def manage_plugins(self) -> None:
         """Show what plugins offer and what is wrong with them."""
@@ -295,50 +259,9 @@ class MainWindow(QMainWindow):
             self.resize(min(USUAL[0], room.width()), min(USUAL[1], room.height()))
 
 
-def _make_workspace(index: int, session: Session, theme: Theme) -> QWidget:
-    """Return a workspace other than Build; its plots are imported only now."""
-    from studio.ui.canvas import Canvas
-
-    if index == 1:
-        from studio.ui.train import TrainWorkspace
-
-        return TrainWorkspace(session, theme, lambda: Canvas(session, theme))
-    if index == 2:
-        from studio.ui.explain import ExplainWorkspace
-
-        return ExplainWorkspace(session, theme)
-    from studio.ui.runs import RunsWorkspace
-
-    return RunsWorkspace(session, theme)
-
-
 def _loom_of(event: QDragEnterEvent | QDropEvent) -> Path | None:
     for url in event.mimeData().urls():
         path = Path(url.toLocalFile())
         if path.suffix == ".loom" and path.is_file():
             return path
-    return None
-
-
-def _holds(panel: QWidget, widget: QWidget) -> bool:
-    return panel is widget or panel.isAncestorOf(widget)
-
-
-def _panels_of(workspace: QWidget | None) -> tuple[QWidget, ...]:
-    """Return the parts of a workspace that take the keyboard, from left to right and down."""
-    if workspace is None:
-        return ()
-    found = [
-        one
-        for one in workspace.findChildren(QWidget)
-        if one.focusPolicy() & Qt.FocusPolicy.TabFocus and one.isVisible() and one.isEnabled()
-    ]
-    return tuple(found)
-
-
-def _first_focus(panel: QWidget) -> QWidget | None:
-    """Return the first widget of a panel that takes the keyboard."""
-    for one in (panel, *panel.findChildren(QWidget)):
-        if one.focusPolicy() & Qt.FocusPolicy.TabFocus and one.isVisible() and one.isEnabled():
-            return one
     return None

@@ -74,9 +74,13 @@ class CostTiles(QWidget):
             grid.setColumnStretch(at % 2, 1)
 
     def show_node(
-        self, node: NodeFacts, network: NetworkFacts, batch: int, image: TensorType | None
+        self, node: NodeFacts | None, network: NetworkFacts, batch: int, image: TensorType | None
     ) -> None:
-        """Show one node's cost, as a share of its network's."""
+        """Show one node's cost, as a share of its network's; nothing where it is not known."""
+        if node is None or not node.outputs:
+            for tile in (self.parameters, self.compute, self.memory, self.field):
+                tile.show_figure("–", "not known yet")
+            return
         share = node.parameters / network.parameters if network.parameters else 0.0
         self.parameters.show_figure(
             self._theme.number(node.parameters), f"{percent(share)} of the model"

@@ -21,7 +21,7 @@ from studio.graph.graph import BLOCK, Node
 from studio.graph.params import Value
 from studio.graph.spec import LayerSpec
 from studio.session.session import Session
-from studio.ui.code_view import CodeView, lines_of
+from studio.ui.code_view import CodeView, lines_of, plain_lines
 from studio.ui.controls import button, column, label, row, rule, surface
 from studio.ui.form import Form
 from studio.ui.inspector.cost import CostTiles, ShapeLine
@@ -178,7 +178,7 @@ class NodePage(QWidget):
         self.shape.show_node(facts)
         batch = self._session.document.project.recipe.batch_size
         data = self._session.facts.data if self._session.facts else None
-        self.cost.show_node(facts or NodeFacts(), network, batch, data.sample if data else None)
+        self.cost.show_node(facts, network, batch, data.sample if data else None)
         self._show_words(spec)
         self._show_source()
         if other:
@@ -218,8 +218,7 @@ class NodePage(QWidget):
 
     def _show_source(self) -> None:
         numbers = lines_of(self._sight.path(self._node), self._source.nodes)
-        lines = self._source.text.splitlines()
-        own = [lines[number].strip() for number in numbers if number < len(lines)]
+        own = plain_lines(self._source.text, numbers)
         self.snippet_title.setVisible(bool(own))
         self.snippet_box.setVisible(bool(own))
         self.snippet.show_code("\n".join(own))

@@ -84,6 +84,9 @@ class Inspector(QWidget):
     def _ask_source(self) -> None:
         """Ask for the generated code of what is shown, once a revision, and only if it is looked at."""
         facts = self._session.facts
+        if facts is not None and facts.errors:
+            self._source_of = (None, "")
+            self.node.show_source(p.SourceText(""))
         if self.stack.currentWidget() is not self.node or facts is None or facts.errors:
             return
         wanted = (self._session.document.project, self._sight.network)

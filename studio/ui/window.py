@@ -114,7 +114,7 @@ class MainWindow(QMainWindow):
 
     def warm(self) -> None:
         """Make the Train workspace before anyone asks for it: pressing Train then stalls nothing."""
-        self.workspaces.get(TRAIN)
+        self.workspace(TRAIN)
 
     # --------------------------------------------------------------------------------------- events
 
@@ -159,6 +159,15 @@ class MainWindow(QMainWindow):
         )
 
     # --------------------------------------------------------------------------------------- acting
+
+    @property
+    def current(self) -> int:
+        """The workspace that is shown."""
+        return self.workspaces.shown
+
+    def workspace(self, index: int) -> QWidget:
+        """Return a workspace, made now if nobody has looked at it yet."""
+        return self.workspaces.get(index)
 
     def show_workspace(self, index: int) -> None:
         """Show Build, Train, Explain or Runs."""

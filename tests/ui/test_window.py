@@ -226,7 +226,7 @@ def test_selecting_on_the_canvas_shows_the_node(window: MainWindow, session: Ses
 def test_workspaces_are_made_when_first_looked_at(window: MainWindow, index: int) -> None:
     assert window.workspaces.count() == 1
     window.show_workspace(index)
-    assert window.workspaces.shown == index
+    assert window.current == index
     assert window.toolbar.segments.current == index
     window.show_workspace(0)
     window.show_workspace(index)

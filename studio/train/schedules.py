@@ -207,8 +207,8 @@ class _Curve:
     def __init__(
         self, optimizers: Sequence[Optimizer], span: Span, warmup: float, floor: float
     ) -> None:
-        self._groups = [group for opt in optimizers for group in opt.param_groups]
-        self._base = [float(group["lr"]) for group in self._groups]
+        self._optimizers = optimizers
+        self._base = [float(group["lr"]) for group in _groups(optimizers)]
         self._steps = max(1, span.steps)
         self._warm = round(warmup * self._steps)
         self._floor = floor
@@ -241,7 +241,7 @@ class _Curve:
         else:
             way = min(1.0, (self._done - self._warm) / max(1, self._steps - self._warm))
             share = self._floor + (1 - self._floor) * (1 + math.cos(math.pi * way)) / 2
-        for group, base in zip(self._groups, self._base, strict=True):
+        for group, base in zip(_groups(self._optimizers), self._base, strict=True):
             group["lr"] = base * share
 
 
@@ -252,7 +252,7 @@ class _Torch:
         self, schedulers: Sequence[Any], optimizers: Sequence[Optimizer], by_step: bool
     ) -> None:
         self._schedulers = schedulers
-        self._groups = [group for opt in optimizers for group in opt.param_groups]
+        self._optimizers = optimizers
         self._by_step = by_step
 
     def after_step(self) -> None:
@@ -272,7 +272,7 @@ class _Torch:
                 scheduler.step()
 
     def rescale(self, factor: float) -> None:
-        for group in self._groups:
+        for group in _groups(self._optimizers):
             for key in _RATES:
                 if key in group:
                     group[key] *= factor
@@ -292,6 +292,11 @@ class _Torch:
     def restore(self, state: Mapping[str, Any]) -> None:
         for i, scheduler in enumerate(self._schedulers):
             scheduler.load_state_dict(dict(state[str(i)]))
+
+
+def _groups(optimizers: Sequence[Optimizer]) -> list[dict[str, Any]]:
+    """Return all parameter groups. Not to be kept: going back to a state replaces them."""
+    return [group for optimizer in optimizers for group in optimizer.param_groups]
 
 
 def _plain(value: Any) -> bool:

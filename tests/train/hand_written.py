@@ -89,6 +89,7 @@ class Case:
         **recipe: object,
     ) -> None:
         settings = {"epochs": 2, "batch_size": 64, "threads": 1, "device": "cpu"} | recipe
+        folder.mkdir(parents=True, exist_ok=True)
         self.layers = layers
         self.dataset = data.open(ref or DataRef("sklearn.digits"), folder)
         torch.manual_seed(0)

@@ -45,12 +45,8 @@ def run(here: Paths, file: Path | None = None) -> int:
     logs.write_to(here.log)
     app = make_application()
     values, trouble = settings.load(here.settings)
-    theme = Theme(here.assets, values.theme)
-    theme.prepare(app)
-    session = make_session(here)
-    window = MainWindow(session, theme, Preferences(here.settings, values))
-    theme.dress(app)
-    theme.changed.connect(lambda: theme.dress(app))
+    window = assemble(app, here, Preferences(here.settings, values))
+    session = window.session
     restore = report_crashes(window)
     open_first(session, here, values, file)
     window.show()
@@ -64,6 +60,16 @@ def run(here: Paths, file: Path | None = None) -> int:
         window.bridge.stop()
         session.close()
         restore()
+
+
+def assemble(app: QApplication, here: Paths, preferences: Preferences) -> MainWindow:
+    """Return the window with its session and look, not yet shown; no engine runs yet."""
+    theme = Theme(here.assets, preferences.values.theme)
+    theme.prepare(app)
+    window = MainWindow(make_session(here), theme, preferences)
+    theme.dress(app)
+    theme.changed.connect(lambda: theme.dress(app))
+    return window
 
 
 def make_application() -> QApplication:
@@ -152,13 +158,11 @@ def shot(
     Train, Explain and Runs show `run`, else the project's newest run, else one that is made now.
     """
     app = make_application()
-    look = Theme(here.assets, "light" if theme == "light" else "dark")
-    look.prepare(app)
-    session = make_session(here)
+    look: Literal["dark", "light"] = "light" if theme == "light" else "dark"
+    window = assemble(app, here, Preferences(None, Settings(theme=look)))
+    session = window.session
     told: list[str] = []
     session.subscribe(lambda event: _note(told, event))
-    window = MainWindow(session, look, Preferences(None, Settings()))
-    look.dress(app)
     try:
         if not session.open(file):
             return told[-1]

@@ -140,7 +140,7 @@ class NumbersEditor(Editor):
         self._param = param
         layout = row(self, spacing=4)
         count = max(1, param.size)
-        width = {1: 76, 2: 50}.get(count, 46)
+        width = {1: 76, 2: 50 if param.type == "int" else 58}.get(count, 46)
         if count == 1 and (param.type == "float" or (param.maximum or 0) >= 100_000):
             width = 96
         self.fields: list[NumberField] = []

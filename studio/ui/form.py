@@ -14,9 +14,6 @@ from studio.ui.theme import Theme
 from studio.ui.views.panel import Remark
 from studio.ui.views.view import plain
 
-#: What the reset button takes at the end of a row, gap included.
-RESET_WIDTH = 24
-
 
 class ParamRow(QWidget):
     """One parameter: its name, its editor, where its value comes from, and what is wrong with it."""

@@ -24,17 +24,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 LIGHT = """
 import sys
 from studio import app, paths
-from studio.session.session import Session
 from studio.settings import Settings
 from studio.ui.preferences import Preferences
-from studio.ui.theme import Theme
-from studio.ui.window import MainWindow
 here = paths.find()
 application = app.make_application()
-theme = Theme(here.assets)
-theme.dress(application)
-session = app.make_session(here)
-window = MainWindow(session, theme, Preferences(None, Settings()))
+window = app.assemble(application, here, Preferences(None, Settings()))
+session = window.session
 app.open_first(session, here, Settings(), None)
 window.show()
 application.processEvents()

@@ -16,7 +16,7 @@ from studio.graph.spec import OptionSpec
 from studio.session.session import Session
 from studio.ui.controls import button, column, label, row, surface
 from studio.ui.editors import Choice
-from studio.ui.form import RESET_WIDTH, Form
+from studio.ui.form import Form
 from studio.ui.inspector.cost import CostTiles
 from studio.ui.inspector.node import scrolled, section
 from studio.ui.theme import Theme
@@ -25,15 +25,7 @@ from studio.ui.theme import Theme
 def recipe_params(devices: Mapping[str, str]) -> tuple[Param, ...]:
     """Return the recipe's own settings; `devices` are those the engine has."""
     return (
-        Param(
-            "batch_size",
-            "int",
-            64,
-            minimum=1,
-            maximum=1_000_000,
-            help="Samples of one step",
-            unit="samples",
-        ),
+        Param("batch_size", "int", 64, minimum=1, maximum=1_000_000, help="Samples of one step"),
         Param("epochs", "int", 20, minimum=1, maximum=1_000_000, help="Times through the data"),
         Param("seed", "int", 0, minimum=0, maximum=2**31 - 1, help="Same seed, same figures"),
         Param(
@@ -51,7 +43,7 @@ def recipe_params(devices: Mapping[str, str]) -> tuple[Param, ...]:
             minimum=0,
             maximum=1024,
             help="0 leaves one core to the window",
-            unit="0: automatic",
+            unit="0: auto",
         ),
     )
 
@@ -76,7 +68,6 @@ class KindForm(QWidget):
         self.choice.setAccessibleName(title)
         self.choice.activated.connect(self._on_kind)
         line.addWidget(self.choice, 1)
-        line.addSpacing(RESET_WIDTH)
         outer.addLayout(line)
         self.form = Form(theme)
         self.form.edited.connect(self._on_edited)

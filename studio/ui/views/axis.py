@@ -1,51 +1,48 @@
-"""Axes: few round ticks, a thin space between thousands, decades where the scale is logarithmic."""
+"""Axes: from values to pixels, and few round ticks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from typing import NamedTuple
 
-from pyqtgraph import AxisItem
+import numpy as np
+from PySide6.QtGui import QPolygonF
+from shiboken6 import VoidPtr
 
-from studio.ui.theme import Theme
-from studio.ui.views.numbers import short
 
+class Scale(NamedTuple):
+    """Maps `low`…`high` (log10 of them where `log`) to the pixels `start`…`end`."""
 
-class Axis(AxisItem):
-    """An axis of a `LinePlot`; values are log10 of the quantity while `log` is on."""
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
 
-    def __init__(self, theme: Theme, side: str, form: Callable[[float], str] = short) -> None:
-        super().__init__(side, showValues=True, maxTickLength=0)
-        self._theme = theme
-        self._log = False
-        self.form = form
-        self.setStyle(tickTextOffset=6, autoExpandTextSpace=False, autoReduceTextSpace=False)
-        self.dress()
+    def pixels(self, values: np.ndarray) -> np.ndarray:
+        """Return where values lie; what has no place is not a number."""
+        if self.log:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                values = np.where(values > 0, np.log10(values), np.nan)
+        span = (self.high - self.low) or 1.0
+        return self.start + (values - self.low) * ((self.end - self.start) / span)
 
-    def dress(self) -> None:
-        """Take the theme's colours and font."""
-        self.setTickFont(self._theme.font("caption"))
-        self.setTextPen(self._theme.color("text.3"))
-        self.setPen(self._theme.color("line"))
-        self.setTickPen(self._theme.color("line"))
-        self.setGrid(255 if self.orientation == "left" else False)
+    def pixel(self, value: float) -> float:
+        """Return where one value lies."""
+        return float(self.pixels(np.array([value], np.float64))[0])
 
-    def set_log(self, on: bool) -> None:
-        """Read values as log10 of the quantity."""
-        self._log = on
-        self.picture = None
-        self.update()
+    def value(self, pixel: float) -> float:
+        """Return the value at a pixel."""
+        share = (pixel - self.start) / ((self.end - self.start) or 1.0)
+        found = self.low + share * (self.high - self.low)
+        return 10.0**found if self.log else found
 
-    def tickValues(
-        self, minVal: float, maxVal: float, size: float
-    ) -> list[tuple[float, list[float]]]:
-        spaced = 34 if self.orientation == "left" else 64
-        wanted = max(2, int(size // spaced))
-        ticks = decades(minVal, maxVal, wanted) if self._log else rounds(minVal, maxVal, wanted)
-        return [(1.0, ticks)]
-
-    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
-        return [self.form(10.0**value if self._log else value) for value in values]
+    def ticks(self, spacing: float) -> list[float]:
+        """Return round values about `spacing` pixels apart."""
+        wanted = max(2, int(abs(self.end - self.start) // spacing))
+        if self.log:
+            return [10.0**value for value in decades(self.low, self.high, wanted)]
+        return rounds(self.low, self.high, wanted)
 
 
 def rounds(low: float, high: float, wanted: int) -> list[float]:
@@ -72,3 +69,33 @@ def decades(low: float, high: float, wanted: int) -> list[float]:
     every = range(math.floor(low), math.ceil(high) + 1)
     finer = [n + math.log10(factor) for n in every for factor in (1, 2, 5)]
     return [value for value in finer if low <= value <= high]
+
+
+def polygons(x: np.ndarray, y: np.ndarray) -> list[QPolygonF]:
+    """Return the points as polygons, broken where a place is not a number.
+
+    The memory of a polygon is filled at once: no Python object a point.
+    """
+    fine = np.isfinite(x) & np.isfinite(y)
+    if fine.all():
+        parts = [(x, y)]
+    else:
+        breaks = np.flatnonzero(np.diff(fine.astype(np.int8))) + 1
+        parts = [
+            (px, py)
+            for px, py, kept in zip(
+                np.split(x, breaks), np.split(y, breaks), np.split(fine, breaks), strict=True
+            )
+            if kept.size and kept[0]
+        ]
+    made = []
+    for px, py in parts:
+        if not px.size:
+            continue
+        polygon = QPolygonF()
+        polygon.resize(px.size)
+        memory = VoidPtr(polygon.data(), 16 * px.size, True)
+        places = np.frombuffer(memory, np.float64).reshape(-1, 2)
+        places[:, 0], places[:, 1] = px, py
+        made.append(polygon)
+    return made

@@ -3,43 +3,60 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QFontMetricsF,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QMenu, QWidget
 
 from studio.ui.theme import Theme
-from studio.ui.views.axis import Axis
+from studio.ui.views.axis import Scale, polygons
 from studio.ui.views.numbers import short
 from studio.ui.views.smoothing import ema, thinned
 from studio.ui.views.view import Table, View
 
 #: A smoothed curve needs no more points than this, so it may be drawn wider and antialiased.
 _SMOOTH_POINTS = 480
-_HEAD = 28
+_HEAD, _LEFT, _FOOT, _RIGHT = 28.0, 58.0, 22.0, 14.0
+
+Points = tuple[np.ndarray, np.ndarray]
 
 
 class Trace(NamedTuple):
-    """One curve of a plot. `smooth` draws the running mean above the faint raw values."""
+    """One curve of a plot. `smooth` draws the running mean above the faint raw values.
+
+    A curve with `dots` has few points, which are marked while there is room.
+    """
 
     name: str
     title: str
     token: str
     smooth: bool = False
     dots: bool = False
-    dashed: bool = False
 
 
-class LinePlot(QWidget):
-    """A titled plot of a few curves; ← and → move a cursor, the head then reads values there.
+class _Shape(NamedTuple):
+    """What is drawn of a trace, in values: raw and mean (of a smooth one), or one line."""
 
-    Points come from bounded curves (≤ 4000 min/max buckets), so that a redraw costs the same after a
-    million steps.
+    trace: Trace
+    raw: Points
+    line: Points
+
+
+class LinePlot(View):
+    """A titled plot of a few curves. Mouse, ← and → move a cursor, and the head reads values there.
+
+    The wheel (or + and −) zooms along the steps, a double-click (or 0) shows all again. Points come
+    from bounded curves (≤ 4000 min/max buckets), so that a redraw costs the same after a million steps.
     """
 
     log_changed = Signal(bool)
@@ -58,47 +75,22 @@ class LinePlot(QWidget):
         from_zero: bool = False,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
-        self.theme = theme
-        self.paint_ms = 0.0
+        super().__init__(theme, f"{title} plot", parent)
+        self.own_keys = frozenset([Qt.Key.Key_Left, Qt.Key.Key_Right])
         self.smoothing = 0.95
+        self._title, self._remark = title, remark
         self._log, self._from_zero = log, from_zero
-        self.form, self._form_x = form, form_x
-        self._traces: dict[str, Trace] = {}
-        self._points: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        self._means: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self.form, self._form_x, self._form_tick = form, form_x, form_tick or form
+        self._traces: dict[str, Trace] = {trace.name: trace for trace in traces}
+        self._points: dict[str, Points] = {}
+        self._means: dict[str, Points] = {}
+        self._shapes: list[_Shape] = []
         self._x_range: tuple[float, float] | None = None
+        self._zoom: tuple[float, float] | None = None
         self._best: tuple[float, float, str] | None = None
         self._marks: tuple[tuple[float, str], ...] = ()
         self._cursor: float | None = None
-        self.setAccessibleName(f"{title} plot")
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-
-        self.head = _Head(self, title, remark)
-        self._left = Axis(theme, "left", form_tick or form)
-        self._left.setWidth(50)
-        self._bottom = Axis(theme, "bottom", form_x)
-        self._bottom.setHeight(20)
-        self._plot = _Canvas(self, axisItems={"left": self._left, "bottom": self._bottom})
-        self._items: dict[str, tuple[pg.PlotCurveItem, pg.PlotCurveItem]] = {}
-        self._line = pg.InfiniteLine(angle=90)
-        self._best_dot = pg.ScatterPlotItem(size=9)
-        self._best_text = pg.TextItem(anchor=(0.5, 0))
-        self._mark_lines: list[pg.InfiniteLine] = []
-        for item in (self._line, self._best_dot, self._best_text):
-            item.setZValue(10)
-            item.setVisible(False)
-            self._plot.addItem(item, ignoreBounds=True)
-        self._plot.scene().sigMouseMoved.connect(self._on_mouse)
-
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.head)
-        column.addWidget(self._plot, 1)
-        self.set_traces(traces)
-        theme.changed.connect(self._dress)
-        self._dress()
+        self.setMinimumSize(180, 96)
 
     # ----------------------------------------------------------------------------------- what is set
 
@@ -116,7 +108,7 @@ class LinePlot(QWidget):
 
     def set_remark(self, text: str) -> None:
         """Show another remark beside the title."""
-        self.head.set_remark(text)
+        self._remark = text
 
     def set_title(
         self,
@@ -125,34 +117,18 @@ class LinePlot(QWidget):
         form_tick: Callable[[float], str] | None = None,
     ) -> None:
         """Plot another quantity, written by `form`."""
-        self.form, self._left.form = form, form_tick or form
-        self.head.set_title(title)
+        self._title, self.form, self._form_tick = title, form, form_tick or form
         self.setAccessibleName(f"{title} plot")
+        self.update()
 
     def set_traces(self, traces: Sequence[Trace]) -> None:
         """Draw these curves instead; their points are given anew."""
-        if tuple(traces) == tuple(self._traces.values()):
-            return
-        for pair in self._items.values():
-            for item in pair:
-                self._plot.removeItem(item)
-        self._traces = {trace.name: trace for trace in traces}
-        self._points.clear()
-        self._items = {
-            name: (pg.PlotCurveItem(connect="finite"), pg.PlotCurveItem(connect="finite"))
-            for name in self._traces
-        }
-        for pair in self._items.values():
-            for item in pair:
-                self._plot.addItem(item, ignoreBounds=True)
-        self._dress()
+        if tuple(traces) != tuple(self._traces.values()):
+            self._traces = {trace.name: trace for trace in traces}
+            self._points.clear()
 
     def set_points(
-        self,
-        name: str,
-        x: np.ndarray,
-        y: np.ndarray,
-        means: tuple[np.ndarray, np.ndarray] | None = None,
+        self, name: str, x: np.ndarray, y: np.ndarray, means: Points | None = None
     ) -> None:
         """Give one curve's points, and what to smooth where `y` holds least and greatest values.
 
@@ -173,42 +149,31 @@ class LinePlot(QWidget):
         """Mark moments with dashed lines: x and what was changed."""
         self._marks = tuple(marks)
 
-    def points(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+    def points(self, name: str) -> Points:
         """Return what one curve draws, as it was given."""
         return self._points.get(name, (np.empty(0), np.empty(0)))
 
     def clear(self) -> None:
         """Forget all points and marks."""
         self._points.clear()
-        self._best, self._marks, self._cursor = None, (), None
+        self._best, self._marks, self._cursor, self._zoom = None, (), None, None
         self.refresh()
-
-    # --------------------------------------------------------------------------------------- drawing
 
     def refresh(self) -> None:
         """Draw what was set."""
-        extents: list[np.ndarray] = []
+        self._shapes = []
         for name, trace in self._traces.items():
-            x, raw = self.points(name)
-            y = self._scaled(raw)
-            faint, line = self._items[name]
+            x, y = self.points(name)
             if trace.smooth and x.size > 2 and self.smoothing > 0:
                 at, middle = self._means[name]
-                mean = self._scaled(ema(middle, self.smoothing))
-                faint.setData(x, y)
-                line.setData(*thinned(at, mean, _SMOOTH_POINTS))
-                extents.append(mean)
-                extents.append(np.nanpercentile(y, [1, 99]) if np.isfinite(y).any() else y[:0])
-            else:
-                faint.setData([], [])
-                line.setData(x, y)
-                extents.append(y)
-        self._set_ranges(extents)
-        self._draw_best()
-        self._draw_marks()
-        self._draw_cursor()
-        self.head.update()
+                line = thinned(at, ema(middle, self.smoothing), _SMOOTH_POINTS)
+                self._shapes.append(_Shape(trace, (x, y), line))
+            elif x.size:
+                self._shapes.append(_Shape(trace, (x[:0], y[:0]), (x, y)))
         self.setAccessibleDescription("; ".join(f"{a} {b}" for a, b, _ in self.readings()))
+        self.update()
+
+    # --------------------------------------------------------------------------------------- reading
 
     def readings(self) -> list[tuple[str, str, str]]:
         """Return each curve's title, its value (at the cursor, else the last one) and its colour."""
@@ -217,16 +182,15 @@ class LinePlot(QWidget):
             x, y = self.points(name)
             if not y.size:
                 continue
-            if self._cursor is None:
-                value = float(y[-1])
-            else:
-                value = float(y[int(np.abs(x - self._cursor).argmin())])
-            rows.append((trace.title, self.form(value), trace.token))
+            at = -1 if self._cursor is None else int(np.abs(x - self._cursor).argmin())
+            rows.append((trace.title, self.form(float(y[at])), trace.token))
         return rows
 
-    def cursor_text(self) -> str:
-        """Return where the cursor stands, "" without one."""
-        return "" if self._cursor is None else self._form_x(self._cursor)
+    def set_cursor(self, x: float | None) -> None:
+        """Read values at `x`; None reads the last ones."""
+        if x != self._cursor:
+            self._cursor = x
+            self.update()
 
     def table(self) -> Table:
         """Return every drawn value: curve, x, y."""
@@ -236,169 +200,124 @@ class LinePlot(QWidget):
             rows += [(name, float(a), float(b)) for a, b in zip(x, y, strict=True)]
         return [("curve", "x", "value"), *rows] if rows else []
 
-    def _scaled(self, y: np.ndarray) -> np.ndarray:
-        if not self._log:
-            return y
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(y > 0, np.log10(y), np.nan)
+    def tip(self, at: QPointF) -> str:
+        if not self._shapes:
+            return ""
+        across, _ = self._scales()
+        near = [text for x, text in self._marks if abs(across.pixel(x) - at.x()) < 5]
+        return "\n".join(near)
 
-    def _set_ranges(self, extents: list[np.ndarray]) -> None:
-        values = np.concatenate(extents) if extents else np.empty(0)
-        values = values[np.isfinite(values)]
-        xs = [x for name in self._traces for x in (self.points(name)[0],) if x.size]
-        if not values.size or not xs:
-            return
-        low, high = float(values.min()), float(values.max())
-        if self._from_zero and not self._log:
-            low = min(low, 0.0)
-        pad = 0.06 * (high - low) or 0.05 * (abs(high) or 1.0)
-        self._left.set_log(self._log)
-        left, right = self._x_range or (
-            min(float(x[0]) for x in xs),
-            max(float(x[-1]) for x in xs),
-        )
-        right = right if right > left else left + 1.0
-        self._plot.setRange(
-            xRange=(left, right + 0.015 * (right - left)),
-            yRange=(low - pad, high + pad),
-            padding=0,
-            disableAutoRange=True,
-        )
-
-    def _draw_best(self) -> None:
-        shown = self._best is not None
-        self._best_dot.setVisible(shown)
-        self._best_text.setVisible(shown)
-        if self._best is None:
-            return
-        x, y, text = self._best
-        at = float(self._scaled(np.array([y]))[0])
-        (left, right), (low, high) = self._plot.viewRange()
-        self._best_dot.setData([x], [at])
-        across = (x - left) / ((right - left) or 1.0)
-        above = (at - low) / ((high - low) or 1.0) < 0.3
-        side = 0.0 if across < 0.25 else 1.0 if across > 0.75 else 0.5
-        self._best_text.setAnchor((side, 1.3 if above else -0.3))
-        self._best_text.setPlainText(text)
-        self._best_text.setPos(x, at)
-
-    def _draw_marks(self) -> None:
-        while len(self._mark_lines) > len(self._marks):
-            self._plot.removeItem(self._mark_lines.pop())
-        while len(self._mark_lines) < len(self._marks):
-            line = pg.InfiniteLine(angle=90)
-            line.setZValue(-5)
-            self._plot.addItem(line, ignoreBounds=True)
-            self._mark_lines.append(line)
-        pen = QPen(self.theme.color("text.3"), 1, Qt.PenStyle.DashLine)
-        pen.setCosmetic(True)
-        for line, (x, text) in zip(self._mark_lines, self._marks, strict=True):
-            line.setPos(x)
-            line.setPen(pen)
-            line.setToolTip(text)
-
-    def _draw_cursor(self) -> None:
-        self._line.setVisible(self._cursor is not None)
-        if self._cursor is not None:
-            self._line.setPos(self._cursor)
-
-    def _dress(self) -> None:
-        colour = self.theme.color
-        self._plot.setBackground(colour("bg.panel"))
-        for axis in (self._left, self._bottom):
-            axis.dress()
-        for name, trace in self._traces.items():
-            faint, line = self._items[name]
-            faint.setPen(pg.mkPen(colour(trace.token, 0.34), width=1))
-            style = Qt.PenStyle.DashLine if trace.dashed else Qt.PenStyle.SolidLine
-            short_curve = trace.smooth or trace.dots or trace.dashed
-            pen = pg.mkPen(colour(trace.token), width=1.6 if short_curve else 1, style=style)
-            line.setPen(pen)
-            line.opts["antialias"] = short_curve
-        self._line.setPen(pg.mkPen(colour("line.strong"), width=1))
-        self._best_dot.setPen(pg.mkPen(colour("text.1"), width=1.5))
-        self._best_dot.setBrush(pg.mkBrush(None))
-        self._best_text.setColor(colour("text.1"))
-        self._best_text.fill = pg.mkBrush(colour("bg.panel", 0.82))
-        self._best_text.textItem.setFont(self.theme.font("caption"))
-        self.refresh()
-
-    # ----------------------------------------------------------------------------------- interaction
-
-    def set_cursor(self, x: float | None) -> None:
-        """Read values at `x`; None reads the last ones."""
-        self._cursor = x
-        self._draw_cursor()
-        self.head.update()
-
-    def leaveEvent(self, event: object) -> None:
-        self.set_cursor(None)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = event.key()
-        if key in (Qt.Key.Key_Left, Qt.Key.Key_Right) and self._points:
-            self._step_cursor(-1 if key == Qt.Key.Key_Left else 1)
-        elif key == Qt.Key.Key_Escape and self._cursor is not None:
-            self.set_cursor(None)
-        else:
-            super().keyPressEvent(event)
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        menu = QMenu(self)
+    def fill_menu(self, menu: QMenu) -> None:
         log = menu.addAction("Logarithmic axis")
         log.setCheckable(True)
         log.setChecked(self._log)
         log.toggled.connect(self.set_log)
-        copy = menu.addAction("Copy values as CSV")
-        copy.setEnabled(bool(self.table()))
-        copy.triggered.connect(self.head.copy_values)
-        menu.exec(event.globalPos())
-        menu.deleteLater()
+        whole = menu.addAction("Show all steps")
+        whole.setEnabled(self._zoom is not None)
+        whole.triggered.connect(lambda: self.set_zoom(None))
+        super().fill_menu(menu)
 
-    def _step_cursor(self, direction: int) -> None:
-        x = next(x for x, _ in self._points.values() if x.size)
-        at = x.size - 1 if self._cursor is None else int(np.abs(x - self._cursor).argmin())
-        stride = max(1, x.size // 100)
-        self.set_cursor(float(x[min(max(at + direction * stride, 0), x.size - 1)]))
-
-    def _on_mouse(self, at: QPointF) -> None:
-        box = self._plot.getPlotItem().getViewBox()
-        if box.sceneBoundingRect().contains(at) and self._points:
-            self.set_cursor(float(box.mapSceneToView(at).x()))
-
-
-class _Head(View):
-    """Title and remark at the left, what the curves read at the right."""
-
-    def __init__(self, plot: LinePlot, title: str, remark: str) -> None:
-        super().__init__(plot.theme, f"{title} values", plot)
-        self._plot, self._title, self._remark = plot, title, remark
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setFixedHeight(_HEAD)
-
-    def set_title(self, title: str) -> None:
-        if title != self._title:
-            self._title = title
-            self.update()
-
-    def set_remark(self, text: str) -> None:
-        if text != self._remark:
-            self._remark = text
-            self.update()
-
-    def table(self) -> Table:
-        return self._plot.table()
+    # --------------------------------------------------------------------------------------- drawing
 
     def draw(self, painter: QPainter) -> None:
+        area = self._area()
+        self._draw_head(painter)
+        if not self._shapes:
+            painter.setPen(QPen(self.theme.color("line"), 1))
+            painter.drawLine(area.bottomLeft(), area.bottomRight())
+            return
+        across, up = self._scales()
+        self._draw_axes(painter, area, across, up)
+        painter.save()
+        painter.setClipRect(area.adjusted(0, -2, _RIGHT, 1))
+        self._draw_marks(painter, area, across)
+        for shape in self._shapes:
+            self._draw_shape(painter, shape, across, up)
+        if self._cursor is not None:
+            painter.setPen(QPen(self.theme.color("text.3"), 1))
+            x = across.pixel(self._cursor)
+            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+        painter.restore()
+        if self._best is not None and self._cursor is None:
+            self._draw_best(painter, area, across, up)
+
+    def _draw_shape(self, painter: QPainter, shape: _Shape, across: Scale, up: Scale) -> None:
+        trace = shape.trace
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.setPen(QPen(self.theme.color(trace.token, 0.34), 1))
+        for polygon in polygons(across.pixels(shape.raw[0]), up.pixels(shape.raw[1])):
+            painter.drawPolyline(polygon)
+        x, y = shape.line
+        few = trace.smooth or trace.dots
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, few)
+        painter.setPen(QPen(self.theme.color(trace.token), 1.6 if few else 1.0))
+        px, py = across.pixels(x), up.pixels(y)
+        for polygon in polygons(px, py):
+            painter.drawPolyline(polygon)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        if trace.dots and x.size * 8 < self.width():
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self.theme.color(trace.token))
+            for a, b in zip(px.tolist(), py.tolist(), strict=True):
+                if math.isfinite(b):
+                    painter.drawEllipse(QPointF(a, b), 2.0, 2.0)
+
+    def _draw_axes(self, painter: QPainter, area: QRectF, across: Scale, up: Scale) -> None:
+        grid, words = self.theme.color("line"), self.theme.color("text.3")
+        painter.setFont(self.theme.font("caption"))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        for value in up.ticks(34):
+            y = round(up.pixel(value))
+            painter.setPen(QPen(grid, 1))
+            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+            painter.setPen(words)
+            painter.drawText(QRectF(0, y - 8, area.left() - 8, 16), right, self._form_tick(value))
+        painter.setPen(QPen(grid, 1))
+        painter.drawLine(area.bottomLeft(), area.bottomRight())
+        painter.setPen(words)
+        for value in across.ticks(72):
+            box = QRectF(across.pixel(value) - 36, area.bottom() + 4, 72, 16)
+            painter.drawText(box, Qt.AlignmentFlag.AlignHCenter, self._form_x(value))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+
+    def _draw_marks(self, painter: QPainter, area: QRectF, across: Scale) -> None:
+        painter.setPen(QPen(self.theme.color("text.3"), 1, Qt.PenStyle.DashLine))
+        for x, _ in self._marks:
+            at = round(across.pixel(x)) + 0.5
+            painter.drawLine(QPointF(at, area.top()), QPointF(at, area.bottom()))
+
+    def _draw_best(self, painter: QPainter, area: QRectF, across: Scale, up: Scale) -> None:
+        assert self._best is not None
+        x, y, text = self._best
+        at = QPointF(across.pixel(x), up.pixel(y))
+        if not area.adjusted(-1, -1, 1, 1).contains(at):
+            return
+        colour = self.theme.color
+        width = QFontMetricsF(self.theme.font("caption")).horizontalAdvance(text) + 8
+        below = area.bottom() - at.y() > 40
+        top = at.y() + 20 if below else at.y() - 36
+        left = min(max(at.x() - width / 2, area.left()), area.right() - width)
+        painter.setPen(QPen(colour("text.3"), 1))
+        painter.drawLine(QPointF(at.x(), at.y() + (5 if below else -5)), QPointF(at.x(), top + 8))
+        painter.setPen(QPen(colour("text.1"), 1.5))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawEllipse(at, 4.5, 4.5)
+        box = QRectF(left, top, width, 16)
+        painter.fillRect(box, colour("bg.panel", 0.82))
+        painter.setFont(self.theme.font("caption"))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+
+    def _draw_head(self, painter: QPainter) -> None:
         colour = self.theme.color
         middle = Qt.AlignmentFlag.AlignVCenter
-        bounds = QRectF(self.rect()).adjusted(12, 0, -14, 0)
+        bounds = QRectF(12, 0, self.width() - 12 - _RIGHT, _HEAD)
         right = bounds.right()
-        strong = self.theme.font("caption", 600)
-        painter.setFont(strong)
-        for title, value, token in reversed(self._plot.readings()):
+        painter.setFont(self.theme.font("caption", 600))
+        for title, value, token in reversed(self.readings()):
             text = f"{title} {value}" if title else value
-            width = painter.fontMetrics().horizontalAdvance(text)
+            width = QFontMetricsF(painter.font()).horizontalAdvance(text)
             right -= width
             painter.setPen(colour("text.1" if self.theme.name == "light" else token))
             painter.drawText(QRectF(right, 0, width + 2, _HEAD), middle, text)
@@ -409,35 +328,109 @@ class _Head(View):
         painter.setFont(self.theme.font("body", 600))
         painter.setPen(colour("text.1"))
         painter.drawText(bounds, middle, self._title)
-        left = bounds.left() + painter.fontMetrics().horizontalAdvance(self._title) + 8
-        remark = self._plot.cursor_text() or self._remark
+        left = bounds.left() + QFontMetricsF(painter.font()).horizontalAdvance(self._title) + 8
+        remark = self._remark if self._cursor is None else f"at {self._form_x(self._cursor)}"
         painter.setFont(self.theme.font("caption"))
         painter.setPen(colour("text.3"))
         room = max(0.0, right - left)
-        shown = painter.fontMetrics().elidedText(remark, Qt.TextElideMode.ElideRight, int(room))
+        shown = QFontMetricsF(painter.font()).elidedText(remark, Qt.TextElideMode.ElideRight, room)
         painter.drawText(QRectF(left, 0, room, _HEAD), middle, shown)
 
+    # ---------------------------------------------------------------------------------------- ranges
 
-class _Canvas(pg.PlotWidget):
-    """The plot itself: no mouse modes of its own, and it tells its owner what painting costs."""
+    def _area(self) -> QRectF:
+        width, height = self.width() - _LEFT - _RIGHT, self.height() - _HEAD - _FOOT - 4
+        return QRectF(_LEFT, _HEAD + 4, max(20.0, width), max(10.0, height))
 
-    def __init__(self, owner: LinePlot, **options: object) -> None:
-        super().__init__(owner, background=None, **options)
-        self._owner = owner
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setMouseEnabled(x=False, y=False)
-        self.setMenuEnabled(False)
-        self.hideButtons()
-        self.getPlotItem().setContentsMargins(8, 0, 14, 2)
-        self.setFrameShape(pg.PlotWidget.Shape.NoFrame)
+    def _scales(self) -> tuple[Scale, Scale]:
+        area = self._area()
+        left, right = self._zoom or self._x_range or self._extent()
+        right = right if right > left else left + 1.0
+        low, high = self._heights(left, right)
+        return (
+            Scale(left, right, area.left(), area.right() - 4),
+            Scale(low, high, area.bottom(), area.top(), self._log),
+        )
 
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        event.ignore()
+    def _extent(self) -> tuple[float, float]:
+        ends = [x for shape in self._shapes for x in (shape.line[0][0], shape.line[0][-1])]
+        return float(min(ends)), float(max(ends))
 
-    def wheelEvent(self, event: object) -> None:
-        event.ignore()  # type: ignore[attr-defined]
+    def _heights(self, left: float, right: float) -> tuple[float, float]:
+        """The vertical range of what is in sight: outliers of the raw values may leave it."""
+        parts = []
+        for shape in self._shapes:
+            for (x, y), share in ((shape.raw, 1.0), (shape.line, 0.0)):
+                inside = y[(x >= left) & (x <= right)]
+                if self._log:
+                    inside = np.log10(inside[inside > 0])
+                inside = inside[np.isfinite(inside)]
+                if inside.size:
+                    parts.append(np.percentile(inside, [share, 100.0 - share]))
+        values = np.concatenate(parts) if parts else np.array([0.0, 1.0])
+        low, high = float(values.min()), float(values.max())
+        if self._from_zero and not self._log:
+            low = min(low, 0.0)
+        pad = 0.06 * (high - low) or 0.05 * (abs(high) or 1.0)
+        return low - pad, high + pad
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        started = time.perf_counter()
-        super().paintEvent(event)
-        self._owner.paint_ms = 1000.0 * (time.perf_counter() - started)
+    def set_zoom(self, ends: tuple[float, float] | None) -> None:
+        """Show a part of the horizontal axis, or all of it."""
+        self._zoom = ends
+        self.update()
+
+    def _zoom_by(self, factor: float, around: float | None = None) -> None:
+        if not self._shapes:
+            return
+        whole = self._x_range or self._extent()
+        left, right = self._zoom or whole
+        middle = around if around is not None else self._cursor
+        middle = (left + right) / 2 if middle is None else middle
+        left = max(whole[0], middle - (middle - left) * factor)
+        right = min(whole[1], middle + (right - middle) * factor)
+        least = (whole[1] - whole[0]) / 1000
+        if right - left >= least:
+            self.set_zoom(None if (left, right) == whole else (left, right))
+
+    # ----------------------------------------------------------------------------------- interaction
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        area = self._area()
+        inside = bool(self._shapes) and area.contains(event.position())
+        self.set_cursor(self._scales()[0].value(event.position().x()) if inside else None)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.set_cursor(None)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.set_zoom(None)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        turned = event.angleDelta().y()
+        if self._shapes and turned and self._area().contains(event.position()):
+            around = self._scales()[0].value(event.position().x())
+            self._zoom_by(0.8 if turned > 0 else 1.25, around)
+            event.accept()
+        else:
+            event.ignore()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        match event.key():
+            case Qt.Key.Key_Left | Qt.Key.Key_Right if self._shapes:
+                self._step_cursor(-1 if event.key() == Qt.Key.Key_Left else 1)
+            case Qt.Key.Key_Plus:
+                self._zoom_by(0.8)
+            case Qt.Key.Key_Minus:
+                self._zoom_by(1.25)
+            case Qt.Key.Key_0:
+                self.set_zoom(None)
+            case Qt.Key.Key_Escape if self._cursor is not None:
+                self.set_cursor(None)
+            case _:
+                super().keyPressEvent(event)
+
+    def _step_cursor(self, direction: int) -> None:
+        x = next(x for x, _ in self._points.values() if x.size)
+        at = x.size - 1 if self._cursor is None else int(np.abs(x - self._cursor).argmin())
+        stride = max(1, x.size // 100)
+        self.set_cursor(float(x[min(max(at + direction * stride, 0), x.size - 1)]))

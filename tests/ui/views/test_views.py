@@ -88,7 +88,7 @@ def test_a_plot_copies_its_values(qtbot: QtBot, theme: Theme) -> None:
     plot = LinePlot(theme, "Loss", (VAL,))
     qtbot.addWidget(plot)
     plot.set_points("val", np.array([1.0, 2.0]), np.array([0.5, 0.25]))
-    plot.head.copy_values()
+    plot.copy_values()
     assert QGuiApplication.clipboard().text() == "curve,x,value\nval,1.0,0.5\nval,2.0,0.25\n"
 
 

@@ -15,7 +15,7 @@ from studio.api import Choice, Float, Int, Net, architecture
     data="sklearn.digits",
     recipe={
         "optimizer": "torch.optim.AdamW",
-        "optimizer_params": {"lr": 0.002, "weight_decay": 0.01},
+        "optimizer_params": {"lr": 0.004, "weight_decay": 0.1},
         "schedule": "core.cosine",
         "batch_size": 32,
         "epochs": 30,

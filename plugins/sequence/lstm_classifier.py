@@ -15,7 +15,7 @@ from studio.api import Int, Net, architecture
     transforms=[{"kind": "core.rows"}],
     recipe={
         "optimizer": "torch.optim.AdamW",
-        "optimizer_params": {"lr": 0.005, "weight_decay": 0.01},
+        "optimizer_params": {"lr": 0.01, "weight_decay": 0.1},
         "schedule": "core.cosine",
         "batch_size": 32,
         "epochs": 30,

@@ -19,7 +19,7 @@ from studio.api import Int, Net, Wire, architecture
         "optimizer_params": {"lr": 0.003, "weight_decay": 0.05},
         "schedule": "core.cosine",
         "batch_size": 64,
-        "epochs": 12,
+        "epochs": 8,
     },
 )
 def resnet_small(

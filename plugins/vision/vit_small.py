@@ -15,17 +15,17 @@ from studio.api import Float, Int, Net, architecture
     data="sklearn.digits",
     recipe={
         "optimizer": "torch.optim.AdamW",
-        "optimizer_params": {"lr": 0.002, "weight_decay": 0.05},
+        "optimizer_params": {"lr": 0.003, "weight_decay": 0.1},
         "schedule": "core.cosine",
-        "batch_size": 64,
-        "epochs": 30,
+        "batch_size": 32,
+        "epochs": 20,
     },
 )
 def vit_small(
     net: Net,
     classes: Annotated[int, Int(1, 100_000), "Classes to tell apart."] = 10,
     patch: Annotated[int, Int(1, 64), "Width and height of a patch, in pixels."] = 2,
-    features: Annotated[int, Int(1, 4096), "Numbers in each token; a multiple of the heads."] = 64,
+    features: Annotated[int, Int(1, 4096), "Numbers in each token; a multiple of the heads."] = 32,
     heads: Annotated[int, Int(1, 64), "Attention heads in each block."] = 4,
     depth: Annotated[int, Int(1, 48), "Encoder blocks."] = 3,
     dropout: Annotated[float, Float(0.0, 0.9), "Share of units silenced while training."] = 0.1,
@@ -54,11 +54,13 @@ def draw_block(block: Net, features: int, heads: int, dropout: float) -> None:
     x = block.input()
     y = block.add("torch.nn.LayerNorm", x, name="norm1")
     y = block.add("torch.nn.MultiheadAttention", y, name="attention", num_heads=heads)
-    y = block.add("torch.nn.Dropout", y, name="drop1", p=dropout)
+    if dropout:
+        y = block.add("torch.nn.Dropout", y, name="drop1", p=dropout)
     x = block.add("core.add", x, y, name="add1")
     y = block.add("torch.nn.LayerNorm", x, name="norm2")
     y = block.add("torch.nn.Linear", y, name="fc1", out_features=2 * features)
     y = block.add("torch.nn.GELU", y, name="gelu")
     y = block.add("torch.nn.Linear", y, name="fc2", out_features=features)
-    y = block.add("torch.nn.Dropout", y, name="drop2", p=dropout)
+    if dropout:
+        y = block.add("torch.nn.Dropout", y, name="drop2", p=dropout)
     block.output(block.add("core.add", x, y, name="add2"))

@@ -41,9 +41,13 @@ def new(given: argparse.Namespace, here: Paths) -> int:
         if data != project.data:
             facts = studio.ask(GetData(data), DataAnswer).facts
             if "classes" in own and "classes" not in params:
-                project = studio.draw(kind, {**params, "classes": outputs_for(facts)})
+                studio.draw(kind, {**params, "classes": outputs_for(facts)})
             studio.session.do(SetData(data))
-        changes = recipe_given(project.recipe, catalog, rest)
+            if facts.task != studio.ask(GetData(project.data), DataAnswer).facts.task:
+                # The loss that suits classes suits no measures: leave it to the learner.
+                studio.session.do(SetRecipe({"loss": "", "loss_params": {}}))
+        recipe = studio.session.document.project.recipe
+        changes = recipe_given(recipe, catalog, rest)
         if changes:
             studio.session.do(SetRecipe(changes))
         studio.session.save(given.output)

@@ -28,6 +28,7 @@ FRAME_BOTTOM = 16.0
 
 #: Endings of kinds that keep a shape, for when no catalogue has come yet.
 _KEEPERS = ("relu", "elu", "gelu", "silu", "sigmoid", "tanh", "mish", "softplus", "softmax")
+_BARE = ("flatten", "add", "sub", "mul", "div", "matmul", "identity", "class_token", "positions")
 _NORMS = ("batchnorm", "layernorm", "groupnorm", "instancenorm", "rmsnorm", "dropout")
 
 
@@ -48,14 +49,7 @@ def is_pill(node: Node, spec: LayerSpec | None) -> bool:
     if spec is not None:
         return not spec.summary or (spec.keeps_shape and len(spec.summary) < 2)
     ending = node.kind.rsplit(".", 1)[-1].lower()
-    return keeps_shape(node, None) or ending in (
-        "flatten",
-        "add",
-        "mul",
-        "concat",
-        "cat",
-        "identity",
-    )
+    return keeps_shape(node, None) or ending in _BARE
 
 
 def node_size(node: Node, spec: LayerSpec | None) -> Size:

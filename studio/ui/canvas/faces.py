@@ -16,7 +16,7 @@ from studio.graph.graph import BLOCK, INPUT, OUTPUT, Graph, Node
 from studio.graph.params import Value, with_defaults
 from studio.graph.problems import Problem
 from studio.graph.spec import LayerSpec, Port, PortType
-from studio.ui.theme import Theme
+from studio.ui.theme import MINUS, Theme
 
 BODY_WIDTH = 168.0
 BODY_LINE = 16.0
@@ -25,8 +25,8 @@ REPAIR_HEIGHT = 24.0
 REPAIRS_SHOWN = 3
 LIVE_CARD = 84.0
 MAP_SIDE = 22.0
-#: The share of units that must be silent before a node asks for a look.
-DEAD_SHARE = 0.1
+#: The shares of units silent for every probe sample that are told in words, and that ask for a look.
+TOLD_DEAD, MANY_DEAD = 0.05, 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +129,7 @@ def make_face(node: Node, graph: Graph, told: Told, theme: Theme) -> Face:
         missing=spec is None and node.kind not in (INPUT, OUTPUT),
         bypassed="bypassed" in node.flags,
         frozen="frozen" in node.flags,
-        warning=warnings[0].message if warnings else dead,
+        warning=warnings[0].message if warnings else dead if _glows(live) else "",
         note=dead or (line if pill else ""),
         error=sentence,
         error_port=errors[0].port if errors else "",
@@ -213,7 +213,7 @@ def _words(
         return node.kind.rsplit(".", 1)[-1], f"pack missing: {node.kind}"
     if node.kind.startswith(BLOCK):
         layers = told.layers.get(node.kind, 0)
-        return spec.title, f"{layers} layer{'' if layers == 1 else 's'}"
+        return spec.title, f"{node.name} · {layers} layer{'' if layers == 1 else 's'}"
     return spec.title, summary(node, spec, facts)
 
 
@@ -260,7 +260,8 @@ def summary(node: Node, spec: LayerSpec, facts: NodeFacts | None) -> str:
             continue
         text = "?" if value is None else _value(name, value, spec.kind)
         if name in _AFTER:
-            text = f"{text} {_AFTER[name]}"
+            noun = _AFTER[name]
+            text = f"{text} {noun.removesuffix('s') if value == 1 else noun}"
         elif name not in _BARE:
             text = f"{_BEFORE.get(name, name.replace('_', ' '))} {text}"
         parts.append(text)
@@ -272,7 +273,8 @@ def _value(name: str, value: Value, kind: str) -> str:
         return "×".join(str(part) for part in value)
     if name in ("kernel_size", "output_size") and kind[-2:] in ("2d", "3d"):
         return "×".join([str(value)] * int(kind[-2]))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text.replace("-", MINUS) if isinstance(value, (int, float)) else text
 
 
 def _badge(node: Node, facts: NodeFacts | None, told: Told, broken: bool) -> str:
@@ -285,9 +287,13 @@ def _badge(node: Node, facts: NodeFacts | None, told: Told, broken: bool) -> str
 
 def _dead(live: Live | None) -> str:
     stat = live.stat if live else None
-    if stat is None or stat.dead < DEAD_SHARE or not stat.units:
+    if stat is None or stat.dead < TOLD_DEAD or not stat.units:
         return ""
     return f"{round(stat.dead * stat.units)} dead"
+
+
+def _glows(live: Live | None) -> bool:
+    return live is not None and live.stat is not None and live.stat.dead >= MANY_DEAD
 
 
 def _trouble(

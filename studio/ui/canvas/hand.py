@@ -256,6 +256,9 @@ class PointerHand:
             spot = scene.nodes[end.node].spot(end.port, gives)
             kind = spot.type if spot else "any"
             text = f"{'Output' if gives else 'Input'} {end.port} of {name} ({kind})"
+        elif item is not None and (index := item.repair_at(pos)) is not None:
+            title, result = item.face.repairs[index]
+            text = f"{title}: then the shape here is {result}" if result else title
         elif item is not None:
             text = node_words(item, scene)
         else:

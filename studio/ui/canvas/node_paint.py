@@ -182,7 +182,7 @@ class NodePainter:
         small = self._theme.font("caption", 600 if face.warning else 400)
         metrics = QFontMetricsF(small)
         if face.warning and not face.error:
-            text = face.note if face.live and face.note.endswith("dead") else ""
+            text = face.note if face.note.endswith("dead") else ""
             right -= metrics.horizontalAdvance(text)
             painter.setFont(small)
             painter.setPen(color("warn"))
@@ -191,7 +191,8 @@ class NodePainter:
             icon = self._icon(painter, "warning", "warn", 14)
             painter.drawPixmap(QPointF(right, base - 11.5), icon)
             return right - 6
-        if face.pill and face.live and face.live.stat and face.live.stat.histogram:
+        dead = face.note.endswith("dead")
+        if face.pill and not dead and face.live and face.live.stat and face.live.stat.histogram:
             self._histogram(painter, face, QRectF(right - 52, face.header / 2 - 8, 52, 16))
             return right - 60
         if face.pill and face.note:
@@ -221,7 +222,7 @@ class NodePainter:
         font = self._theme.font("caption")
         metrics = QFontMetricsF(font)
         room = right - left
-        if face.category == "io" or not face.name:
+        if face.category == "io" or not face.name or face.line.startswith(f"{face.name} ·"):
             return
         if metrics.horizontalAdvance(face.name) > room and room < 40:
             return
@@ -314,21 +315,20 @@ class NodePainter:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(color("accent"))
             painter.drawRoundedRect(box, 5, 5)
-        mono = font("mono")
+        words, mono = font("body", 600 if first else 400), font("mono")
+        text = title if first else f"or {title[:1].lower()}{title[1:]}"
+        metrics = QFontMetricsF(words)
+        room = box.width() - 18
         arrow = f"→ {result}" if result else ""
         taken = QFontMetricsF(mono).horizontalAdvance(arrow)
-        painter.setFont(mono)
-        painter.setPen(color("on.accent" if first else "text.2"))
-        painter.drawText(QPointF(box.right() - 8 - taken, top + 15), arrow)
-        words = font("body", 600 if first else 400)
+        if arrow and metrics.horizontalAdvance(text) + taken + 8 <= room:
+            painter.setFont(mono)
+            painter.setPen(color("on.accent" if first else "text.2"))
+            painter.drawText(QPointF(box.right() - 8 - taken, top + 15), arrow)
         painter.setFont(words)
         painter.setPen(color("on.accent" if first else "text.1"))
-        text = title if first else f"or {title[:1].lower()}{title[1:]}"
-        room = box.width() - taken - 24
-        painter.drawText(
-            QPointF(24, top + 15),
-            QFontMetricsF(words).elidedText(text, Qt.TextElideMode.ElideRight, room),
-        )
+        short = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(QPointF(24, top + 15), short)
 
     def _thumbnail(self, painter: QPainter, face: Face) -> None:
         assert face.thumbnail is not None

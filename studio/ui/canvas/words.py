@@ -26,8 +26,8 @@ def node_words(item: NodeItem, scene: SheetScene) -> str:
     if spec and spec.doc:
         lines.append(spec.doc)
     lines += [problem.message for problem in scene.told.problems.get(node.id, ())]
-    if face.warning and face.warning.endswith("dead"):
-        lines.append(f"{face.warning}: units that gave 0 for every probe sample.")
+    if face.note.endswith("dead"):
+        lines.append(f"{face.note}: units that gave 0 for every probe sample.")
     return "\n".join(lines)
 
 

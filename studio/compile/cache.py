@@ -32,7 +32,7 @@ class Cache:
     """Kept by the engine from one inference to the next; used by one thread at a time.
 
     `nodes` answers by kind, parameters and input types; `probes` PyTorch's own answers by code and
-    input types; `modules` the parameterless twins on the meta device; `asked` counts the probes.
+    input types; `modules` the layers that were asked; `asked` counts how often PyTorch was.
     """
 
     def __init__(self, limit: int = 20_000) -> None:

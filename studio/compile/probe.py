@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -24,18 +25,17 @@ SAMPLES = 100_003
 
 Inputs = Mapping[str, tuple[TensorType, ...]]
 
+#: Runs a statement and returns its FLOPs; the mapping holds the tensors by variable.
+Count = Callable[[Callable[[], None], Mapping[str, Any]], float]
+
 
 class Probed(Struct, frozen=True):
-    """What came out: types by port, trainable parameters and FLOPs of one sample; or an error.
-
-    `made` tells whether the error came when data ran through the layer, not when it was built.
-    """
+    """What came out: types by port, trainable parameters and FLOPs of one sample; or an error."""
 
     outputs: dict[str, TensorType] = field(default_factory=dict)
     parameters: int = 0
     flops: int = 0
     error: str = ""
-    made: bool = False
 
 
 def probe(cache: Cache, spec: LayerSpec, values: Mapping[str, Value], inputs: Inputs) -> Probed:
@@ -48,56 +48,62 @@ def probe(cache: Cache, spec: LayerSpec, values: Mapping[str, Value], inputs: In
         for port, types in inputs.items()
     }
     outputs = {port.name: f"out_{port.name}" for port in spec.outputs}
-    attribute = template.make(spec, values)
     filling = Filling("module", names, outputs, values)
-    statements = tuple(template.statements(spec, filling, outputs)[0])
-    shapes = tuple((port, types) for port, types in inputs.items())
-    alike = _alike(spec, shapes)
-
-    def ask() -> Probed:
-        cache.asked += 1
-        return _run(cache, spec, attribute, statements, dict(alike))
-
-    answer = cache.probes.recall((attribute, statements, spec.kind, alike), ask)
-    if alike is not shapes and answer.outputs:
-        whole = dict.fromkeys(answer.outputs, shapes[0][1][0])
-        return Probed(whole, answer.parameters, answer.flops)
-    return answer
-
-
-def _alike(spec: LayerSpec, shapes: tuple[tuple[str, tuple[TensorType, ...]], ...]) -> Any:
-    """Return the shapes that decide: a layer that keeps its shape cares only for the dimensions that
-    its parameters read, so one probe answers for pictures of every size."""
-    if not spec.keeps_shape or len(shapes) != 1 or len(shapes[0][1]) != 1:
-        return shapes
-    if any(param.type == "ints" for param in spec.params):
-        return shapes
-    port, (kind,) = shapes[0]
-    reads = (param.reads for param in spec.params if param.reads)
-    matters = {int(read[read.index("[") + 1 : -1]) % len(kind.shape) for read in reads}
-    small = tuple(
-        dim if axis in matters or axis == 0 or isinstance(dim, str) else min(dim, 2)
-        for axis, dim in enumerate(kind.shape)
+    code = _Code(
+        spec, template.make(spec, values), tuple(template.statements(spec, filling, outputs)[0])
     )
-    return ((port, (TensorType(small, kind.dtype),)),)
+    small = _small(spec, values, inputs)
+    if small is not None:
+        port, kind = small
+        question = (spec.kind, code.attribute, code.statements, kind)
+        answer: Probed = cache.probes.recall(question, lambda: _tried(cache, code, port, kind))
+        if answer.error:
+            return answer
+        if answer.outputs:
+            shape = inputs[port][0].shape
+            whole = {name: TensorType(shape, out.dtype) for name, out in answer.outputs.items()}
+            return Probed(whole, answer.parameters)
+    asked = (spec.kind, code.attribute, code.statements, tuple(inputs.items()))
+    found: Probed = cache.probes.recall(asked, lambda: _asked(cache, code, inputs))
+    return found
 
 
-def _run(
-    cache: Cache,
-    spec: LayerSpec,
-    attribute: str,
-    statements: tuple[str, ...],
-    inputs: dict[str, tuple[TensorType, ...]],
-) -> Probed:
-    scope: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "math": math}
-    if attribute:
-        made = cache.modules.recall(attribute, lambda: _make(attribute, scope))
-        if isinstance(made, str):
-            return Probed(error=made)
-        scope["module"] = made
-    if spec.code.support:
-        exec(compile(spec.code.support, "<layer>", "exec"), scope)
-    module = scope.get("module")
+@dataclass(frozen=True)
+class _Code:
+    """A layer's code: what makes its attribute, and the statements, the main one last."""
+
+    spec: LayerSpec
+    attribute: str
+    statements: tuple[str, ...]
+
+    def scope(self, cache: Cache, device: str) -> dict[str, Any] | str:
+        """Return the names that the statements need, or what PyTorch said against the layer."""
+        scope: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "math": math, "module": None}
+        if self.attribute:
+            question = (self.attribute, device)
+            made = cache.modules.recall(question, lambda: _make(self.attribute, scope, device))
+            if isinstance(made, str):
+                return made
+            scope["module"] = made
+        if self.spec.code.support:
+            exec(compile(self.spec.code.support, "<layer>", "exec"), scope)
+        return scope
+
+    def run(self, scope: dict[str, Any], count: Count) -> float:
+        """Run the statements and return the FLOPs of the main one."""
+        for aside in self.statements[:-1]:
+            exec(compile(aside, "<layer>", "exec"), scope)
+        main = compile(self.statements[-1], "<layer>", "exec")
+        return count(lambda: exec(main, scope), scope)
+
+
+def _asked(cache: Cache, code: _Code, inputs: Inputs) -> Probed:
+    """Return what a layer does on the meta device."""
+    cache.asked += 1
+    scope = code.scope(cache, "meta")
+    if isinstance(scope, str):
+        return Probed(error=scope)
+    module = scope["module"]
     steps = _steps(module, inputs)
     for port, types in inputs.items():
         for number, kind in enumerate(types):
@@ -106,17 +112,13 @@ def _run(
                 shape[1] = 1
             dtype = getattr(torch, kind.dtype)
             scope[f"{port}_{number}"] = torch.empty(shape, dtype=dtype, device="meta")
-    count = _counter(spec, module)
     try:
         with torch.no_grad():
-            for aside in statements[:-1]:
-                exec(compile(aside, "<layer>", "exec"), scope)
-            main = compile(statements[-1] if statements else "", "<layer>", "exec")
-            flops = count(lambda: exec(main, scope), scope)
+            flops = code.run(scope, _counter(code.spec, module))
     except Exception as error:  # anything PyTorch or a pack's code raises is an answer
-        return Probed(error=_said(error), made=True)
+        return Probed(error=_said(error))
     outputs: dict[str, TensorType] = {}
-    for name in (port.name for port in spec.outputs):
+    for name in (port.name for port in code.spec.outputs):
         value = scope.get(f"out_{name}")
         if isinstance(value, Tensor):
             known = type_of(value)
@@ -126,18 +128,63 @@ def _run(
     return Probed(outputs, trainable(module), round(flops * max(steps, 1) / SAMPLES))
 
 
-_SAME_IN_EVALUATION = (nn.modules.batchnorm._NormBase, nn.modules.dropout._DropoutNd)
+def _small(
+    spec: LayerSpec, values: Mapping[str, Value], inputs: Inputs
+) -> tuple[str, TensorType] | None:
+    """Return a small input that tells as much as the real one, None where there is none.
+
+    A layer that keeps its shape cares only for the dimensions that its parameters read, so one try
+    with two pixels answers for pictures of every size, and on the processor sooner than elsewhere.
+    """
+    kinds = [kind for types in inputs.values() for kind in types]
+    if not spec.keeps_shape or len(kinds) != 1 or kinds[0].shape[:1] != ("N",):
+        return None
+    shape = kinds[0].shape
+    matters = set()
+    for param in spec.params:
+        if isinstance(values.get(param.name), tuple):
+            return None
+        if param.reads:
+            matters.add(int(param.reads.partition("[")[2][:-1]) % len(shape))
+    small = tuple(
+        dim if axis in matters or isinstance(dim, str) else min(dim, 2)
+        for axis, dim in enumerate(shape)
+    )
+    return next(iter(inputs)), TensorType(small, kinds[0].dtype)
 
 
-def _make(attribute: str, scope: dict[str, Any]) -> Any:
-    """Return the twin on the meta device, or what PyTorch said instead."""
+def _tried(cache: Cache, code: _Code, port: str, kind: TensorType) -> Probed:
+    """Return what a layer does with a small input; no outputs where it does not keep its shape."""
+    cache.asked += 1
+    scope = code.scope(cache, "cpu")
+    if isinstance(scope, str):
+        return Probed(error=scope)
+    module = scope["module"]
+    shape = [2 if isinstance(dim, str) else dim for dim in kind.shape]
+    scope[f"{port}_0"] = torch.ones(shape, dtype=getattr(torch, kind.dtype))
     try:
-        with torch.device("meta"):
+        with torch.no_grad():
+            code.run(scope, _uncounted)
+    except Exception as error:  # as above
+        return Probed(error=_said(error))
+    values = {port.name: scope[f"out_{port.name}"] for port in code.spec.outputs}
+    kept = all(list(value.shape) == shape for value in values.values())
+    outputs = {
+        name: TensorType(kind.shape, str(value.dtype).removeprefix("torch."))
+        for name, value in values.items()
+    }
+    return Probed(outputs if kept else {}, trainable(module))
+
+
+def _make(attribute: str, scope: dict[str, Any], device: str) -> Any:
+    """Return the layer, or what PyTorch said instead. In evaluation mode it draws no random numbers."""
+    try:
+        with torch.device(device):
             made = eval(compile(attribute, "<layer>", "eval"), dict(scope))
     except Exception as error:  # as above
         return _said(error)
-    if isinstance(made, _SAME_IN_EVALUATION):
-        made.eval()  # half the work on the meta device
+    if device == "cpu" and isinstance(made, nn.Module):
+        made.eval()
     return made
 
 
@@ -197,9 +244,6 @@ def trainable(module: Any) -> int:
     return 0
 
 
-Count = Callable[[Callable[[], None], Mapping[str, Any]], float]
-
-
 def _counter(spec: LayerSpec, module: Any) -> Count:
     """Return how to count a layer's FLOPs: by its weight, by PyTorch's counter, or not at all."""
     if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd)):
@@ -207,7 +251,12 @@ def _counter(spec: LayerSpec, module: Any) -> Count:
     multiplies = "@" in "".join(spec.code.lines) or "F." in "".join(spec.code.lines)
     if multiplies or (isinstance(module, nn.Module) and spec.category in ("dense", "seq", "attn")):
         return _by_counter
-    return lambda work, scope: work() or 0.0  # type: ignore[func-returns-value]
+    return _uncounted
+
+
+def _uncounted(work: Callable[[], None], scope: Mapping[str, Any]) -> float:
+    work()
+    return 0.0
 
 
 def _by_weight(module: nn.Linear | nn.modules.conv._ConvNd) -> Count:

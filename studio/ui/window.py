@@ -43,7 +43,7 @@ class MainWindow(QMainWindow):
         self.prompts = Prompts(theme, self)
         self.notices = Notices(theme, self)
         self.plugins: PluginsPanel | None = None
-        self._closing = False
+        self._closing = self._overdue = False
         self.documents = Documents(session, preferences, self.prompts, self.notices.show, self)
         preferences.on_trouble = lambda sentence: self.notices.show(sentence, "warning")
 
@@ -131,6 +131,9 @@ class MainWindow(QMainWindow):
                 self.refresh()
                 if self._closing and state in ("ended", "idle"):
                     self.close()
+            case e.EngineChanged(role="job", state="ready"):
+                self.toolbar.refresh()
+                QTimer.singleShot(0, self, lambda: self.workspaces.prepare(TRAIN))
             case e.RunEvent(event=p.EpochDone() | p.Started()) | e.EngineChanged():
                 self.toolbar.refresh()
             case e.Noticed(text=text, severity=severity, details=details):
@@ -221,29 +224,35 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
 
     def _may_close(self) -> bool:
+        """Ask what has to be asked; a run under way ends first, and closes the window then."""
+        if self._overdue:
+            return True
         state = self.session.training
-        if state in ("starting", "running", "paused") and not self._closing:
-            answer = self.prompts.ask(
-                "Training is under way",
-                "Stop it? It ends after the present step, with a checkpoint; nothing is lost.",
-                (Choice("keep", "Keep training"), Choice("stop", "Stop and close", True)),
-            )
-            if answer != "stop" or not self.documents.settle():
+        if not self._closing:
+            if state in ("starting", "running", "paused") and not self._may_stop():
                 return False
+            if not self.documents.settle():
+                return False
+        if state not in ("starting", "running", "paused", "stopping"):
+            return True
+        if not self._closing:
             self._closing = True
             self.session.stop()
             QTimer.singleShot(STOP_MS, self, self._on_stop_overdue)
-            return False
-        if self._closing:
-            return state not in ("starting", "running", "paused", "stopping")
-        return self.documents.settle()
+        return False
+
+    def _may_stop(self) -> bool:
+        answer = self.prompts.ask(
+            "Training is under way",
+            "Stop it? It ends after the present step, with a checkpoint; nothing is lost.",
+            (Choice("keep", "Keep training"), Choice("stop", "Stop and close", True)),
+        )
+        return answer == "stop"
 
     def _on_stop_overdue(self) -> None:
         if self.isVisible():
-            self.bridge.stop()
-            self.session.close()
-            self._closing = False
-            QApplication.quit()
+            self._overdue = True
+            self.close()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if _loom_of(event) is not None:

@@ -372,6 +372,24 @@ def test_closing_while_training_stops_cleanly_first(
     assert script.engine("job").closed
 
 
+def test_a_run_that_does_not_end_cannot_keep_the_window_open(
+    window: MainWindow,
+    session: Session,
+    script: Script,
+    answers: Answers,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("studio.ui.window.STOP_MS", 30)
+    run(session, script)
+    session.do(Rename("main", node_id(session, "conv1"), "stem"))
+    answers.next = ["stop", "drop"]
+    assert not window.close()
+    qtbot.waitUntil(lambda: not window.isVisible())
+    assert answers.asked == ["Training is under way", "Unsaved changes"]
+    assert script.engine("job").closed
+
+
 def test_closing_keeps_the_geometry_and_ends_the_engines(
     window: MainWindow, script: Script
 ) -> None:

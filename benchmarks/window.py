@@ -1,7 +1,8 @@
 """Training beside the open window: one JSON line a case and a question.
 
-The real window is open (offscreen unless a platform is chosen), its Train workspace in sight, the job
-in an engine process of its own, and every plot is filled 30 times a second whether it changed or not.
+The real window is open (offscreen unless a platform is chosen). Train is pressed in Build, so the Train
+workspace comes up as the run begins; the job is in an engine process of its own, and every plot is
+filled 30 times a second whether it changed or not.
 
 `window_step`: microseconds a step beside a plain PyTorch loop over a DataLoader (target 0.85 on the
 MLP, 1.0 on the CNN). `window_beside`: the same run with the window open beside the same run alone in
@@ -134,7 +135,6 @@ def run_window(case: Case, epochs: int) -> dict[str, float]:
         session.new(project_of(case, 1))
         window = MainWindow(session, theme, Preferences(here.settings, Settings()))
         window.resize(1600, 1000)
-        window.show_workspace(1)
         window.show()
         window.bridge.start()
         session.start()
@@ -159,10 +159,11 @@ def run_window(case: Case, epochs: int) -> dict[str, float]:
             late.append((now, 1000 * max(0.0, now - clock["due"])))
             clock["due"] = now + TICK_MS / 1000
 
+        until(lambda: False, 1.0)
         ticker, plotter = QTimer(), QTimer()
         ticker.setTimerType(Qt.TimerType.PreciseTimer)
         ticker.timeout.connect(tick)
-        plotter.timeout.connect(window.workspace(1).redraw.mark_all)
+        plotter.timeout.connect(window.workspace(1).redraw.mark_all)  # type: ignore[attr-defined]
         ended = []
 
         def watch(event: e.SessionEvent) -> None:
@@ -175,7 +176,7 @@ def run_window(case: Case, epochs: int) -> dict[str, float]:
         ticker.start(TICK_MS)
         began = time.perf_counter()
         clock["due"] = began + TICK_MS / 1000
-        QTimer.singleShot(0, window, lambda: session.train("timed"))
+        QTimer.singleShot(0, window, window.train)
         application.exec()
         ticker.stop()
         plotter.stop()

@@ -55,6 +55,13 @@ class Workspaces(QStackedWidget):
             self._bridge.add(listener)
         return self._made[index]
 
+    def prepare(self, index: int) -> None:
+        """Make a workspace that will be wanted soon, styled and laid out, while nobody waits for it."""
+        made = self.get(index)
+        if not made.isVisible():
+            made.resize(self.size())
+            made.grab()
+
     def go(self, index: int) -> None:
         """Show a workspace and give it the keyboard."""
         widget = self.get(index)

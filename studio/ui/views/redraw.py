@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtWidgets import QWidget
 
 #: One round of redraws may take about this long, painting included (estimated by the last time).
-BUDGET_MS = 8.0
+BUDGET_MS = 5.0
 INTERVAL_MS = 33
 
 

@@ -138,9 +138,9 @@ class NumbersEditor(Editor):
     def __init__(self, theme: Theme, param: Param) -> None:
         super().__init__()
         self._param = param
-        layout = row(self, spacing=4)
+        layout = row(self, spacing=2)
         count = max(1, param.size)
-        width = {1: 76, 2: 50 if param.type == "int" else 58}.get(count, 46)
+        width = {1: 76, 2: 50 if param.type == "int" else 60}.get(count, 46)
         if count == 1 and (param.type == "float" or (param.maximum or 0) >= 100_000):
             width = 96
         self.fields: list[NumberField] = []

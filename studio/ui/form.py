@@ -27,7 +27,7 @@ class ParamRow(QWidget):
         self._theme = theme
         self._given = False
         outer = column(self, spacing=2)
-        line = row(spacing=6)
+        line = row(spacing=4)
         line.setContentsMargins(0, 2, 0, 2)
         outer.addLayout(line)
 

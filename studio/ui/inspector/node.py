@@ -73,7 +73,7 @@ class NodePage(QWidget):
         theme = self._theme
         head = QWidget()
         layout = column(head, spacing=10)
-        layout.setContentsMargins(16, 12, 16, 8)
+        layout.setContentsMargins(14, 12, 14, 8)
         line = row(spacing=10)
         self.glyph = label(theme)
         self.title = label(theme, role="heading", weight=600)
@@ -107,7 +107,7 @@ class NodePage(QWidget):
         theme = self._theme
         inside = surface("panel")
         layout = column(inside, spacing=6)
-        layout.setContentsMargins(16, 8, 8, 16)
+        layout.setContentsMargins(14, 8, 6, 16)
         self.missing = label(theme, tone="warn", wrap=True)
         layout.addWidget(self.missing)
         self.form = Form(theme)

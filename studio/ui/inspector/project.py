@@ -60,7 +60,7 @@ class KindForm(QWidget):
         self._kind = ""
         self._values: dict[str, Value] = {}
         outer = column(self, spacing=2)
-        line = row()
+        line = row(spacing=4)
         name = label(theme, title, tone="2")
         name.setFixedWidth(86)
         line.addWidget(name)
@@ -134,7 +134,7 @@ class ProjectPage(QWidget):
         outer = column(self)
         inside = surface("panel")
         layout = column(inside, spacing=6)
-        layout.setContentsMargins(16, 12, 8, 16)
+        layout.setContentsMargins(14, 12, 6, 16)
         layout.addWidget(label(theme, "Project", role="heading", weight=600))
         self.summary = label(theme, tone="2", wrap=True)
         layout.addWidget(self.summary)

@@ -76,7 +76,7 @@ def _short(text: str) -> str:
     text = re.split(
         r"\s*Default:|\s*Default is|\s*\(default|\s*\(required", plain(text), flags=re.I
     )[0]
-    text = text.rstrip(" .,:;")
+    text = re.split(r"\.\s+(?=[A-Z])", text)[0].rstrip(" .,:;")
     return text[:1].upper() + text[1:] + "." if text else ""
 
 

@@ -114,7 +114,10 @@ def _elementwise() -> tuple[LayerSpec, ...]:
         Param("scale", "float", 1.0, help="Every element is multiplied by it."),
         Param("shift", "float", 0.0, help="Added afterwards."),
     )
-    bounds = (Param("low", "float", 0.0), Param("high", "float", 1.0))
+    bounds = (
+        Param("low", "float", 0.0, help="Nothing is below."),
+        Param("high", "float", 1.0, help="Nothing is above."),
+    )
     dtype = (Param("dtype", "choice", "float32", choices=_DTYPES, help="The type to turn into."),)
     value = (Param("value", "float", 1.0, help="What every element is."),)
     rows: tuple[tuple[str, str, str, str, tuple[Param, ...]], ...] = (
@@ -184,7 +187,7 @@ def _shaping() -> tuple[LayerSpec, ...]:
         _operation("slice", "Slice", "Takes a range of entries along a dimension.",
                    "{x}[{dim:colons}{start:bound}:{stop:bound}]", part, keywords=("crop", "range")),
         _operation("roll", "Roll", "Shifts entries along a dimension, round the end.",
-                   "{x}.roll({shift}, dims={dim})", (Param("shift", "int", 1), _dim())),
+                   "{x}.roll({shift}, dims={dim})", (Param("shift", "int", 1, help="By how many entries."), _dim())),
         _operation("flip", "Flip", "Reverses a dimension.", "{x}.flip({dim})", (_dim(),)),
     )  # fmt: skip
     return tuple(rows)

@@ -144,7 +144,13 @@ HELP = {
     "batch_first": "On: samples come first, as everywhere else here.",
     "kdim": "Features of the keys where they differ from the queries'.",
     "vdim": "Features of the values where they differ from the queries'.",
-    "stride": "How far the window moves; where it may be empty, as far as it is wide.",
+    "normalized_shape": "Sizes of the last dimensions, over which values are normalised.",
+    "size": "The size to reach, or how many neighbours count.",
+    "scale_factor": "How many times as large.",
+    "value": "What is filled in.",
+    "output_padding": "Added to one side of the output, where a stride leaves its size open.",
+    "norm_type": "The power p of the average (Σ xᵖ)^(1/p).",
+    "output_size": "The size to reach, whatever comes in.",
 }
 
 _CONV = ("filter", "kernel", "cnn")
@@ -237,6 +243,7 @@ MODULES: Mapping[str, Mapping[str, Any]] = {
     "Conv1d": {"choices": {"padding": ("same", "valid")}},
     "Conv2d": {"choices": {"padding": ("same", "valid")}},
     "Conv3d": {"choices": {"padding": ("same", "valid")}},
+    **{f"ConvTranspose{n}d": {"hidden": ("padding_mode",)} for n in (1, 2, 3)},  # zeros only
     "RNN": {
         "inputs": (Port("x", ranks=_TOKENS), Port("h0", "state", optional=True)),
         "outputs": (Port("out"), _STATE),

@@ -121,3 +121,10 @@ def test_formulas_are_plain_text() -> None:
 def test_first_sentence_leaves_marks_out() -> None:
     text = "Applies :math:`x` to ``y``. And more.\n\n    Args:\n        a: b"
     assert docstrings.first_sentence(text) == "Applies x to y."
+
+
+@pytest.mark.parametrize("kind", sorted(SPECS))
+def test_every_parameter_has_a_line_of_help(kind: str) -> None:
+    for param in SPECS[kind].params:
+        assert param.help.endswith("."), param.name
+        assert len(param.help) < 250, param.name

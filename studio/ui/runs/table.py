@@ -15,7 +15,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent, QPainter, QPen
+from PySide6.QtGui import QKeyEvent, QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -31,6 +31,7 @@ from studio.ui.theme import Theme
 
 Index = QModelIndex | QPersistentModelIndex
 
+ROW = 26
 _SORT = Qt.ItemDataRole.UserRole
 _STATUS_TOKENS = {"running": "accent", "failed": "error", "interrupted": "error", "unknown": "warn"}
 
@@ -148,8 +149,61 @@ class _Mark(QStyledItemDelegate):
         option.features &= ~QStyleOptionViewItem.ViewItemFeature.HasDecoration
 
 
+class _Pinned(QTableView):
+    """The first columns of a table, laid over it so that they stay while it scrolls sideways."""
+
+    COLUMNS = 2
+
+    def __init__(self, table: QTableView, theme: Theme) -> None:
+        super().__init__(table)
+        self._table = table
+        self.setModel(table.model())
+        self.setSelectionModel(table.selectionModel())
+        self.setSelectionBehavior(table.selectionBehavior())
+        self.setShowGrid(False)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setProperty("surface", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setItemDelegateForColumn(0, _Mark(theme, self))
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(ROW)
+        self.horizontalHeader().setSectionsClickable(True)
+        self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setDefaultAlignment(table.horizontalHeader().defaultAlignment())
+        self.horizontalHeader().sectionClicked.connect(self._on_clicked)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(table.verticalScrollMode())
+        table.verticalScrollBar().valueChanged.connect(self.verticalScrollBar().setValue)
+        self.verticalScrollBar().valueChanged.connect(table.verticalScrollBar().setValue)
+        table.horizontalScrollBar().valueChanged.connect(self.place)
+        table.horizontalHeader().sectionResized.connect(self.place)
+        self.doubleClicked.connect(table.doubleClicked)
+
+    def place(self) -> None:
+        """Lie over the table's own first columns; away while nothing is scrolled."""
+        table = self._table
+        for column in range(self.model().columnCount()):
+            self.setColumnHidden(column, column >= self.COLUMNS)
+            if column < self.COLUMNS:
+                self.setColumnWidth(column, table.columnWidth(column))
+        width = sum(table.columnWidth(column) for column in range(self.COLUMNS))
+        height = table.viewport().height() + table.horizontalHeader().height()
+        self.setGeometry(table.frameWidth(), table.frameWidth(), width, height)
+        self.setVisible(table.horizontalScrollBar().value() > 0)
+        self.raise_()
+
+    def _on_clicked(self, column: int) -> None:
+        header = self._table.horizontalHeader()
+        down = header.sortIndicatorSection() == column and (
+            header.sortIndicatorOrder() == Qt.SortOrder.AscendingOrder
+        )
+        order = Qt.SortOrder.DescendingOrder if down else Qt.SortOrder.AscendingOrder
+        self._table.sortByColumn(column, order)
+
+
 class RunsTable(QTableView):
-    """Rows are chosen to be drawn; Enter opens one, Delete deletes."""
+    """Rows are chosen to be drawn; Enter opens one, Delete deletes. The run's name stays in sight."""
 
     chosen_changed = Signal()
     open_wanted = Signal()
@@ -171,7 +225,7 @@ class RunsTable(QTableView):
         self.setWordWrap(False)
         self.setItemDelegateForColumn(0, _Mark(theme, self))
         self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(26)
+        self.verticalHeader().setDefaultSectionSize(ROW)
         header = self.horizontalHeader()
         header.setMinimumSectionSize(28)
         header.setStretchLastSection(True)
@@ -179,7 +233,13 @@ class RunsTable(QTableView):
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.selectionModel().selectionChanged.connect(lambda *_: self.chosen_changed.emit())
         self.doubleClicked.connect(lambda _: self.open_wanted.emit())
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.pinned = _Pinned(self, theme)
         theme.changed.connect(self.viewport().update)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.pinned.place()
 
     def show_runs(self, runs: Sequence[StoredRun]) -> None:
         """Show these, keep what was chosen and how they were sorted."""

@@ -195,3 +195,17 @@ def test_the_run_under_way_grows_in_the_overlay(make: Make) -> None:
     assert workspace.loss.points(str(RUNS[0].folder))[0].size == 1
     session.take(epoch_done(2))
     assert workspace.loss.points(str(RUNS[0].folder))[0].size == 2
+
+
+def test_the_name_stays_in_sight_while_columns_scroll(make: Make) -> None:
+    workspace, _ = make()
+    workspace.resize(800, 620)
+    table = workspace.table
+    assert not table.pinned.isVisible()
+    table.horizontalScrollBar().setValue(table.horizontalScrollBar().maximum())
+    assert table.pinned.isVisible()
+    assert not table.pinned.isColumnHidden(1)
+    assert table.pinned.isColumnHidden(2)
+    table.pinned.selectRow(0)
+    assert [run.info.name for run in table.chosen()] == ["slow"]
+    workspace.grab()

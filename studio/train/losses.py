@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
@@ -16,9 +17,31 @@ from studio.train.options import TrainProblem, checked, option_spec
 
 PREFIX = "torch.nn."
 #: How a loss wants its targets: class indices, one number a class, or numbers.
-_INDEX = ("CrossEntropyLoss", "NLLLoss", "MultiMarginLoss")
-_ONE_A_CLASS = ("BCEWithLogitsLoss", "MultiLabelSoftMarginLoss")
-_NUMBERS = ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "PoissonNLLLoss")
+_INDEX = {
+    "CrossEntropyLoss": ("Cross entropy", "The usual one for classes; outputs are logits."),
+    "NLLLoss": (
+        "Negative log likelihood",
+        "For classes, when outputs are log-probabilities already.",
+    ),
+    "MultiMarginLoss": ("Multi-class hinge", "The right class has to win by a margin."),
+}
+_ONE_A_CLASS = {
+    "BCEWithLogitsLoss": (
+        "Binary cross entropy",
+        "Every class a yes or no of its own; outputs are logits.",
+    ),
+    "MultiLabelSoftMarginLoss": (
+        "Multi-label soft margin",
+        "One class against all others, softly.",
+    ),
+}
+_NUMBERS = {
+    "MSELoss": ("Mean squared error", "The usual one for numbers; large errors count most."),
+    "L1Loss": ("Mean absolute error", "All errors count by their size; outliers pull less."),
+    "SmoothL1Loss": ("Smooth L1", "Squared for small errors, absolute for large ones."),
+    "HuberLoss": ("Huber", "Squared up to delta, straight beyond it."),
+    "PoissonNLLLoss": ("Poisson", "For counts; outputs are logarithms of the expected count."),
+}
 _LEFT_OUT = ("weight", "pos_weight", "size_average", "reduce", "reduction", "ignore_index")
 _GIVEN = {
     "label_smoothing": Param(
@@ -38,11 +61,10 @@ _GIVEN = {
 def losses() -> dict[str, OptionSpec]:
     """Return every loss that can be chosen, by kind; an empty choice means the task's usual one."""
     specs: dict[str, OptionSpec] = {}
-    for name in (*_INDEX, *_ONE_A_CLASS, *_NUMBERS):
-        cls = getattr(nn, name)
-        spec = option_spec(PREFIX + name, cls, _LEFT_OUT, _GIVEN)
+    for name, (title, doc) in (_INDEX | _ONE_A_CLASS | _NUMBERS).items():
+        spec = option_spec(PREFIX + name, getattr(nn, name), _LEFT_OUT, _GIVEN)
         if spec is not None:
-            specs[spec.kind] = spec
+            specs[spec.kind] = replace(spec, title=title, doc=doc)
     return specs
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 from torch import nn
 from torch.optim import Optimizer
 
@@ -15,8 +16,8 @@ from studio.graph.spec import OptionSpec
 from studio.train.options import TrainProblem, checked, option_spec
 
 PREFIX = "torch.optim."
-#: How PyTorch computes, not what: chosen here for the device, never by the person.
-_IMPLEMENTATION = ("params", "foreach", "capturable", "differentiable", "fused")
+#: How PyTorch computes, not what: chosen here for the device. (A learner says what is minimised.)
+_IMPLEMENTATION = ("params", "foreach", "capturable", "differentiable", "fused", "maximize")
 #: SparseAdam takes nothing but sparse gradients, which no layer of the catalogue makes.
 _LEFT_OUT = frozenset(["Optimizer", "SparseAdam"])
 
@@ -28,6 +29,24 @@ _KNOWN: dict[str, tuple[float | None, float | None, str]] = {
     "eps": (0.0, None, "Keeps the division away from zero"),
     "alpha": (0.0, 1.0, "Memory of the squared gradient"),
     "dampening": (0.0, 1.0, "Share of the gradient that momentum leaves out"),
+}
+
+#: PyTorch's own first sentences hardly say more than the name.
+_DOCS = {
+    "ASGD": "Stochastic gradient descent that averages its weights over time.",
+    "Adadelta": "Steps scaled by running averages of gradients and of earlier steps.",
+    "Adafactor": "Adam in little memory: second moments by rows and columns.",
+    "Adagrad": "Steps shrink with the sum of all squared gradients; good for rare features.",
+    "Adam": "Momentum, and steps scaled by each gradient's running size.",
+    "AdamW": "Adam with weight decay kept apart from the gradient; a good first choice.",
+    "Adamax": "Adam with the largest recent gradient in place of their mean square.",
+    "LBFGS": "Second-order steps from recent gradients; wants whole data sets as batches.",
+    "Muon": "Orthogonalised momentum for weight matrices; AdamW takes everything else.",
+    "NAdam": "Adam with Nesterov's look ahead.",
+    "RAdam": "Adam that begins carefully, while its averages are still unreliable.",
+    "RMSprop": "Steps scaled by a running average of squared gradients.",
+    "Rprop": "Looks at signs of gradients only; wants whole data sets as batches.",
+    "SGD": "Stochastic gradient descent, with momentum if wanted.",
 }
 
 
@@ -46,13 +65,28 @@ def optimizers() -> dict[str, OptionSpec]:
     for kind, cls in _classes().items():
         spec = option_spec(kind, cls, _IMPLEMENTATION, _described(cls))
         if spec is not None:
-            specs[kind] = spec
+            specs[kind] = replace(spec, doc=_DOCS.get(cls.__name__, spec.doc))
     return specs
 
 
 def _described(cls: type[Optimizer]) -> dict[str, Param]:
     """Return the parameters whose limits and help are known, with the class's own defaults."""
-    given: dict[str, Param] = {}
+    given = {
+        "line_search_fn": Param(
+            "line_search_fn",
+            "choice",
+            optional=True,
+            choices=("strong_wolfe",),
+            help="How far to go along a direction; empty: the learning rate",
+        ),
+        "adjust_lr_fn": Param(
+            "adjust_lr_fn",
+            "choice",
+            optional=True,
+            choices=("original", "match_rms_adamw"),
+            help="How steps follow a matrix's shape; empty: as its author has it",
+        ),
+    }
     for name, argument in inspect.signature(cls).parameters.items():
         if name not in _KNOWN:
             continue

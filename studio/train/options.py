@@ -43,6 +43,8 @@ def _param(name: str, argument: inspect.Parameter) -> Param | None:
     default = argument.default
     annotation = str(argument.annotation)
     required = default is inspect.Parameter.empty
+    if "Callable" in annotation:
+        return None
     if "Literal[" in annotation:
         words = tuple(re.findall(r"'([^']+)'", annotation))
         return Param(name, "choice", default, choices=words)

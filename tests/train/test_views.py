@@ -1,0 +1,176 @@
+"""Live views show what is inside, and change nothing."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hand_written import DIGITS_28, Case, Chain, lenet, mlp, sheet_of
+from torch import Tensor, nn
+
+from studio.data import Dataset
+from studio.engine import protocol as p
+from studio.graph.project import Project
+from studio.train.paths import node_paths
+from studio.train.probes import Probes
+
+
+def probes_of(
+    case: Case, layers: dict[str, nn.Module], rate_hz: float = 4.0
+) -> tuple[Chain, Probes]:
+    network = Chain(layers)
+    nodes = node_paths(Project({"main": sheet_of(layers)}), "main")
+    dataset: Dataset = case.dataset
+    present = lambda outputs: outputs.softmax(1)  # noqa: E731
+    return network, Probes(
+        network, nodes, dataset.validation, dataset.facts, present, rate_hz, time.perf_counter
+    )
+
+
+def taken(probes: Probes, step: int = 1) -> tuple[p.LayerStats, p.Pictures, list[p.Event]]:
+    stats, pictures, *rest = probes.take(step)
+    assert isinstance(stats, p.LayerStats)
+    assert isinstance(pictures, p.Pictures)
+    return stats, pictures, rest
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Case:
+    return Case(tmp_path, lenet, DIGITS_28)
+
+
+def test_statistics_are_those_of_the_activations(case: Case) -> None:
+    torch.manual_seed(0)
+    network, probes = probes_of(case, lenet())
+    batch = case.dataset.train.slice(0, 32)
+    nn.functional.cross_entropy(network(batch.inputs), batch.targets).backward()
+    stats, _, _ = taken(probes)
+    network.eval()
+    seen: dict[str, Tensor] = {}
+    with torch.no_grad():
+        network.forward_tapped(
+            case.dataset.validation.inputs[:64], lambda path, port, t: seen.setdefault(path, t)
+        )
+    for path in ("n_fc1", "n_relu3", "n_fc3"):
+        stat, values = stats.nodes[path], seen[path]
+        assert stat.mean == pytest.approx(float(values.mean()), abs=1e-5)
+        assert stat.std == pytest.approx(float(values.std(correction=0)), abs=1e-5)
+        assert stat.zero == pytest.approx(float((values == 0).float().mean()), abs=1e-6)
+        assert (stat.low, stat.high) == (float(values.min()), float(values.max()))
+        expected, _ = np.histogram(values.numpy(), 32, (stat.low, stat.high))
+        assert sum(stat.histogram) == values.numel()
+        assert np.abs(np.array(stat.histogram) - expected).sum() <= 0.01 * values.numel()
+    # Larger layers are measured on evenly spread values of theirs.
+    conv = stats.nodes["n_conv1"]
+    assert conv.mean == pytest.approx(float(seen["n_conv1"].mean()), abs=0.01)
+    assert conv.std == pytest.approx(float(seen["n_conv1"].std()), rel=0.05)
+    gradient = torch.cat([q.grad.reshape(-1) for q in network.conv2.parameters()])  # type: ignore[union-attr]
+    assert stats.nodes["n_conv2"].grad == pytest.approx(float(gradient.norm()), rel=1e-5)
+    assert stats.nodes["n_relu1"].grad is None
+
+
+def test_pictures_are_of_the_fixed_strip(case: Case) -> None:
+    network, probes = probes_of(case, lenet())
+    _, pictures, _ = taken(probes)
+    assert set(pictures.maps) == {"n_conv1", "n_relu1", "n_pool1", "n_conv2", "n_relu2", "n_pool2"}
+    assert pictures.maps["n_conv1"].shape == (6, 28, 28)
+    assert pictures.maps["n_conv2"].shape == (8, 10, 10)
+    assert all(maps.dtype == np.uint8 for maps in pictures.maps.values())
+    assert pictures.inputs.shape == (24, 28, 28)
+    expected = (case.dataset.validation.inputs[:24, 0] * 255).round()
+    assert np.abs(pictures.inputs.astype(int) - expected.numpy()).max() <= 1
+    assert pictures.targets.tolist() == case.dataset.validation.targets[:24].tolist()
+    with torch.no_grad():
+        network.eval()
+        outputs = network(case.dataset.validation.inputs[:24]).softmax(1)
+    assert pictures.outputs == pytest.approx(outputs.numpy(), abs=1e-5)
+
+
+def test_a_view_changes_nothing(tmp_path: Path) -> None:
+    case = Case(tmp_path)
+    network, probes = probes_of(case, mlp())
+    network.norm.eval()  # type: ignore[union-attr]
+    batch = case.dataset.train.slice(0, 32)
+    nn.functional.cross_entropy(network(batch.inputs), batch.targets).backward()
+    state = {name: t.clone() for name, t in network.state_dict().items()}
+    grads = [q.grad.clone() for q in network.parameters()]  # type: ignore[union-attr]
+    modes = [module.training for module in network.modules()]
+    random = torch.get_rng_state()
+    probes.take(1)
+    assert all(torch.equal(t, network.state_dict()[name]) for name, t in state.items())
+    assert all(torch.equal(q.grad, g) for q, g in zip(network.parameters(), grads, strict=True))
+    assert [module.training for module in network.modules()] == modes
+    assert torch.equal(torch.get_rng_state(), random)
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_dead_units_are_counted_and_warned_of_once(case: Case) -> None:
+    layers = lenet()
+    with torch.no_grad():
+        layers["fc1"].weight[:90] = 0  # type: ignore[index, operator]
+        layers["fc1"].bias[:90] = -1  # type: ignore[index, operator]
+        layers["conv1"].weight[:2] = 0  # type: ignore[index, operator]
+        layers["conv1"].bias[:2] = -1  # type: ignore[index, operator]
+    _, probes = probes_of(case, layers)
+    stats, _, warnings = taken(probes)
+    assert stats.nodes["n_relu3"].units == 120
+    assert stats.nodes["n_relu3"].dead >= 0.75
+    assert stats.nodes["n_relu1"].dead >= 2 / 6
+    assert stats.nodes["n_fc1"].units == 0
+    (warning,) = (event for event in warnings if event.problem.node == "n_relu3")  # type: ignore[union-attr]
+    assert isinstance(warning, p.ProblemFound)
+    assert "120 units of relu3" in warning.problem.message
+    assert not [e for e in taken(probes)[2] if e.problem.node == "n_relu3"]  # type: ignore[union-attr]
+
+
+def test_numbers_that_are_none_are_shown_as_such(case: Case) -> None:
+    layers = lenet()
+    with torch.no_grad():
+        layers["fc2"].bias.fill_(float("nan"))  # type: ignore[union-attr, operator]
+    _, probes = probes_of(case, layers)
+    stats, pictures, _ = taken(probes)
+    assert np.isnan(stats.nodes["n_fc2"].mean)
+    assert stats.nodes["n_fc2"].histogram == ()
+    assert np.isfinite(stats.nodes["n_fc1"].mean)
+    assert pictures.maps["n_conv1"].max() == 255
+
+
+def test_views_come_as_often_as_asked_and_seldomer_when_dear(case: Case) -> None:
+    now = [0.0]
+    network = Chain(lenet())
+    nodes = node_paths(Project({"main": sheet_of(lenet())}), "main")
+
+    class Slow(Chain):
+        def forward_tapped(self, x: Tensor, tap: object) -> Tensor:
+            now[0] += 0.1
+            return super().forward_tapped(x, tap)  # type: ignore[arg-type]
+
+    for cls, waits in ((Chain, 0.25), (Slow, 5.0)):
+        network = cls(lenet())
+        probes = Probes(
+            network,
+            nodes,
+            case.dataset.validation,
+            case.dataset.facts,
+            lambda outputs: outputs,
+            4.0,
+            lambda: now[0],
+        )
+        probes.take(1)
+        probes.take(2)
+        start = now[0]
+        assert not probes.due(start + waits * 0.99)
+        assert probes.due(start + waits * 1.01)
+        probes.watch(0)
+        assert not probes.due(1e9)
+
+
+def test_a_table_has_statistics_and_no_maps(tmp_path: Path) -> None:
+    case = Case(tmp_path, lambda: {"fc1": nn.Linear(10, 1)}, ref=None)
+    dataset = Case(tmp_path / "b", dict, case.project.data).dataset
+    assert dataset.facts.form == "image"
+    _, pictures, _ = taken(probes_of(Case(tmp_path / "c"), mlp())[1])
+    assert pictures.maps == {}

@@ -33,8 +33,6 @@ log = logging.getLogger(__name__)
 
 #: How long a picture waits for shapes, and for a run that it has to make first.
 FACTS_S, RUN_S, SETTLE_S = 60.0, 900.0, 1.5
-#: When, after the first paint, the next workspace is made.
-WARM_MS = 1_500
 
 
 def run(here: Paths, file: Path | None = None) -> int:
@@ -224,7 +222,6 @@ def _begin(window: MainWindow) -> None:
     window.bridge.start()
     window.session.start()
     window.recovery.offer()
-    QTimer.singleShot(WARM_MS, window, window.warm)
 
 
 def _log_qt(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:

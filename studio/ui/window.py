@@ -112,10 +112,6 @@ class MainWindow(QMainWindow):
         if menu.isEmpty():
             menu.addAction("Nothing to do here yet").setEnabled(False)
 
-    def warm(self) -> None:
-        """Make the Train workspace before anyone asks for it: pressing Train then stalls nothing."""
-        self.workspace(TRAIN)
-
     # --------------------------------------------------------------------------------------- events
 
     def on_event(self, event: e.SessionEvent) -> None:
@@ -133,6 +129,7 @@ class MainWindow(QMainWindow):
                     self.close()
             case e.EngineChanged(role="job", state="ready"):
                 self.toolbar.refresh()
+                # Nobody has asked for it yet; made now, it stalls nothing when Train is pressed.
                 QTimer.singleShot(0, self, lambda: self.workspaces.prepare(TRAIN))
             case e.RunEvent(event=p.EpochDone() | p.Started()) | e.EngineChanged():
                 self.toolbar.refresh()

@@ -59,12 +59,18 @@ def _is_project(words: Sequence[str]) -> bool:
 def _run(given: argparse.Namespace, here: paths.Paths) -> int:
     """Run the command; its module is imported now, so that others cost nothing."""
     match given.command:
-        case "new" | "check" | "export":
+        case "new":
             from studio.cli import projects
 
-            return {"new": projects.new, "check": projects.check, "export": projects.export}[
-                given.command
-            ](given, here)
+            return projects.new(given, here)
+        case "check":
+            from studio.cli import projects
+
+            return projects.check(given, here)
+        case "export":
+            from studio.cli import projects
+
+            return projects.export(given, here)
         case "list":
             from studio.cli import listing
 

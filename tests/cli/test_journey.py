@@ -162,6 +162,32 @@ def test_a_file_that_is_not_there_and_one_that_is_broken(
     assert capsys.readouterr().err.count("\n") == 2
 
 
+def test_a_loss_that_is_no_number_fails_with_a_sentence(mlp: Path, capsys: Out) -> None:
+    settings = ("--set", "optimizer=sgd", "--set", "lr=1e38")
+    assert run("train", mlp, *settings, "--device", "cpu", "--json") == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out.splitlines()[-1])["status"] == "failed"
+    last = err.splitlines()[-1]
+    assert last.startswith("neuroloom: ")
+    assert "step" in last
+
+
+def test_commands_need_no_window_library(mlp: Path, tmp_path: Path) -> None:
+    """As where PySide6 is not installed."""
+    code = (
+        "import sys; sys.modules['PySide6'] = sys.modules['pyqtgraph'] = None;"
+        "from studio.cli import main;"
+        "assert main(['check', sys.argv[1]]) == 0;"
+        "assert main(['train', sys.argv[1], '--epochs', '1', '--device', 'cpu']) == 0;"
+        "sys.exit(main([]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(mlp)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 1, done.stderr
+    assert "needs PySide6, which is not installed" in done.stderr.splitlines()[-1]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals differ there")
 def test_ctrl_c_stops_with_a_checkpoint(
     mlp: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch

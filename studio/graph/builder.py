@@ -136,7 +136,9 @@ class Net:
     def sheet(self) -> Sheet:
         """Return what was drawn, with every node at a place."""
         graph = self.graph()
-        return Sheet(graph, arrange(graph, {}), dict(self._frames))
+        inside = self._root is not self
+        places = arrange(graph, {}, frames=self._frames, inside=inside)
+        return Sheet(graph, places, dict(self._frames))
 
     def project(self, data: DataRef | None = None, recipe: Recipe | None = None) -> Project:
         """Return a project that holds this network and its blocks."""

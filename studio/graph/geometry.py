@@ -40,23 +40,26 @@ def keeps_shape(node: Node, spec: LayerSpec | None) -> bool:
     return ending.endswith(_KEEPERS) or ending.startswith(_NORMS)
 
 
-def is_pill(node: Node, spec: LayerSpec | None) -> bool:
-    """Tell whether the node has no settings worth a line of their own."""
+def is_pill(node: Node, spec: LayerSpec | None, inside: bool = False) -> bool:
+    """Tell whether the node has no settings worth a line of their own.
+
+    `inside` a block, an input is only a port; elsewhere it shows the data.
+    """
+    if node.kind == OUTPUT or (inside and node.kind == INPUT):
+        return True
     if node.kind.startswith(BLOCK) or node.kind == INPUT:
         return False
-    if node.kind == OUTPUT:
-        return True
     if spec is not None:
         return not spec.summary or (spec.keeps_shape and len(spec.summary) < 2)
     ending = node.kind.rsplit(".", 1)[-1].lower()
     return keeps_shape(node, None) or ending in _BARE
 
 
-def node_size(node: Node, spec: LayerSpec | None) -> Size:
+def node_size(node: Node, spec: LayerSpec | None, inside: bool = False) -> Size:
     """Return how large the node is drawn where nothing more has to be said on it."""
-    if node.kind == INPUT:
-        return DATA
-    return PILL if is_pill(node, spec) else CARD
+    if is_pill(node, spec, inside):
+        return PILL
+    return DATA if node.kind == INPUT else CARD
 
 
 def snap(value: float) -> float:
@@ -64,9 +67,14 @@ def snap(value: float) -> float:
     return round(value / SNAP) * SNAP
 
 
-def input_spots(ports: Iterable[Port], size: Size) -> dict[str, tuple[float, float]]:
-    """Return where inputs are: the first above the middle, a second operand and options at the side."""
-    ports = tuple(ports)
+def input_spots(
+    ports: Iterable[Port], size: Size, first: str = ""
+) -> dict[str, tuple[float, float]]:
+    """Return where inputs are: the first (or the one named) above the middle, others at the side.
+
+    Three and more that are all needed stand above; options are always at the side.
+    """
+    ports = sorted(ports, key=lambda port: port.name != first) if first else tuple(ports)
     needed = [port for port in ports if not port.optional] or list(ports[:1])
     above = needed if len(needed) > 2 else needed[:1]
     beside = [port for port in ports if port not in above]

@@ -7,7 +7,6 @@ wires that skip rows, narrow place holders that keep a lane free.
 
 from __future__ import annotations
 
-import heapq
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from studio.graph.geometry import (
 from studio.graph.graph import Graph, Node
 from studio.graph.project import Frame, Place, Sheet
 from studio.graph.spec import LayerSpec
+from studio.graph.topology import order
 
 _LANE = 28.0
 _SIDE_GAP = 40.0
@@ -54,14 +54,15 @@ def arrange(
     specs: Mapping[str, LayerSpec],
     column_height: float = COLUMN_HEIGHT,
     frames: Mapping[str, Frame] | None = None,
+    inside: bool = False,
 ) -> dict[str, Place]:
     """Return a place for every node of a graph without cycles; with no specs, sizes are guessed.
 
-    Rows inside a frame keep clear of its edges. A column is cut, and the next one begun beside it, where the crossing wires have one producer.
+    `inside` says that the graph is a block's. Rows in a frame keep clear of its edges. A column is cut, and the next one begun beside it, where the crossing wires have one producer.
     """
     if not graph.nodes:
         return {}
-    room = {key: node_size(node, specs.get(node.kind)) for key, node in graph.nodes.items()}
+    room = {key: node_size(node, specs.get(node.kind), inside) for key, node in graph.nodes.items()}
     cells = _stacks(graph, specs, room)
     rows = _rows(cells)
     _order(rows)
@@ -69,17 +70,28 @@ def arrange(
     return _place(rows, room, column_height, _framed(rows, frames or {}))
 
 
-def all_places(sheet: Sheet, specs: Mapping[str, LayerSpec]) -> Mapping[str, Place]:
+def all_places(
+    sheet: Sheet, specs: Mapping[str, LayerSpec], inside: bool = False
+) -> Mapping[str, Place]:
     """Return a place for every node: its own, else one in a tidy row to the right of those that have."""
     lost = [key for key in sheet.graph.nodes if key not in sheet.places]
     if not lost:
         return sheet.places
-    tidy = arrange(sheet.graph, specs)
+    tidy = arrange(sheet.graph, specs, frames=sheet.frames, inside=inside)
     left = 0.0
     if len(lost) < len(tidy):
         left = COLUMN_GAP + WIDTH + max((at.x for at in sheet.places.values()), default=0.0)
         left -= min(tidy[key].x for key in lost)
     return dict(sheet.places) | {key: Place(tidy[key].x + left, tidy[key].y) for key in lost}
+
+
+def depths(graph: Graph) -> dict[str, int]:
+    """Return how many layers lie before each node, along the longest way; 0 on and behind circles."""
+    depth = dict.fromkeys(graph.nodes, 0)
+    for key in order(graph)[0]:
+        for wire in graph.outgoing.get(key, ()):
+            depth[wire.target.node] = max(depth[wire.target.node], depth[key] + 1)
+    return depth
 
 
 def docks(graph: Graph, node: Node, spec: LayerSpec | None) -> str | None:
@@ -95,9 +107,12 @@ def docks(graph: Graph, node: Node, spec: LayerSpec | None) -> str | None:
 
 def _stacks(graph: Graph, specs: Mapping[str, LayerSpec], room: Mapping[str, Size]) -> list[_Cell]:
     """Return the stacks in topological order, linked, with the trunk (a longest path) marked."""
+    sequence, circling = order(graph)
+    sequence += tuple(key for key in graph.nodes if key in circling)
+    rank = {key: n for n, key in enumerate(sequence)}
     heads: dict[str, str] = {}
     members: dict[str, list[str]] = {}
-    for key in _in_order(graph):
+    for key in sequence:
         above = docks(graph, graph.nodes[key], specs.get(graph.nodes[key].kind))
         heads[key] = heads.get(above, key) if above is not None else key
         members.setdefault(heads[key], []).append(key)
@@ -105,36 +120,15 @@ def _stacks(graph: Graph, specs: Mapping[str, LayerSpec], room: Mapping[str, Siz
     seen: set[tuple[str, str]] = set()
     for wire in graph.links:
         ends = heads[wire.source.node], heads[wire.target.node]
-        if ends[0] != ends[1] and ends not in seen:
+        # A circle, which only a foreign file can hold, is laid out as if it were open.
+        forward = rank[ends[0]] < rank[ends[1]]
+        if forward and ends not in seen:
             seen.add(ends)
             cells[ends[0]].down.append(cells[ends[1]])
             cells[ends[1]].up.append(cells[ends[0]])
     stacks = list(cells.values())
     _mark_trunk(stacks)
     return stacks
-
-
-def _in_order(graph: Graph) -> list[str]:
-    """Return the nodes so that each follows its producers, else in their own order.
-
-    Nodes of a cycle, which only a foreign file can hold, come last.
-    """
-    rank = _rank(graph)
-    waiting = {key: len(graph.incoming.get(key, ())) for key in graph.nodes}
-    ready = [(rank[key], key) for key, count in waiting.items() if not count]
-    found: dict[str, None] = {}
-    while ready:
-        _, key = heapq.heappop(ready)
-        found[key] = None
-        for wire in graph.outgoing.get(key, ()):
-            waiting[wire.target.node] -= 1
-            if not waiting[wire.target.node]:
-                heapq.heappush(ready, (rank[wire.target.node], wire.target.node))
-    return [*found, *(key for key in graph.nodes if key not in found)]
-
-
-def _rank(graph: Graph) -> dict[str, int]:
-    return {key: n for n, key in enumerate(graph.nodes)}
 
 
 def _cell(nodes: Sequence[str], room: Mapping[str, Size]) -> _Cell:

@@ -140,6 +140,15 @@ def test_any_graph_is_tidy_and_flows_down_within_a_column(data: st.DataObject) -
     assert_tidy(graph, arrange(graph, {}))
 
 
+def test_a_circle_of_a_foreign_file_is_laid_out_all_the_same() -> None:
+    for kind in ("torch.nn.Conv2d", "torch.nn.ReLU"):
+        graph = chain([kind] * 4)
+        graph = Graph(graph.nodes, (*graph.links, link("n3", "out", "n1", "b")))
+        assert_tidy(graph, arrange(graph, {}))
+        graph = Graph(graph.nodes, (*graph.links, link("n3", "out", "n0", "b")))
+        assert_tidy(graph, arrange(graph, {}))
+
+
 def test_lost_places_are_found_beside_the_others() -> None:
     graph = chain(["torch.nn.Conv2d"] * 3)
     sheet = Sheet(graph, {"n0": Place(40, 40), "n1": Place(40, 136)})

@@ -217,7 +217,9 @@ class Editor:
     def tidy(self) -> None:
         """Lay the sheet out anew, as one step."""
         sheet = self._scene.sheet
-        places = arrange(sheet.graph, self.specs, frames=sheet.frames)
+        places = arrange(
+            sheet.graph, self.specs, frames=sheet.frames, inside=not self._scene.told.top
+        )
         if sheet.places:
             left = min(place.x for place in sheet.places.values())
             top = min(place.y for place in sheet.places.values())
@@ -308,7 +310,7 @@ class Editor:
 
     def size_of(self, kind: str) -> tuple[float, float]:
         """Return how large a new node of this kind is."""
-        return node_size(Node("", kind, ""), self.specs.get(kind))
+        return node_size(Node("", kind, ""), self.specs.get(kind), not self._scene.told.top)
 
     # -------------------------------------------------------------------------------------- helpers
 

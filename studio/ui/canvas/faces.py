@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,10 +11,20 @@ from PySide6.QtGui import QFontMetricsF
 
 from studio.engine.protocol import LayerStat
 from studio.graph.facts import DataFacts, NodeFacts
-from studio.graph.geometry import CARD, DATA, PILL, Size, input_spots, is_pill, output_spots
+from studio.graph.geometry import (
+    CARD,
+    DATA,
+    PILL,
+    Size,
+    input_spots,
+    is_pill,
+    node_size,
+    output_spots,
+)
 from studio.graph.graph import BLOCK, INPUT, OUTPUT, Graph, Node
 from studio.graph.params import Value, with_defaults
 from studio.graph.problems import Problem
+from studio.graph.project import Place, Sheet
 from studio.graph.spec import LayerSpec, Port, PortType
 from studio.ui.theme import MINUS, Theme
 
@@ -27,6 +37,10 @@ LIVE_CARD = 84.0
 MAP_SIDE = 22.0
 #: The shares of units silent for every probe sample that are told in words, and that ask for a look.
 TOLD_DEAD, MANY_DEAD = 0.05, 0.5
+
+
+#: Operations whose operands may change places.
+_SYMMETRIC = ("core.add", "core.mul", "core.maximum", "core.minimum")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +67,8 @@ class Spot:
     x: float
     y: float
     many: bool = False
-    beside: bool = False
+    #: 1 at the right side, −1 at the left one, 0 above or below.
+    side: int = 0
 
 
 @dataclass(frozen=True)
@@ -99,14 +114,54 @@ class Told:
     top: bool = True
 
 
-def make_face(node: Node, graph: Graph, told: Told, theme: Theme) -> Face:
+@dataclass(frozen=True)
+class Turn:
+    """How a node turns its inputs towards what feeds them.
+
+    `first` is the input that stands above it, "" for the usual one; `left` are those that, beside it,
+    are at its left.
+    """
+
+    first: str = ""
+    left: frozenset[str] = frozenset()
+
+
+def turn_of(
+    node: Node, sheet: Sheet, depths: Mapping[str, int], places: Mapping[str, Place]
+) -> Turn:
+    """Return where inputs belong: the operand with more layers before it above, others on their side.
+
+    Only operands that may change places do. What comes into a frame comes from above, so it stays right.
+    """
+    graph = sheet.graph
+    links = graph.incoming.get(node.id, ())
+    if len(links) < 2:
+        return _USUAL
+    here = places[node.id].x
+    frames = [frame.nodes for frame in sheet.frames.values() if node.id in frame.nodes]
+    left = frozenset(
+        link.target.port
+        for link in links
+        if places[link.source.node].x + CARD[0] <= here
+        and all(link.source.node in nodes for nodes in frames)
+    )
+    if node.kind not in _SYMMETRIC:
+        return Turn(left=left)
+    deepest = max(links, key=lambda link: depths.get(link.source.node, 0))
+    return Turn(deepest.target.port, left)
+
+
+_USUAL = Turn()
+
+
+def make_face(node: Node, graph: Graph, told: Told, theme: Theme, turn: Turn = _USUAL) -> Face:
     """Return what `node` shows."""
     spec = told.specs.get(node.kind)
     facts = told.facts.get(node.id)
     is_data = node.kind == INPUT and told.top
     plain = node.kind in (INPUT, OUTPUT)
     live = told.live.get(node.id) if told.training and not plain else None
-    pill = is_pill(node, spec) or (node.kind == INPUT and not is_data)
+    pill = is_pill(node, spec, not told.top)
     errors = [one for one in told.problems.get(node.id, ()) if one.severity == "error"]
     warnings = [one for one in told.problems.get(node.id, ()) if one.severity == "warning"]
     header = DATA[1] if is_data else PILL[1] if pill else CARD[1]
@@ -137,26 +192,30 @@ def make_face(node: Node, graph: Graph, told: Told, theme: Theme) -> Face:
         header=header,
         live=live,
         thumbnail=told.thumbnail if is_data else None,
-        inputs=_spots(inputs, input_spots(inputs, (size[0], header)), size[0]),
+        inputs=_spots(
+            inputs, input_spots(inputs, (size[0], header), turn.first), size[0], turn.left
+        ),
         outputs=_spots(outputs, output_spots(outputs, size), size[0]),
     )
 
 
 def base_size(node: Node, told: Told) -> Size:
     """Return the size that the node's place was made for: the one without errors and live views."""
-    spec = told.specs.get(node.kind)
-    if node.kind == INPUT:
-        return DATA if told.top else PILL
-    return PILL if is_pill(node, spec) else CARD
+    return node_size(node, told.specs.get(node.kind), not told.top)
 
 
 def _spots(
-    ports: Sequence[Port], at: dict[str, tuple[float, float]], width: float
+    ports: Sequence[Port],
+    at: Mapping[str, tuple[float, float]],
+    width: float,
+    left: frozenset[str] = frozenset(),
 ) -> tuple[Spot, ...]:
-    return tuple(
-        Spot(port.name, port.type, *at[port.name], port.many, at[port.name][0] >= width)
-        for port in ports
-    )
+    spots = []
+    for port in ports:
+        x, y = at[port.name]
+        side = 0 if x < width else -1 if port.name in left else 1
+        spots.append(Spot(port.name, port.type, 0.0 if side < 0 else x, y, port.many, side))
+    return tuple(spots)
 
 
 def _ports(

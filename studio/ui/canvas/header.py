@@ -25,7 +25,7 @@ class Header(QWidget):
     def __init__(self, theme: Theme, tidy: QAction, fit: QAction, parent: QWidget) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._crumbs: list[QPushButton] = []
+        self._crumbs: list[QWidget] = []
         self._names: tuple[str, ...] = ()
         self.setProperty("surface", "panel")
         self.setFixedHeight(36)
@@ -73,15 +73,18 @@ class Header(QWidget):
             old.deleteLater()
         self._crumbs = []
         for n, name in enumerate(names):
-            crumb = button(self._theme, name if n == 0 else f"› {name}", look="ghost", small=True)
-            last = n == len(names) - 1
-            crumb.setFont(self._theme.font("body", 600 if last else 400))
-            set_property(crumb, "look", "crumb-here" if last else "crumb")
-            crumb.setEnabled(not last)
-            crumb.setToolTip("" if last else f"Back to {name}")
-            crumb.clicked.connect(lambda _=False, keep=n + 1: self.crumb_chosen.emit(keep))
-            self._way.addWidget(crumb)
-            self._crumbs.append(crumb)
+            if n:
+                self._add_crumb(label(self._theme, "›", tone="3"))
+            if n == len(names) - 1:
+                self._add_crumb(label(self._theme, name, weight=600))
+            else:
+                crumb = button(self._theme, name, look="link", small=True, tip=f"Back to {name}")
+                crumb.clicked.connect(lambda _=False, keep=n + 1: self.crumb_chosen.emit(keep))
+                self._add_crumb(crumb)
+
+    def _add_crumb(self, crumb: QWidget) -> None:
+        self._way.addWidget(crumb)
+        self._crumbs.append(crumb)
 
     def show_zoom(self, scale: float) -> None:
         """Show the zoom."""

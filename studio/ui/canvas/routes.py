@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QPainterPath
@@ -105,7 +105,8 @@ class Ends:
     start: Point
     end: Point
     source: Hashable = None
-    beside: bool = False
+    #: The side at which it ends: 0 above the node, 1 at its right, −1 at its left.
+    side: int = 0
     floor: float | None = None
     ceiling: float | None = None
 
@@ -125,12 +126,12 @@ def find_route(ends: Ends, obstacles: Obstacles, tries: int = MOST_TRIES) -> Rou
 
     It is the first of `tries` that runs into nothing, else the plainest.
     """
-    ways = islice(_side_ways(ends) if ends.beside else _ways(ends), max(1, tries))
-    first = chosen = next(ways)
-    while chosen is not None and not obstacles.clear_run(chosen[0], ends.source):
-        chosen = next(ways, None)
-    points, label = chosen or first
-    return Route(points, _middle(points, label, ends))
+    ways = islice(_sides[ends.side](ends), max(1, tries))
+    first = next(ways)
+    for points, label in chain((first,), ways):
+        if obstacles.clear_run(points, ends.source):
+            return Route(points, _middle(points, label, ends))
+    return Route(first[0], _middle(*first, ends))
 
 
 def _ways(ends: Ends) -> Iterator[tuple[tuple[Point, ...], int]]:
@@ -153,7 +154,7 @@ def _ways(ends: Ends) -> Iterator[tuple[tuple[Point, ...], int]]:
         yield ((sx, sy), (sx, low), (gutter, low), (gutter, high), (tx, high), (tx, ty)), label
 
 
-def _side_ways(ends: Ends) -> Iterator[tuple[tuple[Point, ...], int]]:
+def _right_ways(ends: Ends) -> Iterator[tuple[tuple[Point, ...], int]]:
     """Propose ways to an input at the right side of a node: past it, or over what stands between."""
     (sx, sy), (tx, ty) = ends.start, ends.end
     low = ends.low + 9
@@ -167,6 +168,19 @@ def _side_ways(ends: Ends) -> Iterator[tuple[tuple[Point, ...], int]]:
             top = ends.high - 12 - step * 20
             across = ((left, low), (left, top), (gutter, top), (gutter, ty))
             yield ((sx, sy), (sx, low), *across, (tx, ty)), 3
+
+
+def _left_ways(ends: Ends) -> Iterator[tuple[tuple[Point, ...], int]]:
+    """Propose ways to an input at the left side of a node, from a column further left."""
+    (sx, sy), (tx, ty) = ends.start, ends.end
+    for low in (ends.low + 24, ends.low + 9):
+        for n in range(_TRIES):
+            gutter = tx - GUTTER - n * LANE
+            points = ((sx, sy), (sx, low), (gutter, low), (gutter, ty), (tx, ty))
+            yield points, 2 if abs(ty - low) > 48 else 1
+
+
+_sides = {0: _ways, 1: _right_ways, -1: _left_ways}
 
 
 def _outwards(near: float) -> Iterator[float]:

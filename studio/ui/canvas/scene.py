@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QGraphicsScene
 
 from studio.graph.facts import Dim
 from studio.graph.geometry import FRAME_BOTTOM, FRAME_TOP, Size, is_docked, spread
-from studio.graph.graph import End, Link
-from studio.graph.layout import all_places
+from studio.graph.graph import End, Link, Node
+from studio.graph.layout import all_places, depths
 from studio.graph.project import Frame, Place, Sheet
-from studio.ui.canvas.faces import Told, base_size, make_face
+from studio.ui.canvas.faces import Face, Told, Turn, base_size, make_face, turn_of
 from studio.ui.canvas.frame_item import HEADER, FrameItem, NoteItem, frame_around
 from studio.ui.canvas.link_item import LABELLED, LabelItem, LinkItem, WireLook, axes_of
 from studio.ui.canvas.node_item import NodeItem
@@ -42,6 +42,8 @@ class SheetScene(QGraphicsScene):
         self.links: dict[Link, LinkItem] = {}
         self.frames: dict[str, FrameItem] = {}
         self.notes: dict[str, NoteItem] = {}
+        self._depths: dict[str, int] = {}
+        self._turns: dict[str, Turn] = {}
         self.places: dict[str, Place] = {}
         self.down: dict[str, float] = {}
         self.selection: tuple[str, ...] = ()
@@ -76,26 +78,29 @@ class SheetScene(QGraphicsScene):
         """Redraw what differs between the sheet shown and this one."""
         before, self.sheet = self.sheet, sheet
         old, new = before.graph, sheet.graph
+        if old.links != new.links:
+            self._depths = depths(new)
         old_links, new_links = set(self.links), set(new.links)
         for link in old_links - new_links:
             self._drop_link(link)
         for key in self.nodes.keys() - new.nodes.keys():
             self._drop_node(key)
+        self.places = dict(all_places(sheet, self.told.specs, not self.told.top))
         touched = {end.node for link in old_links ^ new_links for end in (link.source, link.target)}
         resized: set[str] = set()
         for key, node in new.nodes.items():
             item = self.nodes.get(key)
+            turn = turn_of(node, sheet, self._depths, self.places)
             if item is None:
-                item = NodeItem(
-                    node, make_face(node, new, self.told, self.theme), self._painter, self.sprites
-                )
+                item = NodeItem(node, self._face(node, turn), self._painter, self.sprites)
                 self.nodes[key] = item
                 self.addItem(item)
                 resized.add(key)
-            elif old.nodes.get(key) is not node or key in touched:
+            elif old.nodes.get(key) is not node or key in touched or self._turns[key] != turn:
                 item.node = node
-                if item.set_face(make_face(node, new, self.told, self.theme)):
+                if item.set_face(self._face(node, turn)):
                     resized.add(key)
+            self._turns[key] = turn
         moved = self._settle() | resized
         for link in new.links:
             if link not in self.links:
@@ -115,16 +120,25 @@ class SheetScene(QGraphicsScene):
         grown: set[str] = set()
         for key in keys:
             item = self.nodes[key]
-            face = make_face(item.node, self.sheet.graph, told, self.theme)
+            face = self._face(item.node, self._turns[key])
             if face != item.face and item.set_face(face):
                 grown.add(key)
         if grown:
             self._after_moves(self._settle() | grown)
-        for link in self.links.values() if only is None else ():
+        for link in self.links.values() if only is None else self._links_at(keys):
             self._label(link)
         if grown or only is None:
             self._sync_frames()
         self._changed()
+
+    def _links_at(self, keys: Iterable[str]) -> list[LinkItem]:
+        graph = self.sheet.graph
+        links = [link for key in keys for link in graph.outgoing.get(key, ())]
+        links += [link for key in keys for link in graph.incoming.get(key, ())]
+        return [self.links[link] for link in dict.fromkeys(links)]
+
+    def _face(self, node: Node, turn: Turn) -> Face:
+        return make_face(node, self.sheet.graph, self.told, self.theme, turn)
 
     def dress(self) -> None:
         """Paint everything again, as a change of theme needs."""
@@ -145,7 +159,7 @@ class SheetScene(QGraphicsScene):
         self.clear()
         self.nodes, self.links, self.frames, self.notes = {}, {}, {}, {}
         self.sheet = Sheet()
-        self.places, self.down = {}, {}
+        self.places, self.down, self._turns = {}, {}, {}
         self.selection, self.selected_links, self.selected_note = (), (), ""
         self.hovered = None
         self._obstacles = Obstacles()
@@ -154,9 +168,7 @@ class SheetScene(QGraphicsScene):
 
     def _settle(self) -> set[str]:
         """Put every node at its place, below what has grown above it; return those that moved."""
-        nodes = self.sheet.graph.nodes
-        known = all_places(self.sheet, self.told.specs)
-        places = self.places = {key: known[key] for key in nodes}
+        nodes, places = self.sheet.graph.nodes, self.places
         shown = {key: self.nodes[key].face.size for key in nodes}
         self.down = spread(
             places, {key: base_size(node, self.told) for key, node in nodes.items()}, shown
@@ -251,25 +263,26 @@ class SheetScene(QGraphicsScene):
         self.removeItem(self.nodes.pop(key))
         self._obstacles.drop(key)
         self.down.pop(key, None)
+        self._turns.pop(key, None)
 
     def _route(self, item: LinkItem, tries: int) -> None:
         link = item.link
         start, end = self.port_pos(link.source, True), self.port_pos(link.target, False)
         spot = self.nodes[link.target.node].spot(link.target.port, False)
-        beside = spot is not None and spot.beside
+        side = spot.side if spot is not None else 0
         upper, lower = self.nodes[link.source.node], self.nodes[link.target.node]
-        item.docked = not beside and is_docked(
+        item.docked = not side and is_docked(
             Place(*upper.pos().toTuple()),
             upper.face.size,
             Place(*lower.pos().toTuple()),
             lower.face.size,
         )
         floor, ceiling, frame = self._frame_edges(link)
-        joint = self._joint(link, frame) if beside and frame and ceiling is not None else None
+        joint = self._joint(link, frame) if side and frame and ceiling is not None else None
         item.joined = joint is not None
         if joint is not None and ceiling is not None:
             start, ceiling = QPointF(joint, ceiling + HEADER), None
-        ends = Ends(start.toTuple(), end.toTuple(), link.source, beside, floor, ceiling)
+        ends = Ends(start.toTuple(), end.toTuple(), link.source, side, floor, ceiling)
         route = find_route(ends, self._obstacles, tries)
         owner = (link.source, link)
         self._obstacles.put(owner, *lanes(route))
@@ -297,7 +310,7 @@ class SheetScene(QGraphicsScene):
         for other in self.sheet.graph.out_of(link.source.node, link.source.port):
             if other != link and other.target.node in frame.nodes:
                 spot = self.nodes[other.target.node].spot(other.target.port, False)
-                if spot is not None and not spot.beside:
+                if spot is not None and not spot.side:
                     return self.port_pos(other.target, False).x()
         return None
 

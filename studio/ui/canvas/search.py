@@ -60,11 +60,15 @@ class Wish:
 
 @dataclass(frozen=True)
 class Entry:
-    """One kind that is offered, what it would give, and why it does not fit ("" where it does)."""
+    """One kind that is offered, what it would give, and why it does not fit ("" where it does).
+
+    `mendable` says that it can be wired all the same: its node then tells what is missing, with repairs.
+    """
 
     spec: LayerSpec
     result: str = ""
     reason: str = ""
+    mendable: bool = False
 
 
 def offers(specs: Mapping[str, LayerSpec], wish: Wish) -> list[Entry]:
@@ -91,7 +95,8 @@ def _entry(spec: LayerSpec, wish: Wish) -> Entry:
         rank = len(wish.tensor.shape)
         if not any(not port.ranks or rank in port.ranks for port in able):
             needed = " or ".join(str(rank) for rank in able[0].ranks)
-            return Entry(spec, reason=f"needs {needed} dimensions, this wire has {rank}")
+            reason = f"needs {needed} dimensions, this wire has {rank}"
+            return Entry(spec, reason=reason, mendable=True)
     same = wish.gives and spec.keeps_shape and wish.tensor is not None
     return Entry(spec, wish.tensor.text if same and wish.tensor else "")
 
@@ -133,7 +138,7 @@ class LayerSearch(QFrame):
         self._glass = label(theme)
         self._glass.setPixmap(theme.pixmap("search", "text.2", 16, 2.0))
         self.line = QLineEdit()
-        self.line.setProperty("look", "bare")
+        self.line.setProperty("look", "search")
         self.line.setAccessibleName("Search for a layer to add")
         self.line.textChanged.connect(self._fill)
         self.line.installEventFilter(self)
@@ -246,11 +251,15 @@ class LayerSearch(QFrame):
         painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
 
     def _fill(self) -> None:
-        query = self.line.text()
+        query = self.line.text().strip()
         fitting = [entry for entry in self._entries if not entry.reason]
         other = [entry for entry in self._entries if entry.reason]
         found = ranked(fitting, query)
         rest = ranked(other, query)
+        # Who types a whole name means that layer, also where it takes a repair.
+        meant = [one for one in rest if one.mendable and one.spec.title.lower() == query.lower()]
+        rest = [one for one in rest if one not in meant]
+        found = [*meant, *found]
         self.list.clear()
         for entry in [*found, *(rest if self._all else ())]:
             item = QListWidgetItem(entry.spec.title)
@@ -278,7 +287,7 @@ class LayerSearch(QFrame):
         if item is None:
             return
         entry: Entry = item.data(_ENTRY)
-        if entry.reason:
+        if entry.reason and not entry.mendable:
             self._what.setText(f"{entry.spec.title} {entry.reason}")
             return
         self.hide()

@@ -14,8 +14,17 @@ from msgspec.structs import replace
 from PySide6.QtCore import QPointF, Qt
 
 from studio.engine import protocol as p
-from studio.graph.edits import Batch, MoveNodes, RemoveNodes, SetFlag, SetParams
-from studio.graph.facts import ProjectFacts
+from studio.graph.edits import (
+    Batch,
+    Connect,
+    Disconnect,
+    MoveNodes,
+    RemoveNodes,
+    SetFlag,
+    SetFrame,
+    SetParams,
+)
+from studio.graph.facts import ProjectFacts, TensorType
 from studio.graph.graph import Node, link
 from studio.graph.project import Place, Project, Sheet
 from studio.session import events as e
@@ -54,6 +63,41 @@ def test_wires_carry_shapes_with_changed_axes_bright(board: Board) -> None:
     assert wires[link("pool2", "out", "fc1", "x")].tone == "error"
     board.canvas.header.shapes.click()
     assert all(wire.label is None for wire in wires.values())
+    board.check()
+
+
+def test_wires_follow_new_facts(board: Board) -> None:
+    project = board.session.document.project
+    facts = residual_facts(project)
+    network = facts.networks["main"]
+    wider = {"out": TensorType(("N", 48, 26, 26))}
+    nodes = network.nodes | {"relu1": replace(network.nodes["relu1"], outputs=wider)}
+    changed = replace(facts, networks={"main": replace(network, nodes=nodes)})
+    board.session.facts = changed
+    board.session.tell(e.FactsChanged(changed))
+    label = board.scene.links[link("relu1", "out", "pool1", "x")].label
+    assert label is not None
+    assert [dim for dim, _ in label.axes] == ["N", "48", "26", "26"]
+    board.session.facts = None
+    board.session.tell(e.FactsChanged(ProjectFacts(2)))
+    assert all(wire.label is None for wire in board.scene.links.values())
+    board.check()
+
+
+def test_the_deeper_operand_of_a_sum_stands_above_it(board: Board) -> None:
+    def sides() -> dict[str, int]:
+        return {spot.port: spot.side for spot in board.scene.nodes["add"].face.inputs}
+
+    assert sides() == {"a": 0, "b": 1}  # into a frame, from above
+    board.session.do(SetFrame("main", "f1", None))
+    assert sides() == {"a": 0, "b": -1}
+    swapped = (link("rbn2", "out", "add", "b"), link("pool1", "out", "add", "a"))
+    edits = [Disconnect("main", tuple(board.session.sheet.graph.incoming["add"]))]
+    edits += [Connect("main", wire) for wire in swapped]
+    board.session.do(Batch("Swap", tuple(edits)))
+    assert sides() == {"a": -1, "b": 0}
+    board.session.do(MoveNodes("main", {"pool1": board.session.sheet.places["add"]}))
+    assert sides() == {"a": 1, "b": 0}
     board.check()
 
 

@@ -32,7 +32,7 @@ class StatusRow(View):
         super().__init__(theme, "Run", parent)
         self.setFixedHeight(36)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._state: tuple[str, str] = ("", "text.3")
+        self._state: tuple[str, str] = ("No run yet", "text.3")
         self._share = 0.0
         self._left: tuple[Words, ...] = ()
         self._right = ""

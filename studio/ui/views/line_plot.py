@@ -268,7 +268,7 @@ class LinePlot(View):
         painter.setFont(self.theme.font("caption"))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        for value in up.ticks(34):
+        for value in up.ticks(28):
             y = round(up.pixel(value))
             painter.setPen(QPen(grid, 1))
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
@@ -277,7 +277,7 @@ class LinePlot(View):
         painter.setPen(QPen(grid, 1))
         painter.drawLine(area.bottomLeft(), area.bottomRight())
         painter.setPen(words)
-        for value in across.ticks(72):
+        for value in across.ticks(56):
             box = QRectF(across.pixel(value) - 36, area.bottom() + 4, 72, 16)
             painter.drawText(box, Qt.AlignmentFlag.AlignHCenter, self._form_x(value))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
@@ -314,10 +314,14 @@ class LinePlot(View):
         middle = Qt.AlignmentFlag.AlignVCenter
         bounds = QRectF(12, 0, self.width() - 12 - _RIGHT, _HEAD)
         right = bounds.right()
+        strong = QFontMetricsF(self.theme.font("body", 600))
+        left = bounds.left() + strong.horizontalAdvance(self._title) + 8
         painter.setFont(self.theme.font("caption", 600))
         for title, value, token in reversed(self.readings()):
             text = f"{title} {value}" if title else value
             width = QFontMetricsF(painter.font()).horizontalAdvance(text)
+            if right - width - 20 < left:
+                break
             right -= width
             painter.setPen(colour("text.1" if self.theme.name == "light" else token))
             painter.drawText(QRectF(right, 0, width + 2, _HEAD), middle, text)
@@ -328,7 +332,6 @@ class LinePlot(View):
         painter.setFont(self.theme.font("body", 600))
         painter.setPen(colour("text.1"))
         painter.drawText(bounds, middle, self._title)
-        left = bounds.left() + QFontMetricsF(painter.font()).horizontalAdvance(self._title) + 8
         remark = self._remark if self._cursor is None else f"at {self._form_x(self._cursor)}"
         painter.setFont(self.theme.font("caption"))
         painter.setPen(colour("text.3"))

@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QFontMetricsF,
-    QHelpEvent,
     QImage,
     QKeyEvent,
     QMouseEvent,
@@ -19,11 +18,11 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QWidget
 
 from studio.ui.theme import Theme
 from studio.ui.views.pixels import gray_image, sequential_image
-from studio.ui.views.view import Table, View, plain
+from studio.ui.views.view import Table, Tips, View
 
 _PICTURES = 4000
 
@@ -179,6 +178,7 @@ class SampleGrid(QAbstractScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
         self.verticalScrollBar().valueChanged.connect(self._look)
+        self._tips = Tips(self.viewport(), self._tip_at)
         theme.changed.connect(self.viewport().update)
 
     def set_samples(self, order: Sequence[int], tile: Callable[[int], Tile]) -> None:
@@ -315,16 +315,13 @@ class SampleGrid(QAbstractScrollArea):
         if place is not None:
             self.choose(self._order[place])
 
-    def viewportEvent(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            place = self._place_at(QPointF(event.pos()))
-            if place is not None:
-                index = self._order[place]
-                tile = self._tile(index)
-                text = tile.tip or f"{tile.read} {tile.remark}".strip()
-                QToolTip.showText(event.globalPos(), plain(f"Sample {index}: {text}"), self)
-            return True
-        return super().viewportEvent(event)
+    def _tip_at(self, at: QPointF) -> str:
+        place = self._place_at(at)
+        if place is None:
+            return ""
+        tile = self._tile(self._order[place])
+        said = tile.tip or f"{tile.read} {tile.remark}".strip()
+        return f"Sample {self._order[place]}: {said}"
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         across = self._grid()[0]

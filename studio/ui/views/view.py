@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import (
     QContextMenuEvent,
     QGuiApplication,
@@ -39,7 +39,12 @@ class View(QWidget):
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
+        self._tips = Tips(self, self._tip_at)
+        self._keys = _OwnKeys(self)
         theme.changed.connect(self.update)
+
+    def _tip_at(self, at: QPointF) -> str:
+        return "" if self.is_empty() else self.tip(at)
 
     def draw(self, painter: QPainter) -> None:
         """Paint the values."""
@@ -64,15 +69,17 @@ class View(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(self.theme.font("caption"))
-        if self.is_empty():
-            self.draw_empty(painter)
-        else:
-            self.draw(painter)
-        if self.hasFocus() and self.focusPolicy() & Qt.FocusPolicy.TabFocus:
-            painter.setPen(QPen(self.theme.color("accent"), 2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 4, 4)
-        painter.end()
+        try:
+            if self.is_empty():
+                self.draw_empty(painter)
+            else:
+                self.draw(painter)
+            if self.hasFocus() and self.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                painter.setPen(QPen(self.theme.color("accent"), 2))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 4, 4)
+        finally:
+            painter.end()
         self.paint_ms = 1000.0 * (time.perf_counter() - started)
 
     def draw_empty(self, painter: QPainter) -> None:
@@ -82,20 +89,6 @@ class View(QWidget):
         painter.drawText(QRectF(self.rect()).adjusted(16, 8, -16, -8), flags, self.empty_text)
 
     # ---------------------------------------------------------------------------------- interaction
-
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            own = Qt.Key(event.key()) in self.own_keys and not event.modifiers()
-            event.setAccepted(own)
-            return own
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            text = "" if self.is_empty() else self.tip(QPointF(event.pos()))
-            if text:
-                QToolTip.showText(event.globalPos(), plain(text), self)
-            else:
-                QToolTip.hideText()
-            return True
-        return super().event(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         self.open_menu(event.globalPos())
@@ -122,6 +115,46 @@ class View(QWidget):
     def copy_values(self) -> None:
         """Put the table on the clipboard."""
         QGuiApplication.clipboard().setText(as_csv(self.table()))
+
+
+class Tips(QObject):
+    """Shows a tooltip that depends on the place.
+
+    A filter rather than an override of `event`: with that in Python, an error while painting, which
+    goes through `event` too, would end the process (shiboken 6.11) instead of being reported.
+    """
+
+    def __init__(self, widget: QWidget, tip_at: Callable[[QPointF], str]) -> None:
+        super().__init__(widget)
+        self._widget, self._tip_at = widget, tip_at
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() != QEvent.Type.ToolTip or not isinstance(event, QHelpEvent):
+            return False
+        text = self._tip_at(QPointF(event.pos()))
+        if text:
+            QToolTip.showText(event.globalPos(), plain(text), self._widget)
+        else:
+            QToolTip.hideText()
+        return True
+
+
+class _OwnKeys(QObject):
+    """Keeps a view's own keys from the shortcuts that would take them."""
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        self._view = view
+        view.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
+            return False
+        own = Qt.Key(event.key()) in self._view.own_keys and not event.modifiers()
+        if own:
+            event.accept()
+        return own
 
 
 def as_csv(table: Table) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QImage
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -17,7 +17,7 @@ from studio.ui.views.pixels import diverging_image, gray_image, symmetric_limit
 from studio.ui.views.redraw import Redraw
 from studio.ui.views.signed_map import Line, SignedMap
 from studio.ui.views.tiles import SampleGrid, Strip, Tile, sample_image
-from studio.ui.views.view import plain
+from studio.ui.views.view import View, plain
 
 TRAIN = Trace("train", "train", "series.1", smooth=True)
 VAL = Trace("val", "val", "series.2", dots=True)
@@ -274,6 +274,22 @@ def test_any_sample_has_a_picture(theme: Theme, shape: tuple[int, ...]) -> None:
     sample = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     image = sample_image(theme, sample)
     assert (image.height(), image.width()) == ((1, 30) if len(shape) == 1 else shape[-2:])
+
+
+def test_an_error_while_painting_is_reported_and_the_window_lives(
+    qtbot: QtBot, theme: Theme
+) -> None:
+    class Broken(View):
+        def draw(self, painter: QPainter) -> None:
+            raise ValueError("no such colour")
+
+    view = Broken(theme, "broken")
+    qtbot.addWidget(view)
+    with qtbot.captureExceptions() as errors:
+        view.show()
+        qtbot.waitUntil(lambda: bool(errors))
+        view.hide()
+    assert isinstance(errors[0][1], ValueError)
 
 
 def test_names_from_files_cannot_become_markup() -> None:

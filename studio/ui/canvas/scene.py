@@ -8,23 +8,21 @@ from itertools import pairwise
 from PySide6.QtCore import QObject, QPointF, QRectF, Signal
 from PySide6.QtWidgets import QGraphicsScene
 
-from studio.graph.facts import Dim
-from studio.graph.geometry import FRAME_BOTTOM, FRAME_TOP, Size, is_docked, spread
+from studio.graph.geometry import Size, spread
 from studio.graph.graph import End, Link, Node
 from studio.graph.layout import all_places, depths
-from studio.graph.project import Frame, Place, Sheet
+from studio.graph.project import Place, Sheet
 from studio.ui.canvas.faces import Face, Told, Turn, base_size, make_face, turn_of
-from studio.ui.canvas.frame_item import HEADER, FrameItem, NoteItem, frame_around
-from studio.ui.canvas.link_item import LABELLED, LabelItem, LinkItem, WireLook, axes_of
+from studio.ui.canvas.frame_item import FrameItem, NoteItem, frame_around
+from studio.ui.canvas.link_item import LabelItem, LinkItem
 from studio.ui.canvas.node_item import NodeItem
 from studio.ui.canvas.node_paint import NodePainter
-from studio.ui.canvas.routes import MOST_TRIES, Ends, Obstacles, Route, find_route, lanes
+from studio.ui.canvas.routes import Route
 from studio.ui.canvas.sprites import Sprites
+from studio.ui.canvas.wires import Wires
 from studio.ui.theme import Theme
 
 _ROOM = 4000.0
-#: How many ways for wires are looked at in one redraw.
-_PATIENCE = 4000
 
 
 class SheetScene(QGraphicsScene):
@@ -39,7 +37,6 @@ class SheetScene(QGraphicsScene):
         self.sheet = Sheet()
         self.told = Told()
         self.nodes: dict[str, NodeItem] = {}
-        self.links: dict[Link, LinkItem] = {}
         self.frames: dict[str, FrameItem] = {}
         self.notes: dict[str, NoteItem] = {}
         self._depths: dict[str, int] = {}
@@ -54,10 +51,13 @@ class SheetScene(QGraphicsScene):
         self.sprites = Sprites()
         self.revision = 0
         self._painter = NodePainter(theme)
-        self._wires = WireLook(theme, self.sprites)
-        self._obstacles = Obstacles()
-        self._patience = _PATIENCE
+        self.wires = Wires(self)
         self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.BspTreeIndex)
+
+    @property
+    def links(self) -> dict[Link, LinkItem]:
+        """The items of the wires."""
+        return self.wires.items
 
     # ----------------------------------------------------------------------------------- the sheet
 
@@ -82,7 +82,8 @@ class SheetScene(QGraphicsScene):
             self._depths = depths(new)
         old_links, new_links = set(self.links), set(new.links)
         for link in old_links - new_links:
-            self._drop_link(link)
+            self.wires.drop(link)
+            self.hovered = None if self.hovered == link else self.hovered
         for key in self.nodes.keys() - new.nodes.keys():
             self._drop_node(key)
         self.places = dict(all_places(sheet, self.told.specs, not self.told.top))
@@ -102,11 +103,15 @@ class SheetScene(QGraphicsScene):
                     resized.add(key)
             self._turns[key] = turn
         moved = self._settle() | resized
+        if before.frames != sheet.frames:
+            moved |= {node for frame in before.frames.values() for node in frame.nodes}
+            moved |= {node for frame in sheet.frames.values() for node in frame.nodes}
+            moved &= self.nodes.keys()
         for link in new.links:
             if link not in self.links:
-                self._add_link(link)
+                self.wires.add(link)
                 moved.update((link.source.node, link.target.node))
-        self._after_moves(moved)
+        self.wires.follow(moved)
         if before.notes is not sheet.notes:
             self._sync_notes(sheet)
         self._sync_frames()
@@ -124,18 +129,12 @@ class SheetScene(QGraphicsScene):
             if face != item.face and item.set_face(face):
                 grown.add(key)
         if grown:
-            self._after_moves(self._settle() | grown)
-        for link in self.links.values() if only is None else self._links_at(keys):
-            self._label(link)
+            self.wires.follow(self._settle() | grown)
+        for link in self.links.values() if only is None else self.wires.at(keys):
+            self.wires.label(link)
         if grown or only is None:
             self._sync_frames()
         self._changed()
-
-    def _links_at(self, keys: Iterable[str]) -> list[LinkItem]:
-        graph = self.sheet.graph
-        links = [link for key in keys for link in graph.outgoing.get(key, ())]
-        links += [link for key in keys for link in graph.incoming.get(key, ())]
-        return [self.links[link] for link in dict.fromkeys(links)]
 
     def _face(self, node: Node, turn: Turn) -> Face:
         return make_face(node, self.sheet.graph, self.told, self.theme, turn)
@@ -143,9 +142,9 @@ class SheetScene(QGraphicsScene):
     def dress(self) -> None:
         """Paint everything again, as a change of theme needs."""
         self.sprites.clear()
-        self._wires.dress()
+        self.wires.look.dress()
         for link in self.links.values():
-            self._label(link)
+            self.wires.label(link)
         self.update()
         self._changed()
 
@@ -153,16 +152,16 @@ class SheetScene(QGraphicsScene):
         """Write shapes on wires, or not."""
         self.shapes = on
         for link in self.links.values():
-            self._label(link)
+            self.wires.label(link)
 
     def _empty(self) -> None:
         self.clear()
-        self.nodes, self.links, self.frames, self.notes = {}, {}, {}, {}
+        self.wires.forget()
+        self.nodes, self.frames, self.notes = {}, {}, {}
         self.sheet = Sheet()
         self.places, self.down, self._turns = {}, {}, {}
         self.selection, self.selected_links, self.selected_note = (), (), ""
         self.hovered = None
-        self._obstacles = Obstacles()
 
     # -------------------------------------------------------------------------------------- places
 
@@ -187,9 +186,7 @@ class SheetScene(QGraphicsScene):
         for key, offset in offsets.items():
             place = self.places[key]
             self.nodes[key].setPos(place.x + offset.x(), place.y + self.down[key] + offset.y())
-        self._patience = _PATIENCE // 10 if offsets else _PATIENCE
-        self._after_moves(set(offsets) or moved)
-        self._patience = _PATIENCE
+        self.wires.follow(set(offsets) or moved, dragging=bool(offsets))
         self._sync_frames(set(offsets) or None)
 
     def place_at(self, pos: QPointF, size: Size) -> Place:
@@ -202,39 +199,6 @@ class SheetScene(QGraphicsScene):
                 push = max(push, self.down[key] + max(0.0, grown))
         return Place(pos.x(), pos.y() - push)
 
-    def _after_moves(self, moved: set[str]) -> None:
-        if not moved:
-            return
-        for key in moved:
-            if key in self.nodes:
-                box = self.nodes[key].rect
-                self._obstacles.put(key, (box.left(), box.top(), box.right(), box.bottom()))
-        graph = self.sheet.graph
-        stale = [link for key in moved for link in graph.incoming.get(key, ())]
-        stale += [link for key in moved for link in graph.outgoing.get(key, ())]
-        if len(moved) < len(self.nodes):
-            stale += self._disturbed(moved)
-        for link in dict.fromkeys(stale):
-            if link in self.links:
-                self._obstacles.drop((link.source, link))
-        # However many wires there are, the time for finding ways around nodes stays bounded.
-        tries = max(2, min(MOST_TRIES, self._patience // max(1, len(stale))))
-        for link in dict.fromkeys(stale):
-            if link in self.links:
-                self._route(self.links[link], tries)
-        ends = {end.node for link in stale for end in (link.source, link.target)}
-        for key in moved | ends:
-            self._bare_ports(key)
-
-    def _disturbed(self, moved: set[str]) -> list[Link]:
-        """Return the bent wires that run where nodes have come to stand."""
-        found = []
-        for key in moved & self.nodes.keys():
-            for item in self.items(self.nodes[key].rect):
-                if isinstance(item, LinkItem) and item.route and len(item.route.points) > 2:
-                    found.append(item.link)
-        return found
-
     def port_pos(self, end: End, gives: bool) -> QPointF:
         """Return where a port is in the scene."""
         item = self.nodes[end.node]
@@ -242,134 +206,6 @@ class SheetScene(QGraphicsScene):
         if spot is None:
             return item.rect.center()
         return item.pos() + QPointF(spot.x, spot.y)
-
-    # --------------------------------------------------------------------------------------- wires
-
-    def _add_link(self, link: Link) -> None:
-        item = LinkItem(link, self._wires)
-        self.links[link] = item
-        self.addItem(item)
-
-    def _drop_link(self, link: Link) -> None:
-        item = self.links.pop(link)
-        if item.label:
-            self.removeItem(item.label)
-        self.removeItem(item)
-        self._obstacles.drop((link.source, link))
-        if self.hovered == link:
-            self.hovered = None
-
-    def _drop_node(self, key: str) -> None:
-        self.removeItem(self.nodes.pop(key))
-        self._obstacles.drop(key)
-        self.down.pop(key, None)
-        self._turns.pop(key, None)
-
-    def _route(self, item: LinkItem, tries: int) -> None:
-        link = item.link
-        start, end = self.port_pos(link.source, True), self.port_pos(link.target, False)
-        spot = self.nodes[link.target.node].spot(link.target.port, False)
-        side = spot.side if spot is not None else 0
-        upper, lower = self.nodes[link.source.node], self.nodes[link.target.node]
-        item.docked = not side and is_docked(
-            Place(*upper.pos().toTuple()),
-            upper.face.size,
-            Place(*lower.pos().toTuple()),
-            lower.face.size,
-        )
-        floor, ceiling, frame = self._frame_edges(link)
-        joint = self._joint(link, frame) if side and frame and ceiling is not None else None
-        item.joined = joint is not None
-        if joint is not None and ceiling is not None:
-            start, ceiling = QPointF(joint, ceiling + HEADER), None
-        ends = Ends(start.toTuple(), end.toTuple(), link.source, side, floor, ceiling)
-        route = find_route(ends, self._obstacles, tries)
-        owner = (link.source, link)
-        self._obstacles.put(owner, *lanes(route))
-        item.set_route(route)
-        self._label(item)
-
-    def _frame_edges(self, link: Link) -> tuple[float | None, float | None, Frame | None]:
-        """Return the lower edge of the frame that a wire leaves, and the upper one, with the frame,
-        of the one that it enters."""
-        floor = ceiling = entered = None
-        for frame in self.sheet.frames.values():
-            leaves, enters = link.source.node in frame.nodes, link.target.node in frame.nodes
-            if leaves == enters:
-                continue
-            boxes = [self.nodes[key].rect for key in frame.nodes if key in self.nodes]
-            if leaves:
-                floor = max(box.bottom() for box in boxes) + FRAME_BOTTOM
-            else:
-                ceiling = min(box.top() for box in boxes) - FRAME_TOP
-                entered = frame
-        return floor, ceiling, entered
-
-    def _joint(self, link: Link, frame: Frame) -> float | None:
-        """Return where another wire of the same source enters the frame from above, if one does."""
-        for other in self.sheet.graph.out_of(link.source.node, link.source.port):
-            if other != link and other.target.node in frame.nodes:
-                spot = self.nodes[other.target.node].spot(other.target.port, False)
-                if spot is not None and not spot.side:
-                    return self.port_pos(other.target, False).x()
-        return None
-
-    def _shape_before(self, key: str) -> tuple[Dim, ...] | None:
-        """Return the shape that went into the stack of docked nodes that ends here."""
-        while True:
-            docked = [
-                link for link in self.sheet.graph.incoming.get(key, ()) if self._is_docked(link)
-            ]
-            if not docked:
-                break
-            key = docked[0].source.node
-        facts = self.told.facts.get(key)
-        first = next(iter(facts.inputs.values()), None) if facts else None
-        return first.shape if first else None
-
-    def _label(self, item: LinkItem) -> None:
-        """Give the wire its tone and, where it is long enough, its shape."""
-        link, route = item.link, item.route
-        assert route is not None
-        facts = self.told.facts.get(link.source.node)
-        tensor = facts.outputs.get(link.source.port) if facts else None
-        errors = [p for p in self.told.problems.get(link.target.node, ()) if p.severity == "error"]
-        wrong = any(p.port == link.target.port for p in errors)
-        tone = "unknown" if tensor is None else "error" if wrong else ""
-        hovered = self.hovered == link
-        item.show_state(tone, hovered, link in self.selected_links)
-        shown = tensor is not None and (
-            hovered or (self.shapes and route.length > LABELLED and not item.docked)
-        )
-        if not shown or tensor is None or facts is None:
-            if item.label:
-                self.removeItem(item.label)
-                item.label = None
-            return
-        if item.label is None:
-            item.label = LabelItem(self._wires)
-            self.addItem(item.label)
-            item.label.setPos(*route.label)
-        axes = axes_of(tensor.shape, self._shape_before(link.source.node))
-        item.label.show_axes(axes, "hover" if hovered else tone)
-
-    def _bare_ports(self, key: str) -> None:
-        """Hide the ports of a node at which only docked wires end."""
-        item = self.nodes.get(key)
-        if item is None:
-            return
-        graph = self.sheet.graph
-        docked: dict[str, bool] = {}
-        for link in graph.incoming.get(key, ()):
-            port = f"in {link.target.port}"
-            docked[port] = docked.get(port, True) and self._is_docked(link)
-        for link in graph.outgoing.get(key, ()):
-            port = f"out {link.source.port}"
-            docked[port] = docked.get(port, True) and self._is_docked(link)
-        item.set_ports(frozenset(port for port, is_bare in docked.items() if is_bare), item.faded)
-
-    def _is_docked(self, link: Link) -> bool:
-        return link in self.links and self.links[link].docked
 
     def fade_ports(self, able: Iterable[End] | None, gives: bool) -> None:
         """While a wire is dragged, fade the ports that cannot take it; None ends that."""
@@ -381,6 +217,12 @@ class SheetScene(QGraphicsScene):
                 faded |= {f"in {s.port}" for s in ins if not gives or End(key, s.port) not in keep}
                 faded |= {f"out {s.port}" for s in outs if gives or End(key, s.port) not in keep}
             item.set_ports(item.bare, frozenset(faded))
+
+    def _drop_node(self, key: str) -> None:
+        self.removeItem(self.nodes.pop(key))
+        self.wires.drop_node(key)
+        self.down.pop(key, None)
+        self._turns.pop(key, None)
 
     # --------------------------------------------------------------------------- frames and notes
 
@@ -456,7 +298,7 @@ class SheetScene(QGraphicsScene):
         self.selection, self.selected_links, self.selected_note = chosen, wires, note
         for link in {*before, *wires}:
             if link in self.links:
-                self._label(self.links[link])
+                self.wires.label(self.links[link])
         self.selection_changed.emit()
 
     def _keep_selection(self) -> None:
@@ -469,7 +311,7 @@ class SheetScene(QGraphicsScene):
         before, self.hovered = self.hovered, link
         for one in (before, link):
             if one in self.links:
-                self._label(self.links[one])
+                self.wires.label(self.links[one])
 
     # ---------------------------------------------------------------------------------- what is at
 

@@ -90,7 +90,7 @@ def commands_for(canvas: Canvas) -> list[Command]:
             "C",
             "Arrows choose the other end, Enter lays the wire.",
             "link",
-            canvas.hand.start_connecting,
+            canvas.hand.walk.start_connecting,
             needs_one,
         ),
         Command(

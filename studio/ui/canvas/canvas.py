@@ -22,7 +22,7 @@ from studio.ui.canvas.editor import Editor
 from studio.ui.canvas.faces import Told
 from studio.ui.canvas.hand import PointerHand
 from studio.ui.canvas.header import Header
-from studio.ui.canvas.knowledge import LiveStore, Sight
+from studio.ui.canvas.knowledge import LiveStore, Sight, way_to
 from studio.ui.canvas.minimap import Minimap
 from studio.ui.canvas.scene import SheetScene
 from studio.ui.canvas.search_desk import SearchDesk
@@ -122,7 +122,7 @@ class Canvas(QWidget):
     def show_sheet(self, where: str, prefix: str = "") -> None:
         """Show a sheet; `prefix` says through which block instances it is seen."""
         network = self._sight.network if where.startswith(BLOCK) else where
-        self._way = self._way_to(network, prefix) if prefix else []
+        self._way = way_to(self._session.document.project, network, prefix) if prefix else []
         if not prefix:
             self._way = [(where.removeprefix(BLOCK), Sight(where, network))]
         self._show(Sight(where, network, prefix))
@@ -152,7 +152,7 @@ class Canvas(QWidget):
         """Show the node at an id path of a network, in whatever block it is."""
         *blocks, node = path.split("/")
         prefix = "".join(f"{one}/" for one in blocks)
-        way = self._way_to(network, prefix)
+        way = way_to(self._session.document.project, network, prefix)
         if not way:
             return
         self._way = way
@@ -163,26 +163,9 @@ class Canvas(QWidget):
         if item is not None:
             self.view.show_point(item.rect.adjusted(-20, -20, 20, 20))
 
-    def _way_to(self, network: str, prefix: str) -> list[tuple[str, Sight]]:
-        """Return the sheets from a network down to the block at a prefix; [] where there is none."""
-        project = self._session.document.project
-        if network not in project.networks:
-            return []
-        way = [(network, Sight(network, network))]
-        sheet, gone = project.networks[network], ""
-        for part in prefix.split("/")[:-1]:
-            node = sheet.graph.nodes.get(part)
-            name = node.kind.removeprefix(BLOCK) if node else ""
-            if node is None or name not in project.blocks:
-                return []
-            gone += f"{part}/"
-            way.append((node.name, Sight(node.kind, network, gone)))
-            sheet = project.blocks[name].sheet
-        return way
-
     def _show(self, sight: Sight) -> None:
         self.hand.cancel()
-        self.hand.stop_connecting()
+        self.hand.walk.stop_connecting()
         self.search_desk.close()
         self._sight = sight
         self.editor.where = sight.where
@@ -255,7 +238,7 @@ class Canvas(QWidget):
         except KeyError:
             self.show_sheet(_first_sheet(after))
             return
-        if self._sight.prefix and self._way_to(self._sight.network, self._sight.prefix) == []:
+        if self._sight.prefix and not way_to(after, self._sight.network, self._sight.prefix):
             self.show_sheet(_first_sheet(after))
             return
         self.hand.cancel()

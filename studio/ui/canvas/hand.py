@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import Protocol
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragMoveEvent,
@@ -13,20 +13,16 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
-    QPainterPath,
 )
 from PySide6.QtWidgets import QGraphicsPathItem, QToolTip
 
-from studio.graph.connect import first_input
-from studio.graph.geometry import SNAP
-from studio.graph.graph import End, Link
+from studio.graph.graph import End
+from studio.ui.canvas.drops import Drops
 from studio.ui.canvas.editor import Editor
-from studio.ui.canvas.link_item import LinkItem
-from studio.ui.canvas.node_item import NodeItem
-from studio.ui.canvas.node_paint import outline
 from studio.ui.canvas.overview import OVERVIEW_SCALE
 from studio.ui.canvas.scene import SheetScene
 from studio.ui.canvas.tools import (
+    OVERLAY_Z,
     BoxSelect,
     CutWires,
     DragWire,
@@ -36,16 +32,8 @@ from studio.ui.canvas.tools import (
     Pan,
 )
 from studio.ui.canvas.view import CanvasView
+from studio.ui.canvas.walk import Walk
 from studio.ui.canvas.words import node_words, wire_words
-
-KIND_MIME = "application/x-neuroloom-kind"
-
-_ARROWS = {
-    Qt.Key.Key_Left: (-1, 0),
-    Qt.Key.Key_Right: (1, 0),
-    Qt.Key.Key_Up: (0, -1),
-    Qt.Key.Key_Down: (0, 1),
-}
 
 
 class Desk(Protocol):
@@ -78,15 +66,15 @@ class PointerHand:
         self._toggled: tuple[str, ...] | None = None
         self._from = QPointF()
         self._moves = 0
-        self._candidate = ""
-        self._ghost: QGraphicsPathItem | None = None
+        self.walk = Walk(scene, view, editor)
+        self.drops = Drops(scene, view, editor, desk)
 
     # -------------------------------------------------------------------------------------- pointer
 
     def pressed(self, event: QMouseEvent, pos: QPointF) -> None:
         if self.gesture is not None:
             self.cancel()
-        self.stop_connecting()
+        self.walk.stop_connecting()
         self._from = pos
         button, keys = event.button(), event.modifiers()
         if button == Qt.MouseButton.MiddleButton or (
@@ -272,7 +260,7 @@ class PointerHand:
     def key(self, event: QKeyEvent) -> bool:
         """Handle a key that no action has; tells whether it was one of the canvas'."""
         down = event.type() == QEvent.Type.KeyPress
-        key, keys = event.key(), event.modifiers()
+        key = event.key()
         if key == Qt.Key.Key_Space and not event.isAutoRepeat():
             self._space = down
             shape = Qt.CursorShape.OpenHandCursor
@@ -280,29 +268,17 @@ class PointerHand:
             return True
         if not down:
             return False
-        plain = not keys & ~Qt.KeyboardModifier.KeypadModifier
         if key == Qt.Key.Key_Escape:
             return self._escape()
-        if key in _ARROWS and keys & Qt.KeyboardModifier.AltModifier:
-            dx, dy = _ARROWS[Qt.Key(key)]
-            reach = SNAP * (4 if keys & Qt.KeyboardModifier.ShiftModifier else 1)
-            self._editor.move(dx * reach, dy * reach, gesture="keys")
-            return True
-        if key in _ARROWS and plain:
-            self._walk(*_ARROWS[Qt.Key(key)])
-            return True
-        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and plain:
+        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             return self._enter()
-        if key in (Qt.Key.Key_Tab,) and plain:
-            self._desk.search_here()
-            return True
-        return False
+        return self.walk.arrow(event)
 
     def _escape(self) -> bool:
         if self.gesture is not None:
             self.cancel()
-        elif self._candidate:
-            self.stop_connecting()
+        elif self.walk.connecting:
+            self.walk.stop_connecting()
         elif self._scene.selection or self._scene.selected_links or self._scene.selected_note:
             self._scene.select()
         else:
@@ -310,169 +286,32 @@ class PointerHand:
         return True
 
     def _enter(self) -> bool:
-        chosen = self._scene.selection
-        if self._candidate and len(chosen) == 1:
-            source = self._source()
-            goal, graph = self._candidate, self._scene.sheet.graph
-            self.stop_connecting()
-            if source is not None:
-                link = first_input(graph, self._editor.specs, source, goal)
-                inputs = self._scene.nodes[goal].face.inputs
-                if link is None and inputs:
-                    link = Link(source, End(goal, inputs[0].port))
-                if link is not None:
-                    self._editor.connect(link)
+        if self.walk.connecting:
+            self.walk.finish()
             return True
-        if len(chosen) == 1:
-            self._desk.open_node(chosen[0])
+        if len(self._scene.selection) == 1:
+            self._desk.open_node(self._scene.selection[0])
             return True
         return False
-
-    def start_connecting(self) -> None:
-        """Begin a wire at the selected node; arrows choose the other end, Enter lays it."""
-        source = self._source()
-        if source is None:
-            return
-        below = [key for key in self._scene.nodes if key != source.node]
-        if below:
-            here = self._scene.nodes[source.node].rect.center()
-            near = min(below, key=lambda key: _distance(here, self._scene.nodes[key]))
-            self._aim(near)
-
-    def stop_connecting(self) -> None:
-        """End it without a wire."""
-        self._candidate = ""
-        if self._ghost is not None:
-            self._scene.removeItem(self._ghost)
-            self._ghost = None
-
-    def _source(self) -> End | None:
-        chosen = self._scene.selection
-        if len(chosen) != 1 or chosen[0] not in self._scene.nodes:
-            return None
-        outputs = self._scene.nodes[chosen[0]].face.outputs
-        return End(chosen[0], outputs[0].port) if outputs else None
-
-    def _aim(self, goal: str) -> None:
-        source = self._source()
-        if source is None:
-            return
-        if self._ghost is None:
-            self._ghost = QGraphicsPathItem()
-            self._ghost.setZValue(50)
-            self._ghost.setPen(outline(self._scene.theme.color("accent"), 2, dashed=True))
-            self._scene.addItem(self._ghost)
-        self._candidate = goal
-        item = self._scene.nodes[goal]
-        start, box = self._scene.port_pos(source, True), item.rect
-        path = QPainterPath(start)
-        end = QPointF(box.center().x(), box.top())
-        path.cubicTo(start + QPointF(0, 40), end - QPointF(0, 40), end)
-        path.addRoundedRect(box.adjusted(-3, -3, 3, 3), 11, 11)
-        self._ghost.setPath(path)
-        self._view.show_point(box)
-
-    def _walk(self, dx: int, dy: int) -> None:
-        """Go along a wire (up and down), else to the nearest node that way."""
-        scene = self._scene
-        if self._candidate:
-            goal = self._nearest(self._candidate, dx, dy, {scene.selection[0]})
-            if goal:
-                self._aim(goal)
-            return
-        if not scene.selection:
-            first = min(
-                scene.nodes.values(), key=lambda one: (one.pos().y(), one.pos().x()), default=None
-            )
-            goal = first.node.id if first else ""
-        else:
-            here = scene.selection[-1]
-            goal = self._along(here, dy) if dy else ""
-            goal = goal or self._nearest(here, dx, dy, set())
-        if goal:
-            scene.select((goal,))
-            self._view.show_point(scene.nodes[goal].rect)
-
-    def _along(self, here: str, dy: int) -> str:
-        graph = self._scene.sheet.graph
-        links = graph.outgoing.get(here, ()) if dy > 0 else graph.incoming.get(here, ())
-        if not links:
-            return ""
-        return links[0].target.node if dy > 0 else links[0].source.node
-
-    def _nearest(self, here: str, dx: int, dy: int, but: set[str]) -> str:
-        center = self._scene.nodes[here].rect.center()
-        best, least = "", float("inf")
-        for key, item in self._scene.nodes.items():
-            step = item.rect.center() - center
-            along = step.x() * dx + step.y() * dy
-            aside = abs(step.x() * dy) + abs(step.y() * dx)
-            if key == here or key in but or along < 8:
-                continue
-            if along + 2 * aside < least:
-                best, least = key, along + 2 * aside
-        return best
 
     # --------------------------------------------------------------------------------- drag and drop
 
     def drag_entered(self, event: QDragEnterEvent) -> bool:
-        return event.mimeData().hasFormat(KIND_MIME)
+        return self.drops.entered(event)
 
     def drag_moved(self, event: QDragMoveEvent, pos: QPointF) -> bool:
-        if not event.mimeData().hasFormat(KIND_MIME):
-            return False
-        link = self._wire_for(_kind(event), pos)
-        self._scene.hover(link.link if link else None)
-        return True
+        return self.drops.moved(event, pos)
 
     def drag_left(self) -> None:
         self._scene.hover(None)
 
     def dropped(self, event: QDropEvent, pos: QPointF) -> bool:
-        if not event.mimeData().hasFormat(KIND_MIME):
-            return False
-        kind = _kind(event)
-        self._scene.hover(None)
-        # What the drop leads to may open a dialog: the drag must be over by then.
-        QTimer.singleShot(0, self._view, lambda: self.drop(kind, pos))
-        event.acceptProposedAction()
-        return True
-
-    def drop(self, kind: str, pos: QPointF) -> None:
-        """Put what was dragged at a point of the scene, or into the wire there."""
-        if self._desk.is_architecture(kind):
-            self._desk.draw_architecture(kind)
-            return
-        link = self._wire_for(kind, pos)
-        if link is not None:
-            added = self._editor.splice(kind, link.link)
-        else:
-            size = self._editor.size_of(kind)
-            corner = QPointF(pos.x() - size[0] / 2, pos.y() - size[1] / 2)
-            added = self._editor.add(kind, self._scene.place_at(corner, size))
-        if added:
-            self._scene.select((added,))
-            self._view.setFocus()
-
-    def _wire_for(self, kind: str, pos: QPointF) -> LinkItem | None:
-        spec = self._editor.specs.get(kind)
-        if spec is None or not spec.inputs or not spec.outputs or self._scene.node_at(pos):
-            return None
-        return self._scene.link_at(pos, 14.0)
+        return self.drops.dropped(event, pos)
 
     def overlay(self, painter: QPainter) -> None:
         """Paint what a gesture shows over the overview."""
         for item in self._scene.items():
-            if isinstance(item, QGraphicsPathItem) and item.zValue() >= 50:
+            if isinstance(item, QGraphicsPathItem) and item.zValue() >= OVERLAY_Z:
                 painter.setPen(item.pen())
                 painter.setBrush(item.brush())
                 painter.drawPath(item.path())
-
-
-def _kind(event: QDropEvent) -> str:
-    return bytes(event.mimeData().data(KIND_MIME).data()).decode("utf-8", "replace")
-
-
-def _distance(here: QPointF, item: NodeItem) -> float:
-    step = item.rect.center() - here
-    return abs(step.x()) + abs(step.y()) + (500 if step.y() < 0 else 0)

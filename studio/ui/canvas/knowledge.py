@@ -19,7 +19,7 @@ from studio.graph.topology import block_spec
 from studio.ui.canvas.faces import Live, Thumbnail, Told
 
 
-@dataclass
+@dataclass(frozen=True)
 class Sight:
     """Which sheet is shown, and where in which network it is seen."""
 
@@ -39,6 +39,23 @@ class Sight:
         """Return the node of this sheet that an id path names; None for those inside of blocks."""
         key = self.key(path)
         return key if key is not None and self.prefix + key == path else None
+
+
+def way_to(project: Project, network: str, prefix: str) -> list[tuple[str, Sight]]:
+    """Return the sheets from a network down to the block at a prefix; [] where there is none."""
+    if network not in project.networks:
+        return []
+    way = [(network, Sight(network, network))]
+    sheet, gone = project.networks[network], ""
+    for part in prefix.split("/")[:-1]:
+        node = sheet.graph.nodes.get(part)
+        name = node.kind.removeprefix(BLOCK) if node else ""
+        if node is None or name not in project.blocks:
+            return []
+        gone += f"{part}/"
+        way.append((node.name, Sight(node.kind, network, gone)))
+        sheet = project.blocks[name].sheet
+    return way
 
 
 @dataclass

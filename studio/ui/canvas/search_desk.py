@@ -12,6 +12,7 @@ from studio.ui.canvas.editor import Editor
 from studio.ui.canvas.node_paint import outline
 from studio.ui.canvas.scene import SheetScene
 from studio.ui.canvas.search import LayerSearch, Wish
+from studio.ui.canvas.tools import overlay_on
 from studio.ui.canvas.view import CanvasView
 from studio.ui.theme import Theme
 
@@ -132,12 +133,10 @@ class SearchDesk:
         self._view.setFocus()
 
     def _draw_ghost(self, start: QPointF, end: QPointF) -> None:
-        self._ghost = QGraphicsPathItem()
-        self._ghost.setZValue(50)
+        self._ghost = overlay_on(self._scene)
         self._ghost.setPen(outline(self._theme.color("accent"), 2, dashed=True))
         path = QPainterPath(start)
         bend = max(12.0, abs(end.y() - start.y()) / 2)
         path.cubicTo(start + QPointF(0, bend), end - QPointF(0, bend), end)
         path.addEllipse(end, 5, 5)
         self._ghost.setPath(path)
-        self._scene.addItem(self._ghost)

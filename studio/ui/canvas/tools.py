@@ -20,7 +20,8 @@ from studio.ui.canvas.node_paint import outline
 from studio.ui.canvas.scene import SheetScene
 from studio.ui.canvas.view import CanvasView
 
-_OVER = 50.0
+#: What gestures show lies above this.
+OVERLAY_Z = 50.0
 
 
 class Gesture(Protocol):
@@ -58,7 +59,7 @@ class BoxSelect:
         self._from = pos
         self._keep = keep
         self._before = scene.selection
-        self._band = _overlay(scene)
+        self._band = overlay_on(scene)
         self._band.setPen(QPen(scene.theme.color("accent"), 0))
         self._band.setBrush(scene.theme.color("accent", 0.12))
         self.moved = False
@@ -155,7 +156,7 @@ class DragWire:
         self._moving = moving
         self._start = scene.port_pos(end, gives)
         self._far = False
-        self._ghost = _overlay(scene)
+        self._ghost = overlay_on(scene)
         self._ghost.setPen(outline(scene.theme.color("accent"), 2, dashed=True))
         if moving is not None:
             scene.links[moving].setVisible(False)
@@ -256,7 +257,7 @@ class CutWires:
         self._scene = scene
         self._editor = editor
         self._path = QPainterPath(pos)
-        self._line = _overlay(scene)
+        self._line = overlay_on(scene)
         self._line.setPen(outline(scene.theme.color("error"), 2, dashed=True))
 
     def move(self, pos: QPointF) -> None:
@@ -286,9 +287,9 @@ class CutWires:
         self._scene.select()
 
 
-def _overlay(scene: SheetScene) -> QGraphicsPathItem:
+def overlay_on(scene: SheetScene) -> QGraphicsPathItem:
     item = QGraphicsPathItem()
-    item.setZValue(_OVER)
+    item.setZValue(OVERLAY_Z)
     scene.addItem(item)
     return item
 

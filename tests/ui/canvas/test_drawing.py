@@ -300,7 +300,7 @@ def test_any_gestures_leave_a_legal_document_and_undo_to_the_start(
         lambda: scene.nodes and board.drag(board.body(some_node()), anywhere()),
         lambda: board.drag(anywhere(), anywhere()),
         lambda: board.drag(anywhere(), anywhere(), keys=Qt.KeyboardModifier.ControlModifier),
-        lambda: board.canvas.hand.drop(rng.choice(kinds), anywhere()),
+        lambda: board.canvas.hand.drops.drop(rng.choice(kinds), anywhere()),
         lambda: board.key(rng.choice([Qt.Key.Key_Delete, Qt.Key.Key_B, Qt.Key.Key_L])),
         lambda: board.key(Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier),
         lambda: board.key(rng.choice([Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_Right])),

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication
 
 from studio.graph.graph import link
 from studio.graph.project import Project
-from studio.ui.canvas.hand import KIND_MIME
+from studio.ui.canvas.drops import KIND_MIME
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 ALT = Qt.KeyboardModifier.AltModifier

@@ -79,10 +79,12 @@ class Ledger:
         """Return the epoch's mean of each figure, by samples, and begin another epoch."""
         means = {}
         for name, parts in self._epoch.items():
-            if name != "lr":
-                # All of an epoch at once: the mean does not depend on when its parts were read.
-                values = np.concatenate(parts).astype(np.float64)
-                means[name] = float(np.average(values, weights=self._sizes))
+            if name == "lr":
+                means[name] = float(parts[-1][-1])  # the one that the last step took
+                continue
+            # All of an epoch at once: the mean does not depend on when its parts were read.
+            values = np.concatenate(parts).astype(np.float64)
+            means[name] = float(np.average(values, weights=self._sizes))
         self._epoch.clear()
         return means
 

@@ -89,9 +89,7 @@ def _ending(
     details = traceback.format_exc()
     if trainer is not None:
         step = trainer.step
-        saved = trainer.salvage()
-        if saved is not None:
-            yield saved
+        yield from trainer.salvage()
         newest = trainer.newest
         kept = f"The weights of step {newest} are kept." if newest is not None else ""
     message = sentence(error, step, job.project.recipe.batch_size, device, kept)

@@ -54,9 +54,9 @@ class Owners:
         self.of = {name: self._owner(name) for name, _ in module.named_parameters()}
 
     def _owner(self, parameter: str) -> NodePath | None:
-        dotted = parameter
-        while "." in dotted:
-            dotted = dotted.rpartition(".")[0]
+        dotted = parameter  # a learned constant is a parameter of the node's own name
+        while dotted:
             if dotted in self._by_name:
                 return self._by_name[dotted]
+            dotted = dotted.rpartition(".")[0]
         return None

@@ -36,6 +36,9 @@ _SHARE = 0.02
 #: From this share of dead units on, a layer is worth a warning.
 _MANY_DEAD = 0.5
 
+#: The port at which attention weights are tapped: beside the output, not an output.
+ATTENTION = "weights"
+
 _RECTIFIERS = frozenset(
     ["torch.nn.ReLU", "torch.nn.ReLU6", "torch.nn.Threshold", "torch.nn.Hardtanh"]
 )
@@ -108,8 +111,8 @@ class Probes:
         events.append(p.Pictures(step, taken.maps, self._inputs, self._outputs, self._targets))
         events += self._dead(step, taken.stats)
         now = self._clock()
-        # The first pass also warms caches up; it says little about what the next one will cost.
-        cost = now - start if self.seconds else 0.0
+        # The first pass also warms caches up: the next one will cost much less.
+        cost = (now - start) * (1.0 if self.seconds else 0.3)
         self.seconds += now - start
         self._next = now + max(self._period, cost / _SHARE)
         return events
@@ -121,7 +124,9 @@ class Probes:
 
         def tap(path: str, port: str, tensor: Tensor) -> Tensor:
             node = self._nodes.get(path)
-            if node is None or node.kind in (INPUT, OUTPUT) or path in taken.stats:
+            if node is None or node.kind in (INPUT, OUTPUT) or port == ATTENTION:
+                return tensor
+            if path in taken.stats:  # the first of several outputs stands for the node
                 return tensor
             if tensor.is_floating_point() and tensor.numel():
                 taken.stats[path] = _stat(tensor, node.kind, (grads or {}).get(path))

@@ -101,18 +101,16 @@ class Trainer:
             message,
         )
 
-    def salvage(self) -> p.CheckpointSaved | None:
-        """Write the newest weights known to be good, after an error; None where that fails too."""
+    def salvage(self) -> list[p.Event]:
+        """Write the best and the newest good weights after an error, as far as that can be done."""
+        saved: list[p.Event] = []
         try:
-            weights, at = weights_of(self._stepper.networks), self._stepper.step
-            if not is_finite(weights):
+            if not is_finite(weights_of(self._stepper.networks)):
                 self._stepper.restore(self._good)
-                weights, at = self._good.weights, self._good.step
-            if at == 0 or at == self._keeper.newest:
-                return None
-            return self._save_last()
-        except (OSError, RuntimeError, MemoryError):
-            return None
+            saved.extend(self._save())
+        except (OSError, RuntimeError, MemoryError, NotFinite):
+            pass  # the error that ended the run is the one to tell
+        return saved
 
     # ---------------------------------------------------------------------------------- the course
 
@@ -210,7 +208,6 @@ class Trainer:
             evaluation = stepper.learning.evaluate(stepper.validation)
             metrics |= {f"val_{name}": value for name, value in evaluation.metrics.items()}
             confusion = evaluation.confusion
-        metrics["lr"] = stepper.lr
         loss = metrics.get("val_loss", metrics["train_loss"])
         stepper.end_epoch(loss)
         done = p.EpochDone(stepper.epoch, stepper.step, metrics, self._elapsed(), confusion)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +14,21 @@ from torch import Tensor, nn
 
 from studio.data import Dataset
 from studio.engine import protocol as p
-from studio.graph.project import Project
+from studio.graph.project import DataRef, Project
 from studio.train.paths import node_paths
 from studio.train.probes import Probes
 
 
 def probes_of(
-    case: Case, layers: dict[str, nn.Module], rate_hz: float = 4.0
+    case: Case,
+    layers: dict[str, nn.Module],
+    present: Callable[[Tensor], Tensor] = lambda outputs: outputs.softmax(1),
 ) -> tuple[Chain, Probes]:
     network = Chain(layers)
     nodes = node_paths(Project({"main": sheet_of(layers)}), "main")
     dataset: Dataset = case.dataset
-    present = lambda outputs: outputs.softmax(1)  # noqa: E731
     return network, Probes(
-        network, nodes, dataset.validation, dataset.facts, present, rate_hz, time.perf_counter
+        network, nodes, dataset.validation, dataset.facts, present, 4.0, time.perf_counter
     )
 
 
@@ -168,9 +170,11 @@ def test_views_come_as_often_as_asked_and_seldomer_when_dear(case: Case) -> None
         assert not probes.due(1e9)
 
 
-def test_a_table_has_statistics_and_no_maps(tmp_path: Path) -> None:
-    case = Case(tmp_path, lambda: {"fc1": nn.Linear(10, 1)}, ref=None)
-    dataset = Case(tmp_path / "b", dict, case.project.data).dataset
-    assert dataset.facts.form == "image"
-    _, pictures, _ = taken(probes_of(Case(tmp_path / "c"), mlp())[1])
+def test_samples_that_are_no_images_are_shown_as_they_are(tmp_path: Path) -> None:
+    case = Case(tmp_path, ref=DataRef("sklearn.diabetes"))
+    layers = {"fc1": nn.Linear(10, 4), "relu": nn.ReLU(), "fc2": nn.Linear(4, 1)}
+    stats, pictures, _ = taken(probes_of(case, layers, present=lambda outputs: outputs)[1])
+    assert set(stats.nodes) == {"n_fc1", "n_relu", "n_fc2"}
     assert pictures.maps == {}
+    assert np.array_equal(pictures.inputs, case.dataset.validation.inputs[:24].numpy())
+    assert pictures.targets.shape == (24, 1)

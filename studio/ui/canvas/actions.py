@@ -57,7 +57,9 @@ def commands_for(canvas: Canvas) -> list[Command]:
         editor.delete()
 
     def paste() -> None:
-        scene.select(editor.paste(QGuiApplication.clipboard().text()) or scene.selection)
+        spot = canvas.menu_spot
+        at = Place(spot.x(), spot.y()) if spot is not None else None
+        scene.select(editor.paste(QGuiApplication.clipboard().text(), at) or scene.selection)
 
     def note() -> None:
         spot = canvas.menu_spot or canvas.view.seen().center()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
@@ -17,7 +17,7 @@ from studio.session.session import Session
 from studio.ui.canvas import knowledge
 from studio.ui.canvas.actions import commands_for
 from studio.ui.canvas.commands import Commands
-from studio.ui.canvas.corners import Hint, InlineLine, InlineText, Invitation
+from studio.ui.canvas.corners import FocusRing, Hint, Invitation
 from studio.ui.canvas.editor import Editor
 from studio.ui.canvas.faces import Told
 from studio.ui.canvas.hand import PointerHand
@@ -28,6 +28,7 @@ from studio.ui.canvas.scene import SheetScene
 from studio.ui.canvas.search_desk import SearchDesk
 from studio.ui.canvas.view import CanvasView
 from studio.ui.canvas.words import spoken
+from studio.ui.canvas.writing import Writing
 from studio.ui.controls import column, rule
 from studio.ui.theme import Theme
 
@@ -71,8 +72,8 @@ class Canvas(QWidget):
         self.invitation = Invitation(theme, self.view)
         self.invitation.wanted.connect(self._on_invited)
         self.search_desk = SearchDesk(self.scene, self.view, self.editor, theme)
-        self._name = InlineLine(theme, self.view)
-        self._note = InlineText(theme, self.view)
+        self.writing = Writing(self.scene, self.view, self.editor, theme)
+        self._ring = FocusRing(theme, self.view)
         outer = column(self)
         outer.addWidget(self.header)
         self._rule = rule()
@@ -90,6 +91,7 @@ class Canvas(QWidget):
         self.view.zoomed.connect(self.minimap.update)
         self.view.looked.connect(self.minimap.update)
         self.view.resized.connect(self._lay_corners)
+        self.view.keyboard_came.connect(self._ring.setVisible)
         self.view.resized.connect(self._on_resized)
         self.header.shapes_toggled.connect(self.scene.show_shapes)
         self.header.parameters_toggled.connect(self._on_parameters)
@@ -326,33 +328,15 @@ class Canvas(QWidget):
 
     def rename_node(self, node: str) -> None:
         """Let the person type another name."""
-        item = self.scene.nodes[node]
-        box = self.view.mapFromScene(item.rect).boundingRect()
-        room = QRect(box.left() + 8, box.top() + 2, max(140, box.width() - 16), 28)
-        name = item.node.name
-        self._name.edit(name, room, f"New name of {name}", lambda t: self.editor.rename(node, t))
+        self.writing.rename_node(node)
 
     def rename_frame(self, key: str) -> None:
         """Let the person type another title."""
-        box = self.view.mapFromScene(self.scene.frames[key].header.rect).boundingRect()
-        title = self.scene.sheet.frames[key].title
-        self._name.edit(title, box, "Frame title", lambda t: self.editor.retitle(key, t))
+        self.writing.rename_frame(key)
 
     def edit_note(self, key: str) -> None:
         """Let the person write a note."""
-        item = self.scene.notes[key]
-        rect = item.mapRectToScene(
-            QRectF(0, 28, item.note.width, max(80.0, item.rect.height() - 28))
-        )
-        box = self.view.mapFromScene(rect).boundingRect()
-
-        def take(text: str) -> None:
-            note = self.scene.sheet.notes.get(key)
-            if note is not None:
-                kept = type(note)(text, note.x, note.y, note.width)
-                self.editor.set_note(key, kept)
-
-        self._note.edit(item.note.text, box, take)
+        self.writing.edit_note(key)
 
     def repair(self, node: str, index: int) -> None:
         """Do what one of the buttons on a node's card says."""
@@ -454,6 +438,7 @@ class Canvas(QWidget):
         self.minimap.move(
             view.width() - self.minimap.width() - 12, view.height() - self.minimap.height() - 11
         )
+        self._ring.setGeometry(view.rect())
         if self.hint.isVisible():
             self.hint.place()
 

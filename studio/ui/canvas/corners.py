@@ -1,12 +1,10 @@
-"""What lies over the canvas: the empty sheet's invitation, the hint line, and text being typed."""
+"""What lies over the canvas: the empty sheet's invitation, the hint line, the focus ring."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtCore import QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
 
 from studio.ui.controls import button, label, row
 from studio.ui.theme import Theme
@@ -85,87 +83,17 @@ class Hint(QWidget):
         self.move((host.width() - self.width()) // 2, host.height() - self.height() - 16)
 
 
-class InlineLine(QLineEdit):
-    """A name being typed over the canvas. Enter takes it, Escape leaves it."""
+class FocusRing(QWidget):
+    """Shows that the keyboard is on the canvas, once it came there by a key."""
 
     def __init__(self, theme: Theme, host: QWidget) -> None:
         super().__init__(host)
-        self._host = host
-        self._take: Callable[[str], object] | None = None
-        self.setFont(theme.font("title", 600))
-        self.returnPressed.connect(self._finish)
+        self._theme = theme
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
 
-    def edit(self, text: str, box: QRect, what: str, take: Callable[[str], object]) -> None:
-        """Let the person type; `take` gets the text if it is kept."""
-        self._take = take
-        self.setText(text)
-        self.setAccessibleName(what)
-        self.setGeometry(box)
-        self.show()
-        self.raise_()
-        self.selectAll()
-        self.setFocus()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape:
-            self._leave()
-        else:
-            super().keyPressEvent(event)
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        if self.isVisible():
-            self._finish()
-
-    def _finish(self) -> None:
-        take, self._take = self._take, None
-        self._leave()
-        if take is not None:
-            take(self.text().strip())
-
-    def _leave(self) -> None:
-        self.hide()
-        self._take = None
-        self._host.setFocus()
-
-
-class InlineText(QPlainTextEdit):
-    """A note being typed over the canvas. Escape or a press elsewhere takes it."""
-
-    def __init__(self, theme: Theme, host: QWidget) -> None:
-        super().__init__(host)
-        self._host = host
-        self._take: Callable[[str], object] | None = None
-        self.setFont(theme.font("body"))
-        self.setAccessibleName("Note")
-        self.setPlaceholderText("Write a note")
-        self.installEventFilter(self)
-        self.hide()
-
-    def edit(self, text: str, box: QRect, take: Callable[[str], object]) -> None:
-        """Let the person type; `take` gets the text."""
-        self._take = take
-        self.setPlainText(text)
-        self.setGeometry(box)
-        self.show()
-        self.raise_()
-        self.selectAll()
-        self.setFocus()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.FocusOut and self.isVisible():
-            self._finish()
-        if event.type() != QEvent.Type.KeyPress or not isinstance(event, QKeyEvent):
-            return False
-        if event.key() == Qt.Key.Key_Escape:
-            self._finish()
-            return True
-        return False
-
-    def _finish(self) -> None:
-        take, self._take = self._take, None
-        self.hide()
-        self._host.setFocus()
-        if take is not None:
-            take(self.toPlainText())
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(self._theme.color("accent"), 2))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(3, 3, -3, -3), 6, 6)

@@ -34,6 +34,11 @@ from studio.ui.theme import Theme
 LEAST_ZOOM, MOST_ZOOM = 0.05, 4.0
 _GRID = 16
 _EXTENT = 200_000.0
+_BY_KEY = (
+    Qt.FocusReason.TabFocusReason,
+    Qt.FocusReason.BacktabFocusReason,
+    Qt.FocusReason.ShortcutFocusReason,
+)
 
 
 class Hand(Protocol):
@@ -58,6 +63,8 @@ class CanvasView(QGraphicsView):
     zoomed = Signal(float)
     looked = Signal()
     resized = Signal()
+    #: Whether the keyboard came here by a key (then it is shown), or is elsewhere or at the pointer.
+    keyboard_came = Signal(bool)
 
     def __init__(self, scene: SheetScene, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(scene, parent)
@@ -231,6 +238,7 @@ class CanvasView(QGraphicsView):
         return super().viewportEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.keyboard_came.emit(False)
         if self.hand:
             self.hand.pressed(event, self.scene_pos(event.position()))
 
@@ -264,11 +272,11 @@ class CanvasView(QGraphicsView):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        self.looked.emit()
+        self.keyboard_came.emit(event.reason() in _BY_KEY)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
-        self.looked.emit()
+        self.keyboard_came.emit(False)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -24,6 +25,12 @@ def metric(name: str, value: float) -> str:
     if name.endswith("accuracy"):
         return f"{value:.1%}"
     return f"{value:.4g}"
+
+
+def metrics(values: Mapping[str, float]) -> str:
+    """Return metrics as a line of words; the learning rate and the epoch are not results."""
+    shown = {name: value for name, value in values.items() if name not in ("lr", "epoch")}
+    return ", ".join(f"{name} {metric(name, value)}" for name, value in shown.items())
 
 
 def _finite(value: Any) -> Any:

@@ -6,7 +6,7 @@ import shutil
 import time
 from typing import TextIO
 
-from studio.cli.output import count, metric
+from studio.cli.output import count, metric, metrics
 from studio.engine.protocol import (
     EpochDone,
     Event,
@@ -46,8 +46,7 @@ class Teller:
             case Progress():
                 self._progress(event)
             case EpochDone():
-                words = [f"{name} {metric(name, value)}" for name, value in event.metrics.items()]
-                self.say(f"epoch {event.epoch}{self._of}: {', '.join(words)}")
+                self.say(f"epoch {event.epoch}{self._of}: {metrics(event.metrics)}")
             case ProblemFound():
                 self.say(f"step {event.step}: {event.problem.message}")
             case Finished() | Stopped() | Failed():

@@ -13,7 +13,7 @@ from typing import Any
 
 from studio.cli.ending import FINE, INTERRUPTED, JobFailed, WrongUse
 from studio.cli.headless import Headless
-from studio.cli.output import metric, print_json
+from studio.cli.output import metrics, print_json
 from studio.cli.progress import Teller
 from studio.cli.settings_given import recipe_given
 from studio.engine.protocol import RunSummary
@@ -78,7 +78,7 @@ def _run(studio: Headless, folder: Path | None) -> tuple[RunSummary, bool]:
     asked_to_stop = False
     with _interrupts() as interrupted:
         unsubscribe = session.subscribe(tell)
-        session.train(live=False, folder=folder)
+        session.train(folder=folder)
         studio.raise_errors()
         for _ in studio.events(lambda: session.training in ("idle", "ended")):
             if interrupted and not asked_to_stop:
@@ -144,6 +144,6 @@ def _print_summary(summary: RunSummary, best: dict[str, float]) -> None:
     print(f"{ended} after {summary.epochs} {noun}, {summary.seconds:.1f} s: {summary.folder}")
     for title, values in (("last", summary.last), ("best", best)):
         if values:
-            words = [f"{name} {metric(name, v)}" for name, v in values.items() if name != "epoch"]
+            words = metrics(values)
             epoch = f" (epoch {int(values['epoch'])})" if "epoch" in values else ""
-            print(f"  {title}{epoch}: {', '.join(words)}")
+            print(f"  {title}{epoch}: {words}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -232,6 +233,17 @@ def test_explain_against_another_class(lenet_run: Path, tmp_path: Path, capsys: 
     words = ("--sample", 3, "--method", "saliency", "--target", "4", "--against", 9, "-o", png)
     assert run("explain", lenet_run, *words) == 0
     assert "rather than 9" in capsys.readouterr().out
+
+
+def test_explain_tells_measures_in_their_own_unit(tmp_path: Path, capsys: Out) -> None:
+    file, png = tmp_path / "diabetes.loom", tmp_path / "why.png"
+    assert run("new", "mlp", "--data", "diabetes", "--set", "epochs=1", "-o", file) == 0
+    assert run("train", file, "--device", "cpu", "--out", tmp_path / "run") == 0
+    capsys.readouterr()
+    assert run("explain", tmp_path / "run", "--sample", 3, "--method", "saliency", "-o", png) == 0
+    said = re.search(r"true (\S+), answered", capsys.readouterr().out)
+    assert said is not None
+    assert 25 <= float(said[1]) <= 346, "the range of the real measure"
 
 
 @pytest.mark.parametrize(

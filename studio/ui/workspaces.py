@@ -57,8 +57,8 @@ class Workspaces(QStackedWidget):
 
     def prepare(self, index: int) -> None:
         """Make a workspace that will be wanted soon, styled and laid out, while nobody waits for it."""
-        made = self.get(index)
-        if not made.isVisible():
+        if index not in self._made:
+            made = self.get(index)
             made.resize(self.size())
             made.grab()
 

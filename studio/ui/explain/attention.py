@@ -9,12 +9,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QWidget
 
 from studio.engine import protocol as p
-from studio.engine.client import Ticket
 from studio.graph.catalog import UnknownKind, find_kind
 from studio.session.session import Session
 from studio.ui import controls
 from studio.ui.explain.attention_views import HeadGrid, HeadMatrix, PatchMap
-from studio.ui.explain.subject import SPLIT, Subject
+from studio.ui.explain.subject import SPLIT, Subject, Ticket
 from studio.ui.theme import Theme
 from studio.ui.views.numbers import percent
 from studio.ui.views.panel import EmptyState, Panel

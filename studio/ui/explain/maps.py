@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QScrollArea, QWidget
 
 from studio.engine import protocol as p
-from studio.engine.client import Ticket
 from studio.session.session import Session
 from studio.ui import controls
 from studio.ui.explain.methods import Methods
 from studio.ui.explain.reading import LargeSample
-from studio.ui.explain.subject import SPLIT, Subject
+from studio.ui.explain.subject import SPLIT, Subject, Ticket
 from studio.ui.theme import Theme
 from studio.ui.views.numbers import percent, short
 from studio.ui.views.panel import Panel
@@ -246,9 +247,9 @@ class Maps(Panel):
         self.maps = {kind: self.maps[kind] for kind in active}
 
 
-def _once(parent: QWidget, after_ms: int, then: object) -> QTimer:
+def _once(parent: QWidget, after_ms: int, then: Callable[[], None]) -> QTimer:
     timer = QTimer(parent)
     timer.setSingleShot(True)
     timer.setInterval(after_ms)
-    timer.timeout.connect(then)  # type: ignore[arg-type]
+    timer.timeout.connect(then)
     return timer

@@ -85,7 +85,7 @@ class Reading(QWidget):
         self._subject = subject
         self.setProperty("surface", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setMinimumHeight(232)
+        self.setMinimumHeight(200)
         self.setMaximumHeight(400)
         line = controls.row(self, spacing=20)
         line.setContentsMargins(16, 16, 16, 16)

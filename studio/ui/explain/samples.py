@@ -149,17 +149,18 @@ class SampleBrowser(Panel):
     def _wrong(self) -> np.ndarray:
         predictions = self._subject.predictions
         assert predictions is not None
-        return np.argmax(predictions.outputs, axis=1) != predictions.targets.astype(np.int64)
+        read = np.argmax(predictions.outputs, axis=1)
+        return np.asarray(read != predictions.targets.astype(np.int64))
 
     def _sureness(self) -> np.ndarray:
         """The probability of what was read; of a regression the negative error."""
         predictions = self._subject.predictions
         assert predictions is not None
         if self._subject.is_classification:
-            return predictions.outputs.max(axis=1)
+            return np.asarray(predictions.outputs.max(axis=1))
         count = len(predictions.targets)
         error = predictions.outputs.reshape(count, -1) - predictions.targets.reshape(count, -1)
-        return -np.abs(error).max(axis=1)
+        return np.asarray(-np.abs(error).max(axis=1))
 
     def _show(self) -> None:
         subject = self._subject

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from studio.engine import protocol as p
-from studio.engine.client import Ticket
 from studio.graph.facts import DataFacts
 from studio.graph.graph import BLOCK
 from studio.graph.project import Project
@@ -16,6 +17,12 @@ SPLIT = "validation"
 #: Samples asked for at a time: an answer of this size comes within a frame.
 _CHUNK = 64
 _KEPT = 4000
+
+
+class Ticket(Protocol):
+    """A question under way."""
+
+    def cancel(self) -> None: ...
 
 
 class Subject(QObject):
@@ -183,7 +190,7 @@ class Subject(QObject):
 
     def class_name(self, k: int) -> str:
         """Return a class's (or output's) name."""
-        names = ()
+        names: tuple[str, ...] = ()
         if self.facts is not None:
             names = self.facts.classes if self.is_classification else self.facts.target_names
         return names[k] if k < len(names) else str(k)

@@ -73,7 +73,7 @@ class Gradients(Panel):
         epochs = steps / max(1, started.steps_per_epoch)
         first, last = float(epochs[0]), float(epochs[-1])
         stride = max(1, int(np.ceil((last - first) / 7)))
-        ticks = []
+        ticks: list[tuple[float, str]] = []
         for epoch in range(int(np.ceil(first)), int(last) + 1, stride):
             share = float(np.searchsorted(epochs, epoch)) / steps.size
             ticks.append((share, f"epoch {epoch}" if not ticks else str(epoch)))

@@ -30,9 +30,8 @@ class Legend(View):
         host.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() in (QEvent.Type.Resize, QEvent.Type.Show):
-            host = self.parentWidget()
-            self.move(16, host.height() - self.height() - 16)
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Show) and isinstance(watched, QWidget):
+            self.move(16, watched.height() - self.height() - 16)
             self.raise_()
         return False
 

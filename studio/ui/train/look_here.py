@@ -68,7 +68,9 @@ class LookHere(Panel):
             self.cards.append(card)
             self._list.addWidget(card)
         self.nothing.setVisible(not problems)
-        self.nothing.setText("Nothing needs a look: all values are finite, and no layer is largely dead.")
+        self.nothing.setText(
+            "Nothing needs a look: all values are finite, and no layer is largely dead."
+        )
         self.badge.setText(str(len(problems)))
         self.badge.setVisible(bool(problems))
 

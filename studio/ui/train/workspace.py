@@ -7,7 +7,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabWidget, QWidget
 
 from studio.engine import protocol as p
-from studio.graph.edits import Batch
+from studio.graph.edits import Batch, SimpleEdit
 from studio.graph.problems import Repair
 from studio.graph.topology import name_path
 from studio.session import events as e
@@ -202,8 +202,10 @@ class TrainWorkspace(QWidget):
         self.outputs.set_layer(path)
 
     def _on_repair(self, repair: Repair) -> None:
-        edits = repair.edits
-        self._session.do(edits[0] if len(edits) == 1 else Batch(repair.title, edits))
+        edits: list[SimpleEdit] = []
+        for edit in repair.edits:
+            edits += edit.edits if isinstance(edit, Batch) else (edit,)
+        self._session.do(Batch(repair.title, tuple(edits)))
 
     # --------------------------------------------------------------------------------------- layout
 

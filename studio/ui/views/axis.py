@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PySide6.QtGui import QPolygonF
@@ -94,7 +94,8 @@ def polygons(x: np.ndarray, y: np.ndarray) -> list[QPolygonF]:
             continue
         polygon = QPolygonF()
         polygon.resize(px.size)
-        memory = VoidPtr(polygon.data(), 16 * px.size, True)
+        # The stubs know neither that `data` gives an address nor that VoidPtr is a buffer.
+        memory: Any = VoidPtr(polygon.data(), 16 * px.size, True)  # type: ignore[call-arg, arg-type]
         places = np.frombuffer(memory, np.float64).reshape(-1, 2)
         places[:, 0], places[:, 1] = px, py
         made.append(polygon)

@@ -21,7 +21,7 @@ from stage import (
 )
 
 from studio.engine import protocol as p
-from studio.graph.edits import SetParams
+from studio.graph.edits import Batch, SetParams
 from studio.graph.problems import Problem, Repair
 from studio.session import events as e
 from studio.session.history import History
@@ -252,7 +252,7 @@ def test_a_repair_edits_the_document_as_one_step(make: Make, qtbot: QtBot) -> No
     session.take(started(session.subject), p.ProblemFound(3, problem))
     (card,) = workspace.look_here.cards
     qtbot.mouseClick(buttons(card)["Halve fc1"], Qt.MouseButton.LeftButton)
-    assert session.edits == [edits[0]]
+    assert session.edits == [Batch("Halve fc1", edits)]
 
 
 def test_steering_sends_a_value_and_is_off_without_a_run(make: Make, qtbot: QtBot) -> None:

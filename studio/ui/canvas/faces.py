@@ -97,6 +97,10 @@ class Face:
     inputs: tuple[Spot, ...] = ()
     outputs: tuple[Spot, ...] = ()
 
+    def __hash__(self) -> int:
+        # Asked for at every paint of every node; these tell most faces apart.
+        return hash((self.title, self.name, self.line, self.badge))
+
 
 @dataclass
 class Told:

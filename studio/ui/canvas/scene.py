@@ -102,7 +102,8 @@ class SheetScene(QGraphicsScene):
                 if item.set_face(self._face(node, turn)):
                     resized.add(key)
             self._turns[key] = turn
-        moved = self._settle() | resized
+        # Where a wire went, ports that it had hidden show again.
+        moved = self._settle() | resized | (touched & self.nodes.keys())
         if before.frames != sheet.frames:
             moved |= {node for frame in before.frames.values() for node in frame.nodes}
             moved |= {node for frame in sheet.frames.values() for node in frame.nodes}
@@ -110,7 +111,6 @@ class SheetScene(QGraphicsScene):
         for link in new.links:
             if link not in self.links:
                 self.wires.add(link)
-                moved.update((link.source.node, link.target.node))
         self.wires.follow(moved)
         if before.notes is not sheet.notes:
             self._sync_notes(sheet)

@@ -23,8 +23,6 @@ else:
     from studio import paths, settings
     from studio.session.events import Noticed
     from studio.ui.preferences import Preferences
-    from studio.ui.theme import Theme
-    from studio.ui.window import MainWindow
 
     class Person:
         """Looks at the window and moves its mouse and keys through the X server."""
@@ -33,15 +31,13 @@ else:
             self.app = qapp
             self.here = paths.find({"NEUROLOOM_HOME": str(home)})
             values, _ = settings.load(self.here.settings)
-            theme = Theme(self.here.assets, values.theme)
-            theme.dress(qapp)
-            self.session = application.make_session(self.here)
+            self.window = application.assemble(qapp, self.here, Preferences(self.here.settings, values))
+            self.session = self.window.session
             self.told: list[str] = []
             self.gone = False
             self.session.subscribe(
                 lambda event: self.told.append(event.text) if isinstance(event, Noticed) else None
             )
-            self.window = MainWindow(self.session, theme, Preferences(self.here.settings, values))
             application.open_first(self.session, self.here, values, file)
             self.window.show()
             self.window.bridge.start()

@@ -30,8 +30,8 @@ from studio.graph.problems import Fault
 FORMAT = 1
 #: The longest that an event waits in memory before it is on the disk.
 FLUSH_S = 0.5
-#: Pictures are many and only the latest counts.
-PICTURES_S = 2.0
+#: Pictures are many and only the latest counts; the status is for lists, the events say all.
+PICTURES_S = STATUS_S = 5.0
 
 JOB, EVENTS, STATUS, PICTURES = "job.json", "events.jsonl", "status.json", "pictures.npz"
 CHECKPOINTS, SNAPSHOTS, LOCK = "checkpoints", "snapshots", "running.lock"
@@ -131,7 +131,7 @@ class RunWriter:
         self._lock = Lock(self.folder / LOCK)
         self._pending: list[bytes] = []
         self._pictures: p.Pictures | None = None
-        self._flushed = self._pictured = time.monotonic()
+        self._flushed = self._pictured = self._stated = time.monotonic()
         self._summary = p.RunSummary(job.folder, "running", 0, 0, 0.0)
         try:
             file = _JobFile(
@@ -180,6 +180,7 @@ class RunWriter:
             self._events.write(b"".join(self._pending))
             self._events.flush()
             self._pending.clear()
+        if self._flushed - self._stated >= STATUS_S:
             self._write_status()
 
     def finish(self, summary: p.RunSummary) -> None:
@@ -197,6 +198,7 @@ class RunWriter:
         self._lock.release()
 
     def _write_status(self) -> None:
+        self._stated = time.monotonic()
         raw = msgspec.json.encode(_StatusFile(FORMAT, self._summary))
         aside = self.folder / f".{STATUS}.part"
         # Without fsync: it is written often, and a run that lost it still has its events.
@@ -348,7 +350,9 @@ def read_info(folder: Path) -> RunInfo:
         )
         return RunInfo(folder, folder.name, fault=Fault(message, file=str(folder / JOB)))
     held = is_held(folder / LOCK)
-    summary = _read_summary(folder)
+    summary = _read_status(folder)
+    if summary is None or (summary.status == "running" and not held):
+        summary = _told(folder)  # its writer died with a status older than its events
     status = summary.status
     if status == "running" and not held:
         status = "interrupted"
@@ -371,18 +375,21 @@ def read_info(folder: Path) -> RunInfo:
     )
 
 
-def _read_summary(folder: Path) -> p.RunSummary:
-    """Return how a run stands: from its status, else from its events as far as they go."""
+def _read_status(folder: Path) -> p.RunSummary | None:
     try:
         raw = (folder / STATUS).read_bytes()
         return msgspec.json.decode(raw, type=_StatusFile).summary
     except (OSError, ValueError, RecursionError):
-        pass
+        return None
+
+
+def _told(folder: Path) -> p.RunSummary:
+    """Return how a run stood at its last event."""
     summary = p.RunSummary(str(folder), "running", 0, 0, 0.0)
     for event in read_events(folder):
         match event:
             case p.Finished() | p.Stopped() | p.Failed():
-                return event.summary
+                summary = event.summary
             case p.EpochDone():
                 summary = p.RunSummary(
                     str(folder),

@@ -198,7 +198,7 @@ def test_foreign_files_are_faults_or_left_out(name: str, content: bytes, tmp_pat
         assert runs.read_circumstances(folder) is None
     else:
         assert info.fault is None
-        assert info.status == ("interrupted" if name != runs.STATUS else "finished")
+        assert info.status == ("interrupted" if name == runs.EVENTS else "finished")
     assert len(events) == (0 if name == runs.EVENTS else len(EVENTS) + 1)
 
 
@@ -256,7 +256,7 @@ def test_a_full_disk_is_said_and_leaves_what_was_there(
     monkeypatch.setattr(runs.os, "replace", full)
     writer.write(EVENTS[3])
     with pytest.raises(OSError, match="No space left"):
-        writer.flush()
+        writer.finish(p.RunSummary(str(tmp_path), "finished", 1, 3, 1.0))
     writer.close()
     monkeypatch.undo()
     assert isinstance(next(runs.read_events(tmp_path)), p.Started)

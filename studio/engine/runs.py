@@ -15,13 +15,14 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from msgspec import Struct, field
 
 from studio.engine import protocol as p
+from studio.engine.event_lines import decode, encode
 from studio.engine.locks import Lock, is_held
 from studio.graph.facts import DataFacts
 from studio.graph.files import FileProblem, dumps, loads, write_atomically
@@ -238,62 +239,19 @@ def is_low_best(metric: str) -> bool:
     return metric.endswith(("loss", "mae", "mse", "rmse"))
 
 
-# ------------------------------------------------------------------------------------ event ↔ line
-
-
-def encode(event: p.Event) -> bytes:
-    """Return an event as one JSON line; arrays are lists, floats to seven significant digits."""
-    return msgspec.json.encode(event, enc_hook=_as_list) + b"\n"
-
-
-def _as_list(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if not isinstance(value, np.ndarray):
-        raise TypeError(f"An event holds values and arrays, but got {type(value).__name__}.")
-    if value.dtype.kind != "f":
-        return value.tolist()
-    # A float32 written in full takes 17 digits, of which 7 mean something.
-    exact = value.astype(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        digits = np.nan_to_num(np.floor(np.log10(np.abs(exact))), neginf=0, posinf=0)
-    scale = 10.0 ** np.clip(6 - digits, -300, 300)
-    return (np.round(exact * scale) / scale).tolist()
-
-
-def _from_list(kind: type, value: Any) -> Any:
-    if kind is not np.ndarray:
-        raise NotImplementedError(kind)
-    array = np.asarray(value)
-    if array.dtype == object:  # JSON has no NaN: it was written as null
-        array = np.array([np.nan if part is None else part for part in value], dtype=np.float64)
-    return array.astype(np.float32) if array.dtype.kind == "f" else array.astype(np.int64)
-
-
 # ----------------------------------------------------------------------------------------- reading
 
 
 def read_events(folder: Path) -> Iterator[p.Event]:
     """Yield what a run told, in order, then its latest pictures; lines that cannot be read are left out."""
-    decoder = msgspec.json.Decoder(p.Event, dec_hook=_from_list)
-    for line in _lines(folder / EVENTS):
-        try:
-            yield decoder.decode(line)
-        except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
-            continue  # cut by a crash, or of another version
+    try:
+        with (folder / EVENTS).open("rb") as lines:
+            yield from decode(lines)
+    except OSError:
+        pass  # a run that told nothing
     pictures = read_pictures(folder)
     if pictures is not None:
         yield pictures
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                if line.endswith(b"\n"):
-                    yield line
-    except OSError:
-        return
 
 
 def read_pictures(folder: Path) -> p.Pictures | None:

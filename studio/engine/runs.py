@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import re
 import time
@@ -25,7 +26,7 @@ from studio.engine import protocol as p
 from studio.engine.event_lines import decode, encode
 from studio.engine.locks import Lock, is_held
 from studio.graph.facts import DataFacts
-from studio.graph.files import FileProblem, dumps, loads, write_atomically
+from studio.graph.files import FileProblem, dumps, loads
 from studio.graph.problems import Fault
 
 FORMAT = 1
@@ -121,6 +122,24 @@ def new_run_folder(root: Path, name: str) -> Path:
     raise FileExistsError(f"There are 10,000 runs named {stem} in {root}. Remove some of them.")
 
 
+def put(path: Path, content: bytes) -> None:
+    """Write a file so that it is the old one or the new one, whenever this process is killed.
+
+    Unlike a document it is not forced to the disk: that can hold training up for half a second, and
+    all that a power cut can take is the end of one run.
+    Raises: OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        aside.write_bytes(content)
+        os.replace(aside, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        raise
+
+
 class RunWriter:
     """The one writer of a run's folder. Every method may raise OSError, when the disk is full."""
 
@@ -144,7 +163,7 @@ class RunWriter:
                 job.live,
             )
             raw = msgspec.json.format(msgspec.json.encode(file), indent=1)
-            write_atomically(self.folder / JOB, raw)
+            put(self.folder / JOB, raw)
             self._write_status()
             self._events = (self.folder / EVENTS).open("ab")
         except BaseException:
@@ -200,11 +219,7 @@ class RunWriter:
 
     def _write_status(self) -> None:
         self._stated = time.monotonic()
-        raw = msgspec.json.encode(_StatusFile(FORMAT, self._summary))
-        aside = self.folder / f".{STATUS}.part"
-        # Without fsync: it is written often, and a run that lost it still has its events.
-        aside.write_bytes(raw)
-        os.replace(aside, self.folder / STATUS)
+        put(self.folder / STATUS, msgspec.json.encode(_StatusFile(FORMAT, self._summary)))
 
     def _write_pictures(self) -> None:
         pictures, self._pictures = self._pictures, None
@@ -214,10 +229,9 @@ class RunWriter:
         arrays = {f"map/{path}": maps for path, maps in pictures.maps.items()}
         arrays |= {"inputs": pictures.inputs, "outputs": pictures.outputs}
         arrays |= {"targets": pictures.targets, "step": np.asarray(pictures.step)}
-        aside = self.folder / f".{PICTURES}.part"
-        with aside.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        os.replace(aside, self.folder / PICTURES)
+        archive = io.BytesIO()
+        np.savez(archive, allow_pickle=False, **arrays)
+        put(self.folder / PICTURES, archive.getvalue())
 
 
 def better(

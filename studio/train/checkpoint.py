@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from studio.engine.runs import CHECKPOINTS, FORMAT, SNAPSHOTS
+from studio.engine.runs import CHECKPOINTS, FORMAT, SNAPSHOTS, put
 from studio.graph.files import write_atomically
 
 #: Snapshots that stay: whoever asked for one may still be reading the one before.
@@ -132,7 +132,7 @@ class Keeper:
                 "schedule": state.schedule,
             }
         )
-        write_atomically(self._folder / f"{state.step}.state.safetensors", save(tensors))
+        put(self._folder / f"{state.step}.state.safetensors", save(tensors))
         position = {"epoch": state.epoch, "batch": state.batch}
         about = {**about, **position, "best": best, "state": skeleton}
         size = self._write(state.step, state.weights, about)
@@ -148,7 +148,7 @@ class Keeper:
         """
         path = self._snapshots / f"{step}.safetensors"
         if not path.exists():
-            write_atomically(path, save(weights))
+            put(path, save(weights))
         kept = sorted(self._snapshots.glob("*.safetensors"), key=lambda file: int(file.stem))
         for old in kept[:-_SNAPSHOTS_KEPT]:
             old.unlink(missing_ok=True)
@@ -157,7 +157,7 @@ class Keeper:
     def _write(self, step: int, weights: Weights, about: Mapping[str, Any]) -> int:
         # The weights last: a checkpoint that is there is whole.
         raw = msgspec.json.encode({"format": FORMAT, "step": step, **about})
-        write_atomically(self.path(step).with_suffix(".json"), raw)
+        put(self.path(step).with_suffix(".json"), raw)
         content = save(weights)
         write_atomically(self.path(step), content)
         return len(content)

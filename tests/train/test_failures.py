@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from studio.data import Dataset, Samples
 from studio.engine import protocol as p
 from studio.engine import runs
-from studio.graph import files
 from studio.graph.project import DataRef
 
 
@@ -225,9 +224,9 @@ def test_a_snapshot_that_cannot_be_written_is_refused_and_training_goes_on(
     def full(path: Path, content: bytes) -> None:
         if "snapshots" in path.parts:
             raise OSError(errno.ENOSPC, "No space left on device")
-        files.write_atomically(path, content)
+        runs.put(path, content)
 
-    monkeypatch.setattr("studio.train.checkpoint.write_atomically", full)
+    monkeypatch.setattr("studio.train.checkpoint.put", full)
     events = case.run()
     assert "could not be written (no space left on device)" in str(answer.exception(0))
     assert isinstance(events[-1], p.Finished)

@@ -17,7 +17,7 @@ os.environ.setdefault("PYQTGRAPH_QT_LIB", "PySide6")
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
 
-@pytest.fixture()
+@pytest.fixture
 def shared_data() -> Path:
     """The folder of real data that may lie beside the project."""
     if not DATA.is_dir():

@@ -114,11 +114,11 @@ def _caption(
         truth = facts.classes[int(samples.targets.ravel()[0])]
         lines.append(f"true {truth}, {name} with {float(answer.outputs[answer.target]):.1%}")
     else:
-        truth = float(samples.targets.reshape(-1)[answer.target])
+        value = float(samples.targets.reshape(-1)[answer.target])
         if facts.target_std:  # the network learned it standardised; people read it in its own unit
-            truth = truth * facts.target_std[answer.target] + facts.target_mean[answer.target]
+            value = value * facts.target_std[answer.target] + facts.target_mean[answer.target]
         said = float(answer.outputs.reshape(-1)[answer.target])
-        lines.append(f"{name}: true {truth:.4g}, answered {said:.4g}")
+        lines.append(f"{name}: true {value:.4g}, answered {said:.4g}")
     if answer.against is not None:
         lines.append(f"explained: {name} rather than {names[answer.against]}")
     if answer.gap is not None:

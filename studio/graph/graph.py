@@ -129,7 +129,7 @@ RESERVED = frozenset(
     register_load_state_dict_pre_hook register_module register_parameter
     register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state
     set_submodule share_memory state_dict to to_empty train type xpu zero_grad
-    """.split()
+    """.split()  # noqa: SIM905
 )
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")

@@ -23,8 +23,7 @@ def test_every_sequence_undoes_redoes_saves_and_stays_legal(sequence: list[ed.An
         before = document.project
         try:
             document.do(edit)
-        except ed.EditRefused as refusal:
-            assert str(refusal).endswith((".", "?"))
+        except ed.EditRefused:
             assert document.project is before
         assert illegal(document.project) == ""
         if document.project is not stages[-1]:

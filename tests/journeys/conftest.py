@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-REASON = "needs a window on an X server: xvfb-run python -m pytest tests/journeys (QT_QPA_PLATFORM=xcb)"
+REASON = (
+    "needs a window on an X server: xvfb-run python -m pytest tests/journeys (QT_QPA_PLATFORM=xcb)"
+)
 
 if os.environ.get("QT_QPA_PLATFORM") != "xcb" or not shutil.which("xdotool"):
     collect_ignore_glob = ["test_*.py"]
@@ -31,7 +33,9 @@ else:
             self.app = qapp
             self.here = paths.find({"NEUROLOOM_HOME": str(home)})
             values, _ = settings.load(self.here.settings)
-            self.window = application.assemble(qapp, self.here, Preferences(self.here.settings, values))
+            self.window = application.assemble(
+                qapp, self.here, Preferences(self.here.settings, values)
+            )
             self.session = self.window.session
             self.told: list[str] = []
             self.gone = False
@@ -43,7 +47,9 @@ else:
             self.window.bridge.start()
             self.session.start()
             self.until(lambda: self.session.settled and bool(self.session.catalog.layers), 60)
-            self.press_at(self.middle(self.window.menu_row))  # no window manager: a click gives focus
+            self.press_at(
+                self.middle(self.window.menu_row)
+            )  # no window manager: a click gives focus
             self.window.activateWindow()
 
         # ----------------------------------------------------------------------------------- waiting
@@ -128,9 +134,7 @@ else:
             self.app.processEvents()
 
     @pytest.fixture
-    def sit_down(
-        qapp: QApplication, tmp_path: Path
-    ) -> Iterator[Callable[..., Person]]:
+    def sit_down(qapp: QApplication, tmp_path: Path) -> Iterator[Callable[..., Person]]:
         """Open the window (again) on one home folder; every window is closed at the end."""
         people: list[Person] = []
 

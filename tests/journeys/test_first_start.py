@@ -90,9 +90,9 @@ def test_train_watch_and_ask_why(sit_down: Callable[..., Person], tmp_path: Path
     # The same seed from the command line gives the same figures.
     out = tmp_path / "run"
     environment = os.environ | {"NEUROLOOM_HOME": str(tmp_path / "other")}
+    command = [sys.executable, "-m", "studio", "train", "assets/starter.loom", "--json"]
     done = subprocess.run(
-        [sys.executable, "-m", "studio", "train", str(ROOT / "assets" / "starter.loom")]
-        + ["--out", str(out), "--json"],
+        [*command, "--out", str(out)],
         env=environment,
         cwd=ROOT,
         capture_output=True,

@@ -59,7 +59,7 @@ class Stage:
         self.session.pump()
 
 
-@pytest.fixture()
+@pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     made = Stage(tmp_path / "home")
     yield made

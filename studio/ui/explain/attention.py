@@ -9,7 +9,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QWidget
 
 from studio.engine import protocol as p
-from studio.graph.catalog import UnknownKind, find_kind
 from studio.session.session import Session
 from studio.ui import controls
 from studio.ui.explain.attention_views import HeadGrid, HeadMatrix, PatchMap
@@ -19,7 +18,7 @@ from studio.ui.views.numbers import percent
 from studio.ui.views.panel import EmptyState, Panel
 from studio.ui.views.tiles import sample_image
 
-_TRANSFORMER = "vit"
+_TRANSFORMER = "vit_small"
 
 
 class HeadFigures(NamedTuple):
@@ -184,10 +183,9 @@ class Attention(QStackedWidget):
             self.setCurrentWidget(self.waiting)
 
     def _architecture(self) -> str:
-        try:
-            return find_kind(self._session.catalog.architectures, _TRANSFORMER)
-        except UnknownKind:
-            return ""
+        """The smallest network with attention that there is to draw, "" without one."""
+        kinds = self._session.catalog.architectures
+        return next((kind for kind in kinds if kind.endswith(_TRANSFORMER)), "")
 
     def show_catalog(self) -> None:
         """Offer the transformer where the catalogue has it."""
@@ -235,15 +233,15 @@ class Attention(QStackedWidget):
         self.spread.put(f"{told.spread:.2f}", "1 is even")
         tokens = self.maps.tokens
         self.matrix.set_weights(weights, tokens)
-        self.choose_row(min(self._row, len(weights) - 1))
+        self.choose_row(self._row)
 
     def choose_row(self, row: int) -> None:
         """Show where one position looks."""
         if self.maps is None:
             return
-        self._row = row
         chosen = self.maps.layers[self._layer]
         weights = chosen.weights[self._head]
+        row = self._row = min(max(row, 0), len(weights) - 1)
         if self.matrix.row != row:
             self.matrix.set_row(row)
         self.cell.setText(self.matrix.cell_text())

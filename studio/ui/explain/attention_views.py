@@ -191,9 +191,9 @@ class HeadMatrix(View):
 
     def set_row(self, row: int) -> None:
         """Choose the row that looks."""
-        self._row = row
+        self._row = min(row, max(0, len(self._weights) - 1))
         if self._weights.size:
-            self._column = int(self._weights[row].argmax())
+            self._column = int(self._weights[self._row].argmax())
         self._describe()
         self.update()
 

@@ -39,7 +39,7 @@ def make(qtbot: QtBot, theme: Theme) -> Make:
         session = FakeSession()
         category = "attn" if attention else "conv"
         layer = LayerSpec(kind="torch.nn.Conv2d", title="x", category=category)
-        vit = ArchitectureSpec(kind="vision.vit", title="Small Vision Transformer")
+        vit = ArchitectureSpec(kind="vision.vit_small", title="Small Vision Transformer")
         session.catalog = replace(
             session.catalog, layers={layer.kind: layer}, architectures={vit.kind: vit}
         )
@@ -70,7 +70,7 @@ def test_without_attention_the_tab_says_what_to_do(make: Make, qtbot: QtBot) -> 
     assert tab.currentWidget() is tab.empty
     assert session.waiting(p.GetAttention) == []
     qtbot.mouseClick(tab.empty.button, Qt.MouseButton.LeftButton)
-    assert session.drawn == ["vision.vit"]
+    assert session.drawn == ["vision.vit_small"]
 
 
 def test_heads_are_asked_for_the_chosen_sample_and_shown(make: Make) -> None:
@@ -87,6 +87,8 @@ def test_heads_are_asked_for_the_chosen_sample_and_shown(make: Make) -> None:
     assert tab.matrix.table()[4] == ("r1c0", *shown[3].tolist())
     best = int(shown[3].argmax())
     assert tab.cell.text() == f"r1c0 → {TOKENS[best]} {100 * shown[3, best]:.0f} %"
+    tab.choose_row(99)
+    assert tab.matrix.row == 4, "a smaller map than the last one"
     tab.grab()
 
 

@@ -257,7 +257,7 @@ class HeadMatrix(View):
     def _draw_names(self, painter: QPainter, area: QRectF, side: float) -> None:
         colour = self.theme.color
         stride = max(1, int(np.ceil(13 / side)))
-        metrics = QFontMetricsF(self.theme.font("caption"))
+        metrics = QFontMetricsF(self.theme.font("caption", 600))
         for k in range(len(self._weights)):
             chosen = k == self._row
             if k % stride and not chosen:
@@ -282,9 +282,9 @@ class HeadMatrix(View):
             painter.restore()
 
     def _area(self) -> tuple[QRectF, float]:
-        metrics = QFontMetricsF(self.theme.font("caption"))
+        metrics = QFontMetricsF(self.theme.font("caption", 600))
         names = max((metrics.horizontalAdvance(name) for name in self._tokens), default=0.0)
-        gap = min(names + 12, self.width() * 0.3)
+        gap = min(names + 16, self.width() * 0.3)
         queries, keys = self._weights.shape
         side = min((self.width() - gap - 4) / keys, (self.height() - gap - 4) / queries, 44.0)
         return QRectF(gap, gap, side * keys, side * queries), max(0.5, side)

@@ -14,25 +14,21 @@ from msgspec.structs import replace
 
 RECENT_LIMIT = 12
 
-Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
 
 
 class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Settings as a value; change them with `msgspec.structs.replace`.
 
-    `geometry`, `state` and `panels` hold what Qt's `save…` methods return, as base64 text.
-    Units: `run_budget_gib` in GiB of all run folders together; `threads` 0 leaves one core to the window.
+    `geometry` and `panels` hold what Qt's `save…` methods return, as base64 text.
+    Units: `run_budget_gb` in GB (10⁹ bytes) of all run folders together.
     """
 
     theme: Literal["dark", "light"] = "dark"
-    reduced_motion: bool = False
     geometry: str = ""
-    state: str = ""
     panels: dict[str, str] = field(default_factory=dict)
     recent: tuple[str, ...] = ()
-    threads: Count = 0
-    run_budget_gib: Positive = 5.0
+    run_budget_gb: Positive = 5.0
 
     def opened(self, project: Path) -> Settings:
         """Return the settings with `project` as the most recent one."""

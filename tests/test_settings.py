@@ -16,7 +16,7 @@ from studio.settings import RECENT_LIMIT, Settings
 def test_round_trip(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "settings.json"
     chosen = Settings(
-        theme="light", geometry="AdnQ", threads=3, recent=("/a.loom",), panels={"x": "y"}
+        theme="light", geometry="AdnQ", run_budget_gb=2.5, recent=("/a.loom",), panels={"x": "y"}
     )
     settings.save(file, chosen)
     assert settings.load(file) == (chosen, "")
@@ -29,7 +29,7 @@ def test_a_missing_file_means_defaults(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"\xff\xfe\x00", b'{"theme": "purple"}', b'{"threads": -1}', b"[" * 100_000],
+    [b"", b"{", b"[]", b"\xff\xfe\x00", b'{"theme": "purple"}', b'{"run_budget_gb": -1}', b"[" * 100_000],
 )
 def test_a_broken_file_is_kept_aside(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "settings.json"

@@ -343,7 +343,7 @@ def read_info(folder: Path) -> RunInfo:
         device=around.device,
         data=around.data.title if around.data else "",
         document=job.document,
-        size=_size(folder),
+        size=size_of(folder),
     )
 
 
@@ -377,7 +377,8 @@ def _told(folder: Path) -> p.RunSummary:
     return summary
 
 
-def _size(folder: Path) -> int:
+def size_of(folder: Path) -> int:
+    """Return the bytes of all files below a folder, 0 where there is none."""
     total = 0
     for path in folder.rglob("*"):
         try:

@@ -26,6 +26,7 @@ from studio.paths import Paths
 from studio.session import events as e
 from studio.session.history import History
 from studio.session.keeping import Keeper, Recoverable
+from studio.session.space import Space, clean_up, measure
 from studio.session.stored import StoredRun, put_in_bin, read_history, read_stored
 from studio.session.training import Training
 
@@ -432,7 +433,7 @@ class Session:
             self._tell(
                 e.Noticed(
                     f"No run folder can be made in {folder or self.runs_root}: {error.strerror}. "
-                    "Free some space, or choose another folder for runs in the settings.",
+                    "Free some space: File, Settings cleans up old runs.",
                     "error",
                 )
             )
@@ -493,6 +494,23 @@ class Session:
             self._training.job = None
             self._training.show(History())
         self._tell(e.RunsChanged())
+        return True
+
+    def space(self, budget_gb: float) -> Space:
+        """Return what the runs take on the disk, and what a clean-up down to the budget would remove."""
+        shown = Path(self.history.folder) if self.history.folder else None
+        return measure(self.runs_root, budget_gb, shown)
+
+    def clean_up(self, space: Space) -> bool:
+        """Remove what `space` says, for good; tells why where that fails."""
+        try:
+            clean_up(self.runs_root, space)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._tell(e.Noticed(f"Not all of it could be removed: {reason}.", "error"))
+            return False
+        finally:
+            self._tell(e.RunsChanged())
         return True
 
     def open_run(self, folder: Path) -> bool:

@@ -50,6 +50,16 @@ def _file(window: MainWindow) -> list[Entry]:
                 session.facts is None, bool(session.facts and session.facts.errors)
             ),
         ),
+        Entry(
+            "settings",
+            "File",
+            "Settings…",
+            window.change_settings,
+            "Ctrl+,",
+            "Look, disk space of runs, folders",
+            "settings",
+            "quit",
+        ),
         Entry("quit", "File", "Quit", window.close, "Ctrl+Q", group="quit"),
     ]
 

@@ -22,8 +22,10 @@ from studio.ui.plugins_panel import PluginsPanel
 from studio.ui.preferences import Preferences
 from studio.ui.prompts import Choice, Notices, Prompts
 from studio.ui.recovery import RecoveryBar
+from studio.ui.settings_panel import SettingsPanel
 from studio.ui.table import MENUS, entries
 from studio.ui.theme import Theme
+from studio.ui.views.numbers import size
 from studio.ui.workspaces import TRAIN, Workspaces
 
 MINIMUM = (1024, 640)
@@ -43,6 +45,7 @@ class MainWindow(QMainWindow):
         self.prompts = Prompts(theme, self)
         self.notices = Notices(theme, self)
         self.plugins: PluginsPanel | None = None
+        self.settings: SettingsPanel | None = None
         self._closing = self._overdue = False
         self.documents = Documents(session, preferences, self.prompts, self.notices.show, self)
         preferences.on_trouble = lambda sentence: self.notices.show(sentence, "warning")
@@ -127,6 +130,8 @@ class MainWindow(QMainWindow):
                 self.refresh()
                 if self._closing and state in ("ended", "idle"):
                     self.close()
+                elif state == "ended":
+                    self._watch_space()
             case e.EngineChanged(role="job", state="ready"):
                 self.toolbar.refresh()
                 # Nobody has asked for it yet; made now, it stalls nothing when Train is pressed.
@@ -137,8 +142,9 @@ class MainWindow(QMainWindow):
                 self.notices.show(text, severity, details)
             case _:
                 pass
-        if self.plugins is not None:
-            self.plugins.on_event(event)
+        for panel in (self.plugins, self.settings):
+            if panel is not None:
+                panel.on_event(event)
 
     def refresh(self) -> None:
         """Bring actions and toolbar up to date."""
@@ -203,10 +209,28 @@ class MainWindow(QMainWindow):
         self.plugins.show()
         self.plugins.raise_()
 
+    def change_settings(self) -> None:
+        """Show the settings."""
+        if self.settings is None:
+            self.settings = SettingsPanel(
+                self.session, self.theme, self.preferences, self.prompts.ask, self.set_theme, self
+            )
+        self.settings.show()
+        self.settings.raise_()
+
     def set_theme(self, dark: bool) -> None:
         """Change the look and remember it."""
         self.theme.set("dark" if dark else "light")
         self.preferences.change(theme=self.theme.name)
+
+    def _watch_space(self) -> None:
+        space = self.session.space(self.preferences.values.run_budget_gb)
+        if space.over:
+            self.notices.show(
+                f"Stored runs take {size(space.used + space.binned)}, more than the "
+                f"{size(space.budget)} that they may. Clean up in File, Settings.",
+                "warning",
+            )
 
     # -------------------------------------------------------------------------------------- window
 

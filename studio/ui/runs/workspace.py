@@ -231,7 +231,7 @@ class RunsWorkspace(QWidget):
         answer = self._ask(
             f"Delete {what}",
             "Curves and weights move to the folder .bin beside the runs. Bring them back by moving "
-            "them out of it; empty it yourself to free the space.",
+            "them out of it; Clean up, in the settings, empties it.",
             (Choice("keep", "Keep"), Choice("delete", "Delete", True)),
         )
         if answer == "delete":

@@ -1,12 +1,15 @@
-"""What every test gets: no display, one torch thread, a home of its own, and no thread left behind."""
+"""What every test gets: no display, one torch thread, a home of its own, and nothing left behind."""
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,3 +52,36 @@ def _no_thread_left() -> Iterator[None]:
             return
         time.sleep(0.02)
     pytest.fail(f"threads left behind: {[thread.name for thread in left]}")
+
+
+@pytest.fixture(autouse=True)
+def _no_timer_or_window_left() -> Iterator[None]:
+    """A timer that ticks on, or a window that stays open, fails the test that made it."""
+    before = _living()
+    yield
+    left = [one for one in _living() if one not in before]
+    if left:
+        gc.collect()  # what only a circle of references kept is nobody's any more
+        left = [one for one in _living() if one not in before]
+    if left:
+        pytest.fail(f"timers or windows left behind: {', '.join(map(_described, left))}")
+
+
+def _living() -> list[Any]:
+    """Return the timers that tick and the windows that are open; none where Qt was never started."""
+    widgets = sys.modules.get("PySide6.QtWidgets")
+    app = widgets.QApplication.instance() if widgets is not None else None
+    if app is None:
+        return []
+    import shiboken6
+    from PySide6.QtCore import QEvent, QTimer
+
+    app.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    timers = [one for one in gc.get_objects() if type(one) is QTimer]
+    ticking = [one for one in timers if shiboken6.isValid(one) and one.isActive()]
+    return [*ticking, *(one for one in app.topLevelWidgets() if one.isVisible())]
+
+
+def _described(one: Any) -> str:
+    owner = one.parent()
+    return f"{type(one).__name__} of {type(owner).__name__}" if owner else repr(one)

@@ -29,7 +29,15 @@ def test_a_missing_file_means_defaults(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"\xff\xfe\x00", b'{"theme": "purple"}', b'{"run_budget_gb": -1}', b"[" * 100_000],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff\xfe\x00",
+        b'{"theme": "purple"}',
+        b'{"run_budget_gb": -1}',
+        b"[" * 100_000,
+    ],
 )
 def test_a_broken_file_is_kept_aside(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "settings.json"

@@ -47,6 +47,9 @@ class MainWindow(QMainWindow):
         self.plugins: PluginsPanel | None = None
         self.settings: SettingsPanel | None = None
         self._closing = self._overdue = False
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.timeout.connect(self._on_stop_overdue)
         self.documents = Documents(session, preferences, self.prompts, self.notices.show, self)
         preferences.on_trouble = lambda sentence: self.notices.show(sentence, "warning")
 
@@ -238,6 +241,7 @@ class MainWindow(QMainWindow):
         if not self._may_close():
             event.ignore()
             return
+        self._patience.stop()
         self.preferences.change(geometry=self.saveGeometry().toBase64().toStdString())
         self.build.keep()
         self.bridge.stop()
@@ -259,7 +263,7 @@ class MainWindow(QMainWindow):
         if not self._closing:
             self._closing = True
             self.session.stop()
-            QTimer.singleShot(STOP_MS, self, self._on_stop_overdue)
+            self._patience.start(STOP_MS)
         return False
 
     def _may_stop(self) -> bool:

@@ -18,7 +18,7 @@ TORCH = {"stdlib", "msgspec", "torch", "numpy", "safetensors"}
 #: Room (longest prefix wins) → what it may import, by prefix. `stdlib` stands for all of it.
 ROOMS: dict[str, set[str]] = {
     "studio": {"stdlib"},
-    "studio.graph": PURE | {"networkx", "studio.graph"},
+    "studio.graph": PURE | {"studio.graph"},
     "studio.engine": PURE | {"numpy", "studio.graph", "studio.engine", "studio"},
     "studio.engine.service": TORCH
     | {"studio.graph", "studio.engine", "studio.layers", "studio.compile", "studio.data"}

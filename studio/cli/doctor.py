@@ -26,7 +26,6 @@ DISTRIBUTIONS = (
     "PySide6_Essentials",
     "pyqtgraph",
     "numpy",
-    "networkx",
     "captum",
     "msgspec",
     "safetensors",

@@ -16,12 +16,10 @@ class Setup(Struct, frozen=True, omit_defaults=True):
     both, for the command line and tests. (In one process, explaining draws from the same random
     numbers as training: a run that shall repeat to the bit beside it has a `job` of its own.)
     `packs` are the folders that packs are read from, the bundled one first; `cache` holds the
-    catalogue between starts ("" for none); `base` is where relative paths of data start; `threads`
-    are torch's where a recipe does not say otherwise (0: all cores but one).
+    catalogue between starts ("" for none); `base` is where relative paths of data start.
     """
 
     role: Role = "all"
     packs: tuple[str, ...] = ()
     cache: str = ""
     base: str = ""
-    threads: int = 0

@@ -45,7 +45,7 @@ def spawn(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=_environment(setup, environment or {}),
+        env=_environment(environment or {}),
         # Not in the terminal's group: Ctrl-C is for the window, which then closes its engines.
         start_new_session=os.name == "posix",
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
@@ -57,16 +57,14 @@ def spawn(
     return Client(wire, _Process(process), pool)
 
 
-def _environment(setup: Setup, added: Mapping[str, str]) -> dict[str, str]:
+def _environment(added: Mapping[str, str]) -> dict[str, str]:
     """Return the child's environment: it finds this very package, and its prints are not held back.
 
     It leaves a core to the window: as many threads as cores, beside a busy window, wait for each
     other most of the time.
     """
-    threads = str(setup.threads or max(1, (os.cpu_count() or 1) - 1))
+    threads = str(max(1, (os.cpu_count() or 1) - 1))
     defaults = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-    if setup.threads:
-        added = {**defaults, **added}
     fixed = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
     environment = {**defaults, **os.environ, **fixed, **added}
     root = str(Path(studio.__file__).resolve().parent.parent)

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from studio.extensions.declare import MARK
+from studio.extensions.overseen import Overdue, overseen
 from studio.extensions.read import Offer
 from studio.extensions.scan import Scan, scan
 from studio.graph.builder import Net
@@ -58,7 +59,7 @@ class Packs(Struct, frozen=True):
         function = _function(_run(offer), offer)
         net = Net("main")
         try:
-            function(net, **values)
+            overseen(lambda: function(net, **values), offer.file)
             return net.project(data_of(spec), recipe_of(spec))
         except BaseException as error:
             raise _failed(error, offer, f"{spec.title} could not be drawn") from error
@@ -108,9 +109,10 @@ def _run(offer: Offer) -> ModuleType:
     sys.modules[name] = module  # dataclasses look their module up while it runs
     try:
         source = Path(offer.file).read_bytes()
-        exec(compile(source, offer.file, "exec"), module.__dict__)
+        code = compile(source, offer.file, "exec")
+        overseen(lambda: exec(code, module.__dict__), offer.file)
     except BaseException as error:
-        raise _failed(error, offer, "This file raised when it was run") from error
+        raise _failed(error, offer, "This file cannot be used") from error
     finally:
         if before is None:
             del sys.modules[name]
@@ -134,6 +136,9 @@ def _failed(error: BaseException, offer: Offer, what: str) -> PackFailed:
     """Return the failure with the deepest line inside the pack's own file."""
     if isinstance(error, KeyboardInterrupt):
         raise error
+    if isinstance(error, Overdue):
+        message = f"{what}: it {error}. Look for an endless loop."
+        return PackFailed(Fault(message, offer.spec.pack, offer.file, error.line or offer.line))
     line = offer.line
     if isinstance(error, SyntaxError) and error.filename == offer.file:
         line = error.lineno or line
@@ -141,6 +146,6 @@ def _failed(error: BaseException, offer: Offer, what: str) -> PackFailed:
         if frame.filename == offer.file and frame.lineno is not None:
             line = frame.lineno
     words = " ".join(str(error).split()) or "no further words"
-    message = f"{what}: {type(error).__name__}: {words}"
+    message = f"{what}: it raised {type(error).__name__}: {words}"
     details = "".join(traceback.format_exception(error))
     return PackFailed(Fault(message, offer.spec.pack, offer.file, line, details))

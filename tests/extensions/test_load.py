@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from packs import NET, make_pack
 
+from studio.extensions import overseen
 from studio.extensions.load import PackFailed, load_packs
 from studio.graph.catalog import UnknownKind
 from studio.graph.params import ParamError
@@ -99,3 +101,33 @@ def test_a_hidden_function_is_a_fault(tmp_path: Path) -> None:
     make_pack(tmp_path, source=NET.format(kind="mine.net") + "\n\nnet = 3\n")
     packs = load_packs([tmp_path])
     assert "no longer the function" in packs.faults[0].message
+
+
+@pytest.mark.parametrize("loop", ["while True: pass", "while True: [].append(0)"])
+def test_a_file_that_never_ends_is_a_fault_at_its_line_and_the_rest_goes_on(
+    tmp_path: Path, loop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overseen, "LIMIT_S", 0.3)
+    make_pack(tmp_path, source=NET.format(kind="mine.net") + f"\n\n{loop}\n")
+    make_pack(tmp_path, "second", "second.net")
+    packs = load_packs([tmp_path])
+    assert set(packs.architectures) == {"second.net"}
+    (fault,) = packs.faults
+    assert "still running after 0.3 s" in fault.message
+    assert "endless loop" in fault.message
+    assert (Path(fault.file).name, fault.line) == ("net.py", 20)
+    assert not [thread for thread in threading.enumerate() if thread.name == "pack"]
+
+
+def test_a_drawing_that_never_ends_is_ended_and_names_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = NET.format(kind="mine.net").replace(
+        "    x = net.add", "    while True: pass\n    x = net.add"
+    )
+    make_pack(tmp_path, source=source)
+    packs = load_packs([tmp_path])
+    monkeypatch.setattr(overseen, "LIMIT_S", 0.3)
+    with pytest.raises(PackFailed, match="Net could not be drawn: it was still running") as failure:
+        packs.draw("mine.net", {})
+    assert failure.value.fault.line == 16

@@ -33,16 +33,12 @@ def start(began: float) -> dict[str, float]:
     from studio.paths import find
     from studio.session import events as e
     from studio.ui.preferences import Preferences
-    from studio.ui.theme import Theme
-    from studio.ui.window import MainWindow
 
     here = find()
     application = studio_app.make_application()
     values, _ = settings.load(here.settings)
-    theme = Theme(here.assets, values.theme)
-    theme.dress(application)
-    session = studio_app.make_session(here)
-    window = MainWindow(session, theme, Preferences(here.settings, values))
+    window = studio_app.assemble(application, here, Preferences(here.settings, values))
+    session = window.session
     studio_app.open_first(session, here, values, None)
     times: dict[str, float] = {}
 

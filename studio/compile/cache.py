@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
+from studio.compile.kept import Kept, Probed
+
 _Answer = TypeVar("_Answer")
 
 
@@ -32,15 +34,30 @@ class Cache:
     """Kept by the engine from one inference to the next; used by one thread at a time.
 
     `nodes` answers by kind, parameters and input types; `probes` PyTorch's own answers by code and
-    input types; `modules` the layers that were asked; `asked` counts how often PyTorch was.
+    input types; `modules` the layers that were asked; `asked` counts how often PyTorch was; `kept`
+    holds probes of earlier starts.
     """
 
-    def __init__(self, limit: int = 20_000) -> None:
+    def __init__(self, limit: int = 20_000, kept: Kept | None = None) -> None:
+        self.kept = kept or Kept()
         self.nodes = Memory(limit)
         self.probes = Memory(limit)
         self.modules = Memory(2_000)
         self.specs: object = None
         self.asked = 0
+
+    def probe(self, question: Hashable, work: Callable[[], Probed]) -> Probed:
+        """Return PyTorch's answer to `question`, of this start or an earlier one, else from `work`."""
+
+        def answer() -> Probed:
+            known = self.kept.get(question)
+            if known is None:
+                self.asked += 1
+                known = work()
+                self.kept.put(question, known)
+            return known
+
+        return self.probes.recall(question, answer)
 
     def use(self, specs: object) -> None:
         """Forget what was learned with another catalogue."""

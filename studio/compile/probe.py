@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from msgspec import Struct, field
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from studio.compile import template
 from studio.compile.cache import Cache
+from studio.compile.kept import Probed
 from studio.compile.template import Filling
 from studio.graph.facts import Dim, TensorType
 from studio.graph.params import Value
@@ -27,15 +27,6 @@ Inputs = Mapping[str, tuple[TensorType, ...]]
 
 #: Runs a statement and returns its FLOPs; the mapping holds the tensors by variable.
 Count = Callable[[Callable[[], None], Mapping[str, Any]], float]
-
-
-class Probed(Struct, frozen=True):
-    """What came out: types by port, trainable parameters and FLOPs of one sample; or an error."""
-
-    outputs: dict[str, TensorType] = field(default_factory=dict)
-    parameters: int = 0
-    flops: int = 0
-    error: str = ""
 
 
 def probe(cache: Cache, spec: LayerSpec, values: Mapping[str, Value], inputs: Inputs) -> Probed:
@@ -55,17 +46,14 @@ def probe(cache: Cache, spec: LayerSpec, values: Mapping[str, Value], inputs: In
     small = _small(spec, values, inputs)
     if small is not None:
         port, kind = small
-        question = (spec.kind, code.attribute, code.statements, kind)
-        answer: Probed = cache.probes.recall(question, lambda: _tried(cache, code, port, kind))
+        answer = cache.probe(code.question(kind), lambda: _tried(cache, code, port, kind))
         if answer.error:
             return answer
         if answer.outputs:
             shape = inputs[port][0].shape
             whole = {name: TensorType(shape, out.dtype) for name, out in answer.outputs.items()}
             return Probed(whole, answer.parameters)
-    asked = (spec.kind, code.attribute, code.statements, tuple(inputs.items()))
-    found: Probed = cache.probes.recall(asked, lambda: _asked(cache, code, inputs))
-    return found
+    return cache.probe(code.question(*inputs.items()), lambda: _asked(cache, code, inputs))
 
 
 @dataclass(frozen=True)
@@ -75,6 +63,10 @@ class _Code:
     spec: LayerSpec
     attribute: str
     statements: tuple[str, ...]
+
+    def question(self, *inputs: Hashable) -> Hashable:
+        """Return all that an answer depends on, beside PyTorch itself."""
+        return (self.spec.kind, self.spec.code.support, self.attribute, self.statements, inputs)
 
     def scope(self, cache: Cache, device: str) -> dict[str, Any] | str:
         """Return the names that the statements need, or what PyTorch said against the layer."""
@@ -99,7 +91,6 @@ class _Code:
 
 def _asked(cache: Cache, code: _Code, inputs: Inputs) -> Probed:
     """Return what a layer does on the meta device."""
-    cache.asked += 1
     scope = code.scope(cache, "meta")
     if isinstance(scope, str):
         return Probed(error=scope)
@@ -155,7 +146,6 @@ def _small(
 
 def _tried(cache: Cache, code: _Code, port: str, kind: TensorType) -> Probed:
     """Return what a layer does with a small input; no outputs where it does not keep its shape."""
-    cache.asked += 1
     scope = code.scope(cache, "cpu")
     if isinstance(scope, str):
         return Probed(error=scope)

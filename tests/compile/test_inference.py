@@ -1,5 +1,7 @@
 """Shapes, costs and how little is asked again."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 import torch
@@ -240,3 +242,28 @@ def test_types_are_those_of_the_data(specs: Specs) -> None:
     assert not main.problems
     assert main.nodes["x"].outputs["out"].dtype == "int64"
     assert main.nodes["embedding"].outputs["out"] == TensorType(("N", 12, 8))
+
+
+def test_answers_are_kept_between_starts(specs: Specs, digits: DataFacts, tmp_path: Path) -> None:
+    project = lenet()
+    first = compile.Cache(kept=compile.Kept(tmp_path))
+    facts = compile.infer(project, specs, digits, cache=first)
+    first.kept.save()
+    second = compile.Cache(kept=compile.Kept(tmp_path))
+    assert compile.infer(project, specs, digits, cache=second) == facts
+    assert first.asked > 0
+    assert second.asked == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"\x81", b"no cache at all", b"\x81\xa1a\x01"])
+def test_a_broken_cache_costs_only_the_head_start(
+    specs: Specs, digits: DataFacts, tmp_path: Path, content: bytes
+) -> None:
+    kept = compile.Cache(kept=compile.Kept(tmp_path))
+    expected = compile.infer(lenet(), specs, digits, cache=kept)
+    kept.kept.save()
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(content)
+    again = compile.Cache(kept=compile.Kept(tmp_path))
+    assert compile.infer(lenet(), specs, digits, cache=again) == expected
+    assert again.asked == kept.asked

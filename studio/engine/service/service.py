@@ -44,8 +44,10 @@ class Service:
         self._lock = threading.RLock()
         self._layers: dict[str, LayerSpec] | None = None
         self._packs: Packs | None = None
-        self._cache = compile.Cache()
-        self._shelf = Shelf(self._specs, Path(setup.base))
+        self._kept = compile.Kept(Path(setup.cache) if setup.cache else None)
+        self._cache = compile.Cache(kept=self._kept)
+        self._shelf = Shelf(self._specs, Path(setup.base), self._kept)
+        self._inferred = False
         self._training = Training()
         self._quick = Lane("quick", refusal)
         self._slow = Lane("slow", refusal)
@@ -103,6 +105,7 @@ class Service:
         self._training.close()
         self._quick.close()
         self._slow.close()
+        self._kept.save()
 
     @property
     def at_work(self) -> bool:
@@ -177,6 +180,9 @@ class Service:
         except DataProblem as error:
             wrong = (Problem(str(error), network=""),)
         found = compile.infer(request.project, self._specs(), facts, request.revision, self._cache)
+        if not self._inferred:
+            self._inferred = True  # what the first project needed is what the next start needs
+            self._kept.save()
         return p.FactsAnswer(msgspec.structs.replace(found, problems=wrong + found.problems))
 
     def _draw(self, work: Work) -> p.Drawn:

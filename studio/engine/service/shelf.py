@@ -28,7 +28,10 @@ T = TypeVar("T")
 class Shelf:
     """Opens data and builds replicas, once for each that is asked for. Thread-safe."""
 
-    def __init__(self, specs: Callable[[], Mapping[str, LayerSpec]], base: Path) -> None:
+    def __init__(
+        self, specs: Callable[[], Mapping[str, LayerSpec]], base: Path, kept: compile.Kept
+    ) -> None:
+        self._kept = kept
         self._specs = specs
         self._base = base
         self._datasets: _Latest[Dataset] = _Latest(DATASETS)
@@ -47,7 +50,8 @@ class Shelf:
 
         Raises: Unfinished.
         """
-        return compile.build(project, network, self._specs(), facts)
+        cache = compile.Cache(kept=self._kept)
+        return compile.build(project, network, self._specs(), facts, cache)
 
     def replica(self, project: Project, weights: str, facts: DataFacts) -> nn.Module:
         """Return the main network apart from the one that trains, with the weights of a file.

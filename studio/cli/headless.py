@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,12 +13,21 @@ from typing import TypeVar
 from studio.cli.ending import JobFailed, WrongUse
 from studio.engine import in_process
 from studio.engine.client import Client
-from studio.engine.protocol import Answer, Event, Hello, Refused, Request
+from studio.engine.protocol import (
+    Answer,
+    BuildArchitecture,
+    Drawn,
+    Event,
+    Hello,
+    Refused,
+    Request,
+)
 from studio.engine.service import Service
 from studio.engine.setup import Setup
 from studio.graph import files
 from studio.graph.catalog import UnknownKind, find_kind
 from studio.graph.facts import ProjectFacts
+from studio.graph.params import Value
 from studio.graph.project import Project
 from studio.graph.spec import Spec
 from studio.paths import Paths
@@ -82,6 +92,8 @@ class Headless:
             loaded = files.load(file)
         except files.FileProblem as problem:
             raise JobFailed(str(problem)) from None
+        if loaded.readonly:
+            print(f"neuroloom: {loaded.readonly}", file=sys.stderr)
         self.session.new(loaded.project, str(file.resolve()))
 
     def facts(self) -> ProjectFacts:
@@ -110,11 +122,11 @@ class Headless:
             raise TypeError(f"expected {expected.__name__}, received {type(answers[0]).__name__}")
         return answers[0]
 
-    def draw(self, kind: str, params: Mapping[str, object]) -> Project:
+    def draw(self, kind: str, params: Mapping[str, Value]) -> Project:
         """Draw an architecture into the document and return the project."""
-        before = self.session.document.project
-        self.session.draw(kind, dict(params))
-        self._wait(lambda: self.session.document.project is not before)
+        drawn = self.ask(BuildArchitecture(kind, dict(params)), Drawn).project
+        self.session.do(self.session.as_edit(drawn, kind))
+        self.raise_errors()
         return self.session.document.project
 
     def find(self, specs: Mapping[str, Spec], text: str, noun: str) -> str:

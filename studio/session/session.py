@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,6 +35,9 @@ AUTOSAVE_SECONDS = 5.0
 PACKS_SECONDS = 1.0
 #: An engine that dies this often within a minute is not started again by itself.
 RESTARTS = 3
+#: Plugins are ended by the engine itself when they take too long; one that holds even the engine up
+#: has it ended after this many seconds. Data may be read first, which takes its time.
+PLUGINS_LIMIT_S = 120.0
 
 Listener = Callable[[e.SessionEvent], None]
 Connect = Callable[[str], Client]
@@ -246,12 +250,17 @@ class Session:
         on_answer: Callable[[p.Answer], None],
         on_refused: Callable[[p.Refused], None] | None = None,
         on_event: Callable[[p.Event], None] | None = None,
+        limit_s: float = math.inf,
     ) -> Ticket:
-        """Ask the workbench engine; without `on_refused` a refusal is told as a sentence."""
+        """Ask the workbench engine; without `on_refused` a refusal is told as a sentence.
+
+        An engine that has not answered after `limit_s` is ended and started again.
+        """
         if self._workbench is None:
             self._start_workbench("restarting")
         assert self._workbench is not None
-        return self._workbench.ask(request, on_answer, on_refused or self._notice, on_event)
+        told = on_refused or self._notice
+        return self._workbench.ask(request, on_answer, told, on_event, limit_s)
 
     def draw(self, kind: str, params: dict[str, Value] | None = None) -> None:
         """Draw an architecture: its networks replace the present ones, as one undoable step.
@@ -263,7 +272,10 @@ class Session:
             assert isinstance(answer, p.Drawn)
             self.do(self.as_edit(answer.project, kind))
 
-        self.ask(p.BuildArchitecture(kind, params or {}), drawn)
+        spec = self.catalog.architectures.get(kind)
+        doing = f"{spec.title} (plugin {spec.pack}) was drawn" if spec else f"{kind} was drawn"
+        request = p.BuildArchitecture(kind, params or {})
+        self.ask(request, drawn, self._blames(doing), limit_s=PLUGINS_LIMIT_S)
 
     def as_edit(self, project: Project, kind: str) -> SetNetworks:
         """Return the edit that puts a drawn architecture in place of the present networks."""
@@ -284,7 +296,25 @@ class Session:
 
     def rescan_packs(self) -> None:
         """Read the plugin folders again."""
-        self.ask(p.RescanPacks(), self._take_catalog)
+        blames = self._blames("plugins were read")
+        self.ask(p.RescanPacks(), self._take_catalog, blames, limit_s=PLUGINS_LIMIT_S)
+
+    def _blames(self, doing: str) -> Callable[[p.Refused], None]:
+        """Return what tells a refusal, and what was being done where the engine is gone."""
+
+        def refused(answer: p.Refused) -> None:
+            self._notice(answer)
+            if self._workbench is not None and not self._workbench.alive:
+                self._tell(
+                    e.Noticed(
+                        f"The engine ended while {doing}. Correct that plugin, or take its file out "
+                        "of the plugin folder.",
+                        "error",
+                        answer.message,
+                    )
+                )
+
+        return refused
 
     @property
     def settled(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -27,10 +28,17 @@ class ScriptedClient:
         self.on_gone: Callable[[str], None] | None = None
         self.alive = True
         self.closed = False
+        self.limits: dict[type, float] = {}
 
     def ask(
-        self, request: Any, on_answer: Any, on_refused: Any = None, on_event: Any = None
+        self,
+        request: Any,
+        on_answer: Any,
+        on_refused: Any = None,
+        on_event: Any = None,
+        limit_s: float = math.inf,
     ) -> Any:
+        self.limits[type(request)] = limit_s
         self.asked.append((request, on_answer, on_refused, on_event))
         return ScriptedTicket(len(self.asked))
 

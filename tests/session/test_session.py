@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,19 @@ def test_an_engine_that_dies_is_started_again_and_the_document_stays(stage: Stag
     assert [n.text for n in stage.events(e.Noticed)] == [
         "The engine ended unexpectedly and is started again. Your project is untouched."
     ]
+
+
+def test_an_engine_that_a_plugin_holds_up_is_ended_and_the_plugin_is_named(stage: Stage) -> None:
+    ready(stage)
+    stage.session.draw("my.spiral")
+    stage.session.rescan_packs()
+    assert math.isfinite(stage.workbench.limits[p.BuildArchitecture])
+    assert math.isfinite(stage.workbench.limits[p.RescanPacks])
+    stage.workbench.die("The engine did not answer any more, and was ended.")
+    stage.session.pump()
+    told = [notice.text for notice in stage.events(e.Noticed)]
+    assert any("while my.spiral was drawn" in text for text in told)
+    assert any("while plugins were read" in text for text in told)
 
 
 def test_an_engine_that_keeps_dying_waits_for_the_next_edit(stage: Stage) -> None:

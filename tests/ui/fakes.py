@@ -141,7 +141,12 @@ class FakeEngine:
         self.closed = False
 
     def ask(
-        self, request: Any, on_answer: Any, on_refused: Any = None, on_event: Any = None
+        self,
+        request: Any,
+        on_answer: Any,
+        on_refused: Any = None,
+        on_event: Any = None,
+        limit_s: float = 0,
     ) -> Any:
         self.asked.append((request, on_answer, on_refused, on_event))
         answer = self.script.answer(request)

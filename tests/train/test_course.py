@@ -123,6 +123,25 @@ def test_the_file_holds_what_was_told(tmp_path: Path) -> None:
     assert job.project == case.project
 
 
+def test_the_job_file_says_what_the_figures_depend_on(tmp_path: Path) -> None:
+    case = Case(tmp_path)
+    case.run()
+    around = runs.read_circumstances(tmp_path / "run")
+    assert around is not None
+    recipe = case.project.recipe
+    assert (around.seed, around.threads, around.device) == (recipe.seed, recipe.threads, "cpu")
+    assert around.versions["torch"] == str(torch.__version__)
+    assert {"neuroloom", "python"} < set(around.versions)
+    assert all(around.machine[name] for name in ("system", "cores"))
+    assert around.data is not None
+    assert around.data.fingerprint == case.dataset.facts.fingerprint != ""
+    files = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"job.json", "events.jsonl", "status.json", "checkpoints"} <= files
+    written = list((tmp_path / "run" / "checkpoints").glob("[0-9]*.safetensors"))
+    for weights_file in (path for path in written if path.stem.isdigit()):
+        assert weights_file.with_suffix(".json").exists()
+
+
 def test_the_best_and_the_last_weights_are_kept_and_nothing_older(tmp_path: Path) -> None:
     case = Case(tmp_path, epochs=6)
     events = case.run()

@@ -7,14 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from fakes import Script, network
+from fakes import Script, catalog, network
 from msgspec.structs import replace
 from pytestqt.qtbot import QtBot
 
-from studio import app, paths
+from studio import app, extensions, paths
+from studio.engine import catalogue_cache
 from studio.graph import files
 from studio.session.session import Session
 from studio.settings import Settings
+from studio.ui.library import Library
 from studio.ui.preferences import Preferences
 from studio.ui.theme import Theme
 from studio.ui.window import MainWindow
@@ -47,6 +49,22 @@ def test_the_first_window_holds_the_starter_and_imports_nothing_heavy() -> None:
     nodes, _, heavy = done.stdout.strip().partition(" ")
     assert int(nodes) > 10
     assert heavy == "[]"
+
+
+def test_from_the_second_start_on_the_library_is_there_before_any_engine(
+    qtbot: QtBot, theme: Theme
+) -> None:
+    here = paths.find()
+    assert not app.make_session(here).catalog.layers
+    catalogue_cache.write(here.cache, extensions.scan(here.plugin_folders).hash, catalog())
+    second = app.make_session(here)
+    library = Library(second, theme, lambda kind: None)
+    qtbot.addWidget(library)
+    assert second.hello is None
+    assert set(second.catalog.layers) == set(catalog().layers)
+    assert library.loading.isHidden()
+    library.search.setText("conv2d")
+    assert "torch.nn.Conv2d" in library.layers.shown_kinds
 
 
 @pytest.fixture

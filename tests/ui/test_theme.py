@@ -131,3 +131,10 @@ def test_values_that_are_no_numbers_still_have_a_colour(theme: Theme) -> None:
 )
 def test_numbers_take_thin_spaces_and_a_true_minus(value: float, text: str) -> None:
     assert Theme.number(value) == text
+
+
+def test_pictures_are_as_sharp_as_the_screen(theme: Theme) -> None:
+    for dpr in (1.0, 1.5, 2.0):
+        made = theme.pixmap("play", "text.1", 16, dpr)
+        assert made.width() == round(16 * dpr)
+        assert made.deviceIndependentSize().width() == pytest.approx(16)

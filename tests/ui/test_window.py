@@ -82,6 +82,21 @@ def test_the_frame_shows_document_cost_and_device(window: MainWindow, session: S
     assert window.menu_row.edited.isVisible()
 
 
+def test_every_device_can_be_picked_and_the_best_is_chosen_first(
+    window: MainWindow, session: Session, script: Script
+) -> None:
+    menu = window.toolbar.device.menu()
+    menu.aboutToShow.emit()
+    words = [action.text() for action in menu.actions()]
+    assert words[0].startswith("Best here: GPU 0")
+    assert len(words) == 1 + len(script.devices)
+    assert [action.isChecked() for action in menu.actions()] == [True, False, False]
+    menu.actions()[-1].trigger()
+    assert session.document.project.recipe.device == list(script.devices)[-1]
+    session.undo()
+    assert session.document.project.recipe.device == "auto"
+
+
 def test_sizes_follow_the_look(window: MainWindow) -> None:
     assert window.menu_row.height() == 28
     assert window.toolbar.height() == 49

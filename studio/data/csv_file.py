@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from studio.data.dates import date_columns, read_date
 from studio.data.sklearn_sets import STANDARDIZE_PARAM
 from studio.data.source import DataProblem, Loaded, Source, existing
 from studio.graph.params import Param, Value
@@ -225,11 +226,17 @@ def _labels(table: _Table, index: int) -> list[str]:
 
 
 def _features(table: _Table, index: int) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """Return one column's inputs `[n, k]`: a number as it is, a category as one column a value."""
+    """Return one column's inputs `[n, k]`: a number as it is, a category as one column a value.
+
+    A date becomes its year and its place in the year.
+    """
     name = table.names[index]
     if _numeric(table, index):
         return _numbers(table, index).astype(np.float32)[:, None], (name,)
     cells = _labels(table, index)
+    dates = [date for date in map(read_date, cells) if date is not None]
+    if len(dates) == len(cells):
+        return date_columns(name, dates)
     values, codes = np.unique(cells, return_inverse=True)
     if len(values) > min(_MOST_CATEGORIES, max(2, len(cells) // 2)):
         raise DataProblem(
@@ -278,7 +285,7 @@ CSV = Source(
     SourceSpec(
         kind="files.csv",
         title="CSV table",
-        doc="Your own table: one row a sample. Text columns with few values become categories.",
+        doc="Your own table: one row a sample. Text with few values becomes categories, a date its year and season.",
         form="table",
         params=(
             Param("path", "path", "", required=True, help="A text file with one sample a row"),

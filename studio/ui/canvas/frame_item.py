@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 from studio.graph.geometry import FRAME_BOTTOM, FRAME_TOP
 from studio.graph.project import Frame, Note
 from studio.ui.canvas.node_paint import PORT_RADIUS
+from studio.ui.reporting import reported
 from studio.ui.theme import Theme
 
 FRAME_Z = -10.0
@@ -57,6 +58,7 @@ class FrameItem(QGraphicsItem):
     def boundingRect(self) -> QRectF:
         return self.rect.adjusted(-1, -1, 1, 1)
 
+    @reported
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
@@ -96,6 +98,7 @@ class FrameHeader(QGraphicsItem):
         path.addRect(self.rect)
         return path
 
+    @reported
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
@@ -170,6 +173,7 @@ class NoteItem(QGraphicsItem):
     def boundingRect(self) -> QRectF:
         return self.rect.adjusted(-5, -5, 5, 5)
 
+    @reported
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:

@@ -16,6 +16,7 @@ from studio.graph.graph import Link
 from studio.ui.canvas.node_paint import Detail, outline
 from studio.ui.canvas.routes import Route, path_of
 from studio.ui.canvas.sprites import Sprites
+from studio.ui.reporting import reported
 from studio.ui.theme import Theme
 
 LINK_Z = 1.0
@@ -85,6 +86,7 @@ class LabelItem(QGraphicsItem):
     def boundingRect(self) -> QRectF:
         return QRectF(-self._width / 2 - 1, -10, self._width + 2, 20)
 
+    @reported
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:

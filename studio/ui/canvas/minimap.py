@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 from studio.ui.canvas.overview import Overview
 from studio.ui.canvas.scene import SheetScene
 from studio.ui.canvas.view import CanvasView
+from studio.ui.reporting import reported
 from studio.ui.theme import Theme
 
 
@@ -26,6 +27,7 @@ class Minimap(QWidget):
         self.setToolTip("The whole sheet. Press or drag to look elsewhere.")
         self.setAccessibleName("Minimap")
 
+    @reported
     def paintEvent(self, event: QPaintEvent) -> None:
         color = self._theme.color
         painter = QPainter(self)

@@ -10,6 +10,7 @@ from studio.graph.graph import Node
 from studio.ui.canvas.faces import Face, Spot, repair_top
 from studio.ui.canvas.node_paint import MARGIN, Detail, NodePainter
 from studio.ui.canvas.sprites import Sprites
+from studio.ui.reporting import reported
 
 NODE_Z = 10.0
 PORT_REACH = 11.0
@@ -92,6 +93,7 @@ class NodeItem(QGraphicsItem):
         width, height = self.face.size
         return QRectF(-MARGIN, -MARGIN, width + 2 * MARGIN, height + 2 * MARGIN)
 
+    @reported
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:

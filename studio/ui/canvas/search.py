@@ -36,6 +36,7 @@ from studio.graph.graph import BLOCK
 from studio.graph.spec import CATEGORIES, LayerSpec, Port
 from studio.ui.controls import button, column, label, row
 from studio.ui.palette import score
+from studio.ui.reporting import reported
 from studio.ui.theme import Theme
 
 _WIDTH = 284
@@ -231,6 +232,7 @@ class LayerSearch(QFrame):
             return False
         return True
 
+    @reported
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -320,6 +322,7 @@ class _Row(QStyledItemDelegate):
     ) -> QSize:
         return QSize(_WIDTH - 8, _ROW_HEIGHT)
 
+    @reported
     def paint(
         self,
         painter: QPainter,

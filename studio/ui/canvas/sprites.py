@@ -71,12 +71,14 @@ class Sprites:
         pixmap.setDevicePixelRatio(dense)
         pixmap.fill(Qt.GlobalColor.transparent)
         painter = QPainter(pixmap)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
-        painter.scale(scale, scale)
-        painter.translate(-box.topLeft())
-        paint(painter)
-        painter.end()
+        try:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
+            painter.scale(scale, scale)
+            painter.translate(-box.topLeft())
+            paint(painter)
+        finally:
+            painter.end()  # a painter that outlives its pixmap ends the process
         self._kept[key] = pixmap
         self._bytes += width * height * 4
         while self._bytes > _BUDGET and len(self._kept) > 1:

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 
 from studio.ui.canvas.overview import OVERVIEW_SCALE, Overview
 from studio.ui.canvas.scene import SheetScene
+from studio.ui.reporting import reported
 from studio.ui.theme import Theme
 
 LEAST_ZOOM, MOST_ZOOM = 0.05, 4.0
@@ -174,6 +175,7 @@ class CanvasView(QGraphicsView):
 
     # -------------------------------------------------------------------------------------- painting
 
+    @reported
     def paintEvent(self, event: QPaintEvent) -> None:
         if self.scale_now >= OVERVIEW_SCALE:
             super().paintEvent(event)
@@ -187,6 +189,7 @@ class CanvasView(QGraphicsView):
             self.overlay(painter)
         painter.end()
 
+    @reported
     def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
         painter.fillRect(QRectF(rect), self._theme.color("bg.canvas"))
         scale = self.scale_now

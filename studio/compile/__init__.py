@@ -4,6 +4,18 @@ from studio.compile.build import build, load
 from studio.compile.cache import Cache
 from studio.compile.infer import infer
 from studio.compile.kept import Kept
+from studio.compile.memory import memory_bytes, too_large
 from studio.compile.source import Source, Unfinished, source
 
-__all__ = ["Cache", "Kept", "Source", "Unfinished", "build", "infer", "load", "source"]
+__all__ = [
+    "Cache",
+    "Kept",
+    "Source",
+    "Unfinished",
+    "build",
+    "infer",
+    "load",
+    "memory_bytes",
+    "source",
+    "too_large",
+]

@@ -10,6 +10,7 @@ from torch import nn
 
 from studio.compile.cache import Cache
 from studio.compile.infer import infer
+from studio.compile.memory import BYTES_HELD, memory_bytes, too_large
 from studio.compile.source import source
 from studio.graph.facts import DataFacts
 from studio.graph.project import Project
@@ -28,9 +29,12 @@ def build(
     `forward(*inputs)` and `forward_tapped(*inputs, tap)` are those of `source`'s text, which is what
     is executed.
 
-    Raises: Unfinished.
+    Raises: Unfinished; MemoryError, before the system would have to end this process.
     """
     facts = infer(project, specs, data, cache=cache)
+    large = too_large(network, facts.networks[network], memory_bytes(), BYTES_HELD)
+    if large is not None:
+        raise MemoryError(large.message)
     return load(source(project, network, specs, facts).text)
 
 

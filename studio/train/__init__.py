@@ -10,6 +10,7 @@ from studio.train.loop import run
 from studio.train.losses import losses
 from studio.train.optim import optimizers
 from studio.train.options import TrainProblem
+from studio.train.recipes import recipe_problems
 from studio.train.schedules import schedules
 from studio.train.supervised import builtin_learners
 
@@ -28,6 +29,7 @@ __all__ = [
     "optimizers",
     "pick_device",
     "pick_threads",
+    "recipe_problems",
     "run",
     "schedules",
 ]

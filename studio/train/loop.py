@@ -24,6 +24,7 @@ from studio.train.devices import cores, pick_device, pick_threads
 from studio.train.diagnose import Diverged, sentence
 from studio.train.learner import Learner
 from studio.train.options import TrainProblem
+from studio.train.recipes import recipe_problems
 from studio.train.supervised import builtin_learners
 from studio.train.trainer import Trainer
 
@@ -54,10 +55,8 @@ def run(
         chosen = pick_device(recipe.device)
         device = str(chosen)
         writer = RunWriter(job, _circumstances(job, dataset.facts, device, threads))
-        if recipe.learner not in known:
-            raise TrainProblem(
-                f"There is no learner named {recipe.learner!r}. Choose one of {', '.join(known)}."
-            )
+        for problem in recipe_problems(recipe, known):
+            raise TrainProblem(problem.message)
         trainer = Trainer(job, module_for, dataset, controls, known[recipe.learner], chosen)
         for event in trainer.events():
             _record(writer, event)

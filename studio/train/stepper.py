@@ -46,11 +46,6 @@ class Stepper:
     ) -> None:
         """Raises: TrainProblem, where networks, data and recipe do not fit each other."""
         recipe, facts = project.recipe, dataset.facts
-        if recipe.batch_size < 1 or recipe.epochs < 1:
-            raise TrainProblem(
-                "A run needs at least one epoch and one sample a batch, but got "
-                f"{recipe.epochs} epochs and batches of {recipe.batch_size}. Raise them."
-            )
         missing = [role for role in learner.roles if role not in project.networks]
         if missing:
             raise TrainProblem(

@@ -35,7 +35,7 @@ def test_a_column_of_dates_is_read_beside_numbers(tmp_path: Path) -> None:
     rows = ["day,wind,temp"] + [f"1981-01-{i:02},{i},{i}.5" for i in range(1, 32)]
     (tmp_path / "t.csv").write_text("\n".join(rows))
     facts = data.open(DataRef("files.csv", {"path": "t.csv"}), tmp_path).facts
-    assert facts.input.shape[-1] == 4
+    assert facts.sample.shape[-1] == 4
     assert facts.task == "regression"
 
 

@@ -334,3 +334,32 @@ def test_closing_leaves_no_thread() -> None:
     before = set(threading.enumerate())
     in_process.connect(Service(Setup())).close()
     assert set(threading.enumerate()) <= before
+
+
+def linear(width: int) -> Project:
+    net = Net()
+    x = net.add("torch.nn.Linear", net.input(), name="wide", out_features=width)
+    x = net.add("torch.nn.Linear", x, name="wider", out_features=width)
+    net.output(net.add("torch.nn.Linear", x, name="end", out_features=3))
+    return net.project(IRIS)
+
+
+def test_a_layer_larger_than_the_machine_is_told_and_nothing_is_allocated(engine: Client) -> None:
+    project = linear(1_000_000)
+    facts = engine.call(p.Infer(1, project)).facts  # type: ignore[union-attr]
+    assert facts.networks["main"].parameters > 10**12
+    (problem,) = facts.errors
+    assert (problem.network, problem.node) == ("main", "wider")
+    assert "TiB of memory, but this machine has" in problem.message
+    assert engine.call(p.Infer(2, linear(100))).facts.errors == ()  # type: ignore[union-attr]
+    with pytest.raises(EngineRefused, match="more memory than there is"):
+        engine.call(p.Predict(project, "", "validation"))
+    assert engine.call(p.Ping())
+
+
+def test_a_recipe_that_cannot_train_is_a_problem_of_the_project(engine: Client) -> None:
+    facts = engine.call(p.Infer(1, mlp(batch_size=0))).facts  # type: ignore[union-attr]
+    (problem,) = facts.errors
+    assert "batch size" in problem.message
+    facts = engine.call(p.Infer(1, Project(networks={}))).facts  # type: ignore[union-attr]
+    assert "no network" in facts.errors[0].message

@@ -245,8 +245,8 @@ def test_a_snapshot_that_cannot_be_written_is_refused_and_training_goes_on(
         ({"schedule": "core.magic"}, "no schedule named"),
         ({"loss": "torch.nn.MagicLoss"}, "no loss named"),
         ({"learner_params": {"clip_norm": -1.0}}, "clip_norm needs a number"),
-        ({"epochs": 0}, "at least one epoch"),
-        ({"batch_size": 0}, "one sample a batch"),
+        ({"epochs": 0}, "epochs should be at least 1, but is 0"),
+        ({"batch_size": 0}, "batch size should be at least 1, but is 0"),
     ],
 )
 def test_a_recipe_that_cannot_run_says_why(

@@ -17,6 +17,7 @@ from studio.data import DataProblem
 from studio.engine import catalogue_cache
 from studio.engine import protocol as p
 from studio.engine.lanes import Do, Lane, Work
+from studio.engine.service.foresight import Foresight
 from studio.engine.service.refusals import NotHere, refusal
 from studio.engine.service.shelf import Shelf
 from studio.engine.service.training import Run, Training
@@ -48,6 +49,7 @@ class Service:
         self._cache = compile.Cache(kept=self._kept)
         self._shelf = Shelf(self._specs, Path(setup.base), self._kept)
         self._inferred = False
+        self._foresight = Foresight()
         self._training = Training()
         self._quick = Lane("quick", refusal)
         self._slow = Lane("slow", refusal)
@@ -183,7 +185,8 @@ class Service:
         if not self._inferred:
             self._inferred = True  # what the first project needed is what the next start needs
             self._kept.save()
-        return p.FactsAnswer(msgspec.structs.replace(found, problems=wrong + found.problems))
+        problems = (*wrong, *self._foresight.problems(request.project, found), *found.problems)
+        return p.FactsAnswer(msgspec.structs.replace(found, problems=problems))
 
     def _draw(self, work: Work) -> p.Drawn:
         request = work.request

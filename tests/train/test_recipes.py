@@ -1,0 +1,50 @@
+"""A recipe that cannot train says so before training, with a way out that helps."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio import train
+from studio.graph.project import Project, Recipe
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        (Recipe(epochs=0), "epochs should be at least 1, but is 0"),
+        (Recipe(epochs=-5), "epochs should be at least 1, but is -5"),
+        (Recipe(batch_size=0), "batch size should be at least 1, but is 0"),
+        (Recipe(threads=-4), "threads should be at least 0"),
+        (Recipe(precision="fp8"), "fp32 or bf16, but is 'fp8'"),
+        (Recipe(optimizer="torch.optim.Magic"), "no optimiser named 'torch.optim.Magic'"),
+        (Recipe(schedule="x.y"), "no schedule named 'x.y'"),
+        (Recipe(loss="x.y"), "no loss named 'x.y'"),
+        (Recipe(learner="x.y"), "no learner named 'x.y'"),
+        (Recipe(device="cuda:99"), "'cuda:99' was asked for, but this machine has"),
+        (Recipe(device="abacus"), "'abacus' was asked for"),
+        (Recipe(optimizer_params={"lr": "fast"}), "lr needs a number"),
+        (Recipe(optimizer_params={"lr": 0.1, "lrr": 1}), "no setting named 'lrr'"),
+    ],
+)
+def test_a_wrong_recipe_is_told_with_a_repair_that_helps(recipe: Recipe, said: str) -> None:
+    (problem,) = train.recipe_problems(recipe)
+    assert said in problem.message
+    assert problem.network == ""
+    (repair,) = problem.repairs
+    project = Project(recipe=recipe)
+    for edit in repair.edits:
+        project = edit.apply(project)
+    assert train.recipe_problems(project.recipe) == ()
+
+
+def test_what_is_right_in_the_options_stays() -> None:
+    recipe = Recipe(optimizer_params={"lr": 0.1, "lrr": 1})
+    edit = train.recipe_problems(recipe)[0].repairs[0].edits[0]
+    assert edit.apply(Project(recipe=recipe)).recipe.optimizer_params == {"lr": 0.1}
+
+
+def test_every_choice_of_the_catalogue_is_right() -> None:
+    for kind in train.optimizers():
+        assert train.recipe_problems(Recipe(optimizer=kind)) == ()
+    for kind in train.losses():
+        assert train.recipe_problems(Recipe(loss=kind)) == ()

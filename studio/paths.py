@@ -33,6 +33,11 @@ class Paths(Struct, frozen=True):
         return (self.bundled_plugins, self.plugins)
 
     @property
+    def backups(self) -> Path:
+        """Where what a project was before each of its last saves is kept."""
+        return self.autosave / "backups"
+
+    @property
     def starter(self) -> Path:
         """The project that the first start opens."""
         return self.assets / "starter.loom"

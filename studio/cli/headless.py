@@ -89,7 +89,7 @@ class Headless:
         if not file.exists():
             raise WrongUse(f"There is no file {file}. Make one with neuroloom new.")
         try:
-            loaded = files.load(file)
+            loaded = files.load(file, self._here.backups)
         except files.FileProblem as problem:
             raise JobFailed(str(problem)) from None
         if loaded.readonly:

@@ -6,6 +6,7 @@ Nothing that a file contains is evaluated. What this version does not know is ke
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import tempfile
@@ -59,7 +60,7 @@ def loads(text: str, name: str = "The text", base: Path | None = None) -> Loaded
     except json.JSONDecodeError as error:
         raise FileProblem(
             f"{name} should be JSON, but breaks off or goes wrong at line {error.lineno}, "
-            f"column {error.colno}. Open a backup of it (File → Open backup)."
+            f"column {error.colno}. Open a copy of it that is whole."
         ) from None
     except RecursionError:
         raise FileProblem(f"{name} is nested too deeply to be a project.") from None
@@ -260,11 +261,21 @@ def read_fragment(text: str) -> Fragment:
 # -------------------------------------------------------------------------------------------- disk
 
 
-def load(path: Path) -> Loaded:
+def load(path: Path, backups: Path | None = None) -> Loaded:
     """Read a project.
 
-    Raises: FileProblem, with what was expected, what was found and what to do.
+    Raises: FileProblem, with what was expected, what was found and what to do; the newest one of
+    its `backups` is named.
     """
+    try:
+        return _load(path)
+    except FileProblem as problem:
+        kept = _backups(path, backups)[-1:] if backups is not None else []
+        hint = f" What it was before its last save is kept in {kept[0]}." if kept else ""
+        raise FileProblem(f"{problem}{hint}") from None
+
+
+def _load(path: Path) -> Loaded:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise FileProblem(f"{path.name} is larger than 64 MB, which no project is.")
@@ -323,8 +334,14 @@ def _keep_backup(path: Path, backups: Path) -> None:
     backups.mkdir(parents=True, exist_ok=True)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     write_atomically(backups / f"{path.stem}-{stamp}.loom", path.read_bytes())
-    for old in sorted(backups.glob(f"{path.stem}-*.loom"))[:-BACKUPS]:
+    for old in _backups(path, backups)[:-BACKUPS]:
         old.unlink(missing_ok=True)
+
+
+def _backups(path: Path, backups: Path) -> list[Path]:
+    """Return what is kept of a file, the newest last."""
+    stamp = "[0-9]" * 8 + "-" + "[0-9]" * 6
+    return sorted(backups.glob(f"{glob.escape(path.stem)}-{stamp}.loom"))
 
 
 def _reason(error: OSError) -> str:

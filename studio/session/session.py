@@ -143,7 +143,7 @@ class Session:
         A file that cannot be read is told as a sentence and changes nothing.
         """
         try:
-            loaded = files.load(path)
+            loaded = files.load(path, self.paths.backups)
         except files.FileProblem as problem:
             self._tell(e.Noticed(str(problem), "error"))
             return False
@@ -175,7 +175,7 @@ class Session:
             self._tell(e.Noticed(self.document.readonly, "warning"))
             return False
         try:
-            files.save(self.document.project, target, self.paths.autosave / "backups")
+            files.save(self.document.project, target, self.paths.backups)
         except files.FileProblem as problem:
             self._tell(e.Noticed(str(problem), "error"))
             return False

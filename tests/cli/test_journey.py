@@ -153,6 +153,49 @@ def test_wrong_use_of_train(mlp: Path, capsys: Out, words: tuple[str, ...], said
     assert said in capsys.readouterr().err
 
 
+def test_new_on_data_with_as_many_classes_as_before(tmp_path: Path) -> None:
+    """The network is then drawn as it was, which must not be waited for as a change."""
+    images = b"\x00\x00\x08\x03" + b"".join(n.to_bytes(4, "big") for n in (40, 8, 8))
+    (tmp_path / "images").write_bytes(images + bytes(40 * 64))
+    labels = b"\x00\x00\x08\x01" + (40).to_bytes(4, "big")
+    (tmp_path / "labels").write_bytes(labels + bytes(range(10)) * 4)
+    file = tmp_path / "a.loom"
+    words = [f"data.{name}={tmp_path / name}" for name in ("images", "labels")]
+    assert run("new", "mlp", "--data", "idx", "--set", words[0], "--set", words[1], "-o", file) == 0
+    assert run("check", file) == 0
+
+
+def test_a_file_of_a_later_version_is_used_with_a_warning(mlp: Path, capsys: Out) -> None:
+    raw = json.loads(mlp.read_text()) | {"format": 99}
+    mlp.write_text(json.dumps(raw))
+    assert run("check", mlp) == 0
+    assert "newer Neuroloom" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"batch_size": 0}, "batch size should be at least 1"),
+        ({"optimizer": "torch.optim.Magic"}, "no optimiser named"),
+        ({"device": "cuda:99"}, "this machine has"),
+    ],
+)
+def test_check_tells_a_recipe_that_cannot_train_and_train_makes_no_run(
+    mlp: Path, capsys: Out, change: dict[str, Any], said: str
+) -> None:
+    raw = json.loads(mlp.read_text())
+    raw["recipe"] |= change
+    mlp.write_text(json.dumps(raw))
+    assert run("check", mlp, "--json") == 1
+    told = last_json(capsys)
+    assert told["ok"] is False
+    assert said in told["problems"][0]["message"]
+    assert told["problems"][0]["repairs"]
+    assert run("train", mlp) == 1
+    assert said in capsys.readouterr().err
+    assert not paths.find().runs.exists()
+
+
 @pytest.mark.parametrize("command", ["check", "train"])
 def test_a_file_that_is_not_there_and_one_that_is_broken(
     tmp_path: Path, capsys: Out, command: str

@@ -321,3 +321,19 @@ def test_a_file_open_elsewhere_says_so(stage: Stage, tmp_path: Path) -> None:
 def test_missing_kinds_are_known_to_be_missing(stage: Stage) -> None:
     ready(stage)
     assert stage.session.spec(Node("a", "gone.layer", "a")) is None
+
+
+def test_a_file_that_broke_names_its_newest_backup(stage: Stage, tmp_path: Path) -> None:
+    path = tmp_path / "a.loom"
+    stage.session.new(a_project())
+    for width in (7, 8):
+        stage.session.do(ed.SetParams("main", "fc", {"out_features": width}))
+        assert stage.session.save(path)
+    path.write_text(path.read_text()[:200])
+    assert not stage.session.open(path)
+    told = stage.events(e.Noticed)[-1].text
+    backup = Path(told.partition("is kept in ")[2].rstrip("."))
+    assert files.load(backup).project.sheet("main").graph.nodes["fc"].params["out_features"] == 7
+    (tmp_path / "other.loom").write_text("{")
+    assert not stage.session.open(tmp_path / "other.loom")
+    assert "is kept in" not in stage.events(e.Noticed)[-1].text

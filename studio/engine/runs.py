@@ -314,6 +314,12 @@ def read_info(folder: Path) -> RunInfo:
     """Return what a list shows of a run; `fault` says why where its folder cannot be read."""
     try:
         job = _read_job_file(folder)
+        if job.format > FORMAT:
+            message = (
+                f"{folder.name} was trained by a newer Neuroloom (run format {job.format}, this one "
+                f"reads up to {FORMAT}). Update Neuroloom to look at it; the folder is untouched."
+            )
+            return RunInfo(folder, job.name, fault=Fault(message, file=str(folder / JOB)))
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
         message = (

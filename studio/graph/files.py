@@ -133,6 +133,7 @@ def _whole(value: Struct) -> dict[str, Any]:
 def _from_raw(raw: Mapping[str, Any], base: Path | None) -> Project:
     known = {key: value for key, value in raw.items() if key != "format"}
     networks = {str(name): _read_sheet(sheet) for name, sheet in known.pop("networks").items()}
+    networks = networks or {"main": Sheet()}  # there is always a sheet to draw on
     blocks = {}
     for name, block in known.pop("blocks", {}).items():
         if not is_name(name):

@@ -261,3 +261,13 @@ def test_a_full_disk_is_said_and_leaves_what_was_there(
     monkeypatch.undo()
     assert isinstance(next(runs.read_events(tmp_path)), p.Started)
     assert runs.read_info(tmp_path).status == "interrupted"
+
+
+def test_a_run_of_a_later_version_says_so(tmp_path: Path) -> None:
+    write(tmp_path, EVENTS[0])
+    raw = json.loads((tmp_path / runs.JOB).read_text()) | {"format": runs.FORMAT + 1}
+    (tmp_path / runs.JOB).write_text(json.dumps(raw))
+    fault = runs.read_info(tmp_path).fault
+    assert fault is not None
+    assert "newer Neuroloom" in fault.message
+    assert "Update" in fault.message

@@ -156,3 +156,8 @@ def test_a_fragment_travels_as_text() -> None:
 def test_text_that_is_no_fragment_is_refused(text: str) -> None:
     with pytest.raises(files.FileProblem, match="holds no nodes"):
         files.read_fragment(text)
+
+
+def test_a_project_without_networks_opens_with_an_empty_sheet() -> None:
+    raw = json.loads(files.dumps(project())) | {"networks": {}}
+    assert files.loads(json.dumps(raw)).project.sheet("main").graph.nodes == {}

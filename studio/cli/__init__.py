@@ -31,6 +31,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINE
+    except PermissionError as error:
+        print(
+            f"neuroloom: {error.filename or 'A file'} may not be read or written by you "
+            "(permission denied). Choose another place, or ask its owner for access.",
+            file=sys.stderr,
+        )
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -194,6 +195,25 @@ def test_check_tells_a_recipe_that_cannot_train_and_train_makes_no_run(
     assert run("train", mlp) == 1
     assert said in capsys.readouterr().err
     assert not paths.find().runs.exists()
+
+
+@pytest.mark.parametrize("command", ["check", "train"])
+def test_a_folder_without_permission_is_told_in_a_sentence(
+    tmp_path: Path, capsys: Out, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "locked" / "a.loom"
+    look = Path.exists
+
+    def exists(self: Path) -> bool:
+        if self == file:
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return look(self)
+
+    monkeypatch.setattr(Path, "exists", exists)
+    assert run(command, file) == 1
+    err = capsys.readouterr().err
+    assert f"{file} may not be read or written by you" in err
+    assert "mistake in Neuroloom" not in err
 
 
 @pytest.mark.parametrize("command", ["check", "train"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import time
@@ -96,7 +97,7 @@ def make_session(here: Paths) -> Session:
 
 def open_first(session: Session, here: Paths, values: Settings, file: Path | None) -> None:
     """Open what was asked for, else the last project, else the starter."""
-    recent = [Path(path) for path in values.recent[:1] if Path(path).is_file()]
+    recent = [Path(path) for path in values.recent[:1] if os.path.isfile(path)]
     for candidate in [file] if file else recent:
         if candidate is not None and session.open(candidate):
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -126,7 +127,7 @@ class Documents:
         menu.clear()
         for path in self._preferences.values.recent:
             action = menu.addAction(path.replace("&", "&&"))
-            action.setEnabled(Path(path).exists())
+            action.setEnabled(os.path.exists(path))
             action.triggered.connect(lambda _=False, file=path: self.open(Path(file)))
         if menu.isEmpty():
             menu.addAction("No projects yet").setEnabled(False)

@@ -32,7 +32,7 @@ def _digits(params: Mapping[str, Value], base: Path) -> Loaded:
     """Shapes: `[1797, 1, 8, 8]`. Source: Alpaydin and Kaynak 1998, UCI optical digits (test half)."""
     bunch = _bunch("digits")
     return Loaded(
-        title="Digits 8×8",
+        title="Digits",
         form="image",
         inputs=(bunch.images[:, None] / 16).astype(np.float32),
         targets=bunch.target.astype(np.int64),
@@ -80,7 +80,7 @@ SKLEARN = (
         SourceSpec(
             kind="sklearn.digits",
             title="Digits",
-            doc="1,797 handwritten digits, 8×8 pixels, from 43 people.",
+            doc="1 797 handwritten digits, 8×8 pixels, from 43 people.",
             form="image",
         ),
         _digits,

@@ -55,19 +55,24 @@ def arrange(
     column_height: float = COLUMN_HEIGHT,
     frames: Mapping[str, Frame] | None = None,
     inside: bool = False,
+    *,
+    sizes: Mapping[str, Size] | None = None,
+    row_gap: float = ROW_GAP,
 ) -> dict[str, Place]:
     """Return a place for every node of a graph without cycles; with no specs, sizes are guessed.
 
-    `inside` says that the graph is a block's. Rows in a frame keep clear of its edges. A column is cut, and the next one begun beside it, where the crossing wires have one producer.
+    `inside` says that the graph is a block's; `sizes` are those of nodes that are not drawn as usual. Rows in a frame keep clear of its edges. A column is cut, and the next one begun beside it, where the crossing wires have one producer.
     """
     if not graph.nodes:
         return {}
-    room = {key: node_size(node, specs.get(node.kind), inside) for key, node in graph.nodes.items()}
+    room = sizes or {
+        key: node_size(node, specs.get(node.kind), inside) for key, node in graph.nodes.items()
+    }
     cells = _stacks(graph, specs, room)
     rows = _rows(cells)
     _order(rows)
     _align(rows)
-    return _place(rows, room, column_height, _framed(rows, frames or {}))
+    return _place(rows, room, column_height, _framed(rows, frames or {}), row_gap)
 
 
 def all_places(
@@ -287,10 +292,11 @@ def _place(
     room: Mapping[str, Size],
     column_height: float,
     framed: Sequence[frozenset[str]],
+    row_gap: float,
 ) -> dict[str, Place]:
     places: dict[str, Place] = {}
     gaps = [0.0] + [
-        ROW_GAP + FRAME_TOP * bool(below - above) + FRAME_BOTTOM * bool(above - below)
+        row_gap + FRAME_TOP * bool(below - above) + FRAME_BOTTOM * bool(above - below)
         for above, below in itertools.pairwise(framed)
     ]
     left = 0.0

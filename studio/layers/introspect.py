@@ -15,6 +15,7 @@ from studio.graph.params import Param, ParamType, Value
 from studio.graph.spec import Code, LayerSpec, Port
 from studio.layers import docstrings
 from studio.layers import torch_table as table
+from studio.layers.formulas import FORMULAS
 from studio.layers.torch_table import Layer
 
 
@@ -41,7 +42,7 @@ def describe(module: type[nn.Module]) -> LayerSpec:
         category=layer.category,
         inputs=inputs,
         outputs=layer.outputs,
-        formula=layer.formula or docstrings.formula(doc),
+        formula=layer.formula or FORMULAS.get(name) or docstrings.formula(doc),
         summary=tuple(known for known in layer.summary if any(p.name == known for p in params)),
         keeps_shape=layer.keeps_shape,
         keywords=layer.keywords,

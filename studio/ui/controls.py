@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.ui.theme import FontRole, Theme
+from studio.ui.theme import ICON_GAP, FontRole, Theme
 
 Tone = Literal["1", "2", "3", "error", "warn", "accent"]
 ButtonLook = Literal["", "primary", "ghost", "chip", "link", "segment", "menu"]
@@ -72,7 +72,8 @@ def button(
         made.setProperty("large", "true")
     if icon:
         theme.put_icon(made, icon, "on.accent" if look == "primary" else "text.2")
-        made.setIconSize(QSize(14, 14) if small else QSize(16, 16))
+        side = 14 if small else 16
+        made.setIconSize(QSize(side + ICON_GAP * bool(text), side))
         if not text:
             made.setProperty("square", "small" if small else "true")
     made.setToolTip(tip)

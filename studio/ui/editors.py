@@ -146,7 +146,9 @@ class NumbersEditor(Editor):
         self.fields: list[NumberField] = []
         for index in range(count):
             if index:
-                layout.addWidget(label(theme, "×", tone="3"))
+                layout.addWidget(
+                    label(theme, "×" if param.type.startswith("int") else "·", tone="3")
+                )
             field = NumberField(param, width)
             field.submitted.connect(self._on_submitted)
             field.lineEdit().setPlaceholderText("auto" if param.inferred else "none")

@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QObject, QTemporaryDir, Signal
-from PySide6.QtGui import QAction, QColor, QFont, QIcon, QPalette, QPixmap
+from PySide6.QtCore import QObject, Qt, QTemporaryDir, Signal
+from PySide6.QtGui import QAction, QColor, QFont, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import QAbstractButton, QApplication
 from shiboken6 import isValid
 
@@ -34,6 +34,8 @@ _SHEET_ICONS: dict[str, tuple[str, str, int]] = {
     "close": ("close", "text.3", 12),
 }
 
+#: Between an icon and the words of a button, beyond what the style leaves.
+ICON_GAP = 4
 THIN_SPACE = "\u202f"
 MINUS = "\u2212"
 
@@ -55,8 +57,8 @@ class Theme(QObject):
         self._assets = assets
         self._drawings: dict[str, str] = {}
         self._pixmaps: dict[tuple[str, str, int, float], QPixmap] = {}
-        self._icons: dict[tuple[str, str], QIcon] = {}
-        self._wearers: weakref.WeakKeyDictionary[QObject, tuple[str, str]] = (
+        self._icons: dict[tuple[str, str, int], QIcon] = {}
+        self._wearers: weakref.WeakKeyDictionary[QObject, tuple[str, str, int]] = (
             weakref.WeakKeyDictionary()
         )
         self._sheet_folder = QTemporaryDir()
@@ -72,9 +74,9 @@ class Theme(QObject):
         if name == self._name:
             return
         self._load(name)
-        for target, (icon, token) in list(self._wearers.items()):
+        for target, worn in list(self._wearers.items()):
             if isValid(target):
-                target.setIcon(self.icon(icon, token))  # type: ignore[attr-defined]
+                target.setIcon(self.icon(*worn))  # type: ignore[attr-defined]
         self.changed.emit()
 
     def color(self, token: str, alpha: float = 1.0) -> QColor:
@@ -99,24 +101,26 @@ class Theme(QObject):
             font.setFeature(QFont.Tag("tnum"), 1)
         return font
 
-    def icon(self, name: str, token: str = "text.2") -> QIcon:
-        """Return an icon in one colour, paler where disabled.
+    def icon(self, name: str, token: str = "text.2", gap: int = 0) -> QIcon:
+        """Return an icon in one colour, paler where disabled, with `gap` pixels of nothing at its right.
 
         Raises: OSError where there is no such drawing.
         """
-        key = (name, token)
+        key = (name, token, gap)
         if key not in self._icons:
             icon = QIcon()
             for dpr in (1.0, 2.0):
-                icon.addPixmap(self.pixmap(name, token, 16, dpr))
-                icon.addPixmap(self.pixmap(name, "text.3", 16, dpr), QIcon.Mode.Disabled)
+                usual, pale = (self.pixmap(name, one, 16, dpr) for one in (token, "text.3"))
+                icon.addPixmap(_widened(usual, gap))
+                icon.addPixmap(_widened(pale, gap), QIcon.Mode.Disabled)
             self._icons[key] = icon
         return self._icons[key]
 
     def put_icon(self, target: QAbstractButton | QAction, name: str, token: str = "text.2") -> None:
-        """Give a button or an action an icon that follows the look."""
-        self._wearers[target] = (name, token)
-        target.setIcon(self.icon(name, token))
+        """Give a button or an action an icon that follows the look, a little apart from a button's words."""
+        apart = isinstance(target, QAbstractButton) and bool(target.text())
+        self._wearers[target] = (name, token, ICON_GAP if apart else 0)
+        target.setIcon(self.icon(*self._wearers[target]))
 
     def pixmap(self, name: str, token: str, size: int, dpr: float = 1.0) -> QPixmap:
         """Return an icon as a picture of `size` pixels, times `dpr` for dense screens."""
@@ -220,6 +224,20 @@ class Theme(QObject):
         self.pixmap(name, token, size).save(f"{path}.png")
         self.pixmap(name, token, size, 2.0).save(f"{path}@2x.png")
         return f"url({path}.png)"
+
+
+def _widened(pixmap: QPixmap, gap: int) -> QPixmap:
+    """Return a picture with `gap` empty pixels at its right."""
+    if not gap:
+        return pixmap
+    dpr = pixmap.devicePixelRatio()
+    wide = QPixmap(pixmap.width() + round(gap * dpr), pixmap.height())
+    wide.setDevicePixelRatio(dpr)
+    wide.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(wide)
+    painter.drawPixmap(0, 0, pixmap)
+    painter.end()
+    return wide
 
 
 def _ramp(stops: list[tuple[float, str]], positions: npt.NDArray[np.float64]) -> Rgb:

@@ -113,8 +113,8 @@ def test_specs_travel() -> None:
 
 
 def test_formulas_are_plain_text() -> None:
-    assert SPECS["torch.nn.Sigmoid"].formula == "Sigmoid(x) = σ(x) = 1 / (1 + exp(-x))"
-    assert SPECS["torch.nn.Linear"].formula == "y = xA^T + b"
+    assert docstrings.formula(nn.Sigmoid.__doc__ or "") == ("Sigmoid(x) = σ(x) = 1 / (1 + exp(-x))")
+    assert SPECS["torch.nn.Linear"].formula == "y_o = Σ_i w_(o,i) · x_i + b_o"
     assert docstrings.formula(r".. math::\n    \begin{cases} x \end{cases}") == ""
 
 

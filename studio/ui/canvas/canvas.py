@@ -199,6 +199,7 @@ class Canvas(QWidget):
         self.header.setVisible(not training)
         self._rule.setVisible(not training)
         self.minimap.setVisible(not training and bool(self.scene.nodes))
+        self._take_room()
         told = replace(self.scene.told, training=training)
         self.scene.tell(told)
         if training:
@@ -444,8 +445,14 @@ class Canvas(QWidget):
 
     def _on_resized(self) -> None:
         """Keep the whole sheet in sight; the view, unlike the canvas, has its new size by now."""
+        self._take_room()
         if self.view.isVisible() and (self._fit_next or self.view.fitted):
             self.fit()
+
+    def _take_room(self) -> None:
+        size = self.view.viewport().size()
+        if self.view.isVisible() and not size.isEmpty():
+            self.scene.set_room((size.width(), size.height()))
 
 
 def _first_sheet(project: Project) -> str:

@@ -33,6 +33,8 @@ BODY_LINE = 16.0
 BODY_LINES = 7
 REPAIR_HEIGHT = 24.0
 REPAIRS_SHOWN = 3
+#: While a run is watched, cards are narrower, and higher where they show maps.
+LIVE_WIDTH = 184.0
 LIVE_CARD = 84.0
 MAP_SIDE = 22.0
 #: The shares of units silent for every probe sample that are told in words, and that ask for a look.
@@ -172,7 +174,8 @@ def make_face(node: Node, graph: Graph, told: Told, theme: Theme, turn: Turn = _
     if live and live.maps is not None and not pill and not is_data:
         header = LIVE_CARD
     sentence, repairs = _trouble(errors, theme)
-    size = (CARD[0], header + _body_height(sentence, repairs))
+    width = LIVE_WIDTH if told.training else CARD[0]
+    size = (width, header + _body_height(sentence, repairs))
     inputs, outputs = _ports(node, graph, spec)
     title, line = _words(node, spec, facts, told)
     dead = _dead(live)
@@ -268,7 +271,7 @@ def _words(
 ) -> tuple[str, str]:
     if node.kind == INPUT:
         if told.top and told.data:
-            return told.data.title, _data_line(told.data)
+            return _data_title(told.data), _data_line(told.data)
         return ("Data" if told.top else "Input", node.name)
     if node.kind == OUTPUT:
         return "Output", node.name if not told.top else ""
@@ -278,6 +281,14 @@ def _words(
         layers = told.layers.get(node.kind, 0)
         return spec.title, f"{node.name} · {layers} layer{'' if layers == 1 else 's'}"
     return spec.title, summary(node, spec, facts)
+
+
+def _data_title(data: DataFacts) -> str:
+    """Return the name of the data; of pictures also their size, as they come after all transforms."""
+    shape = data.sample.shape
+    if data.form != "image" or len(shape) < 2:
+        return data.title
+    return f"{data.title} {shape[-2]}×{shape[-1]}"
 
 
 def _data_line(data: DataFacts) -> str:

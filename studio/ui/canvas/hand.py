@@ -127,7 +127,8 @@ class PointerHand:
             scene.select((node,))
         else:
             self._toggled = (node,)
-        self.gesture = MoveNodes(scene, self._editor, pos, node)
+        if not scene.told.training:
+            self.gesture = MoveNodes(scene, self._editor, pos, node)
 
     def _press_paper(self, pos: QPointF, keys: Qt.KeyboardModifier, adds: bool) -> None:
         scene = self._scene
@@ -142,7 +143,7 @@ class PointerHand:
         elif frame is not None:
             inside = scene.sheet.frames[frame.key].nodes
             scene.select(inside)
-            if scene.selection:
+            if scene.selection and not scene.told.training:
                 self.gesture = MoveNodes(scene, self._editor, pos, scene.selection[0])
         else:
             self.gesture = BoxSelect(scene, pos, scene.selection if adds else ())

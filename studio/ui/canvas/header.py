@@ -70,6 +70,7 @@ class Header(QWidget):
         self._names = tuple(names)
         for old in self._crumbs:
             self._way.removeWidget(old)
+            old.hide()
             old.deleteLater()
         self._crumbs = []
         for n, name in enumerate(names):

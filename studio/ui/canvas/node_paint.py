@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 
 from studio.ui.canvas.faces import (
     BODY_LINE,
+    LIVE_WIDTH,
     MAP_SIDE,
     REPAIR_HEIGHT,
     Face,
@@ -121,7 +122,8 @@ class NodePainter:
         font = self._theme.font("title", 600)
         font.setPixelSize(round(14 * tall))
         metrics = QFontMetricsF(font)
-        room = face.size[0] - (66 if face.thumbnail else 12) - 20 - 16 * tall
+        taken = _picture_side(face) + 14 if face.thumbnail else 12
+        room = face.size[0] - taken - 20 - 16 * tall
         painter.setFont(font)
         painter.setPen(self._theme.color("text.1"))
         baseline = middle + (metrics.ascent() - metrics.descent()) / 2
@@ -151,7 +153,7 @@ class NodePainter:
         right = width - 10.0
         if face.thumbnail:
             self._thumbnail(painter, face)
-            right = width - 66
+            right -= _picture_side(face)
         if face.frozen:
             right -= 14
             top = base - 11.5
@@ -171,7 +173,7 @@ class NodePainter:
             small = font("caption")
             painter.setFont(small)
             painter.setPen(color("text.2"))
-            room = width - (66 if face.thumbnail else 12) - 36
+            room = (right if face.thumbnail else width - 12) - 36
             line = QFontMetricsF(small).elidedText(face.line, Qt.TextElideMode.ElideRight, room)
             if not (face.live and face.live.stat):
                 painter.drawText(QPointF(36, base + 19), line)
@@ -241,15 +243,16 @@ class NodePainter:
             picture = self._theme.sequential(live.maps.astype(np.float32) / 255)
             count = min(8, len(picture))
             step = (face.size[0] - 24) / 8
+            side = min(step - 2, MAP_SIDE)
             for n in range(count):
-                box = QRectF(14 + n * step, 28, step - 2, MAP_SIDE)
+                box = QRectF(14 + n * step, 28 + (MAP_SIDE - side) / 2, side, side)
                 painter.drawImage(box, rgb_image(picture[n]))
         if live.stat is None:
             return
         if live.stat.histogram:
-            self._histogram(painter, face, QRectF(14, top, 84, 18))
+            self._histogram(painter, face, QRectF(14, top, 72, 18))
         if live.stat.grad is not None:
-            self._gradient(painter, live.stat.grad, 110, top, face.size[0] - 12)
+            self._gradient(painter, live.stat.grad, 98, top, face.size[0] - 12)
 
     def _histogram(self, painter: QPainter, face: Face, box: QRectF) -> None:
         assert face.live is not None
@@ -332,7 +335,8 @@ class NodePainter:
 
     def _thumbnail(self, painter: QPainter, face: Face) -> None:
         assert face.thumbnail is not None
-        box = QRectF(face.size[0] - 56, 8, 48, 48)
+        side = _picture_side(face)
+        box = QRectF(face.size[0] - side - 8, (face.header - side) / 2, side, side)
         painter.drawImage(box, thumbnail_image(face.thumbnail))
         painter.setPen(QPen(self._theme.color("line.strong"), 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -369,6 +373,11 @@ class NodePainter:
         painter.setPen(QPen(self._theme.color("text.3", 0.35), 1))
         for x in range(-int(height), int(width), 8):
             painter.drawLine(QPointF(x, height), QPointF(x + height, 0))
+
+
+def _picture_side(face: Face) -> float:
+    """Return how large the sample on a data node is: smaller on the narrow cards of a watched run."""
+    return 36.0 if face.size[0] == LIVE_WIDTH else 48.0
 
 
 def port_shape(spot: Spot) -> QPainterPath:

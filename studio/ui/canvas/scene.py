@@ -13,6 +13,7 @@ from studio.graph.graph import End, Link, Node
 from studio.graph.layout import all_places, depths
 from studio.graph.project import Place, Sheet
 from studio.ui.canvas.faces import Face, Told, Turn, base_size, make_face, turn_of
+from studio.ui.canvas.folding import folded
 from studio.ui.canvas.frame_item import FrameItem, NoteItem, frame_around
 from studio.ui.canvas.link_item import LabelItem, LinkItem
 from studio.ui.canvas.node_item import NodeItem
@@ -42,6 +43,9 @@ class SheetScene(QGraphicsScene):
         self._depths: dict[str, int] = {}
         self._turns: dict[str, Turn] = {}
         self.places: dict[str, Place] = {}
+        #: Where nodes are drawn: at their places, or folded while a run is watched.
+        self.drawn: dict[str, Place] = {}
+        self.room: Size = (800.0, 480.0)
         self.down: dict[str, float] = {}
         self.selection: tuple[str, ...] = ()
         self.selected_links: tuple[Link, ...] = ()
@@ -136,6 +140,15 @@ class SheetScene(QGraphicsScene):
             self._sync_frames()
         self._changed()
 
+    def set_room(self, room: Size) -> None:
+        """Say how large the window is that a watched run is folded for, in pixels."""
+        self.room = room
+        if self.told.training:
+            moved = self._settle()
+            self.wires.follow(moved)
+            self._sync_frames()
+            self._changed(moved)
+
     def _face(self, node: Node, turn: Turn) -> Face:
         return make_face(node, self.sheet.graph, self.told, self.theme, turn)
 
@@ -159,7 +172,7 @@ class SheetScene(QGraphicsScene):
         self.wires.forget()
         self.nodes, self.frames, self.notes = {}, {}, {}
         self.sheet = Sheet()
-        self.places, self.down, self._turns = {}, {}, {}
+        self.places, self.drawn, self.down, self._turns = {}, {}, {}, {}
         self.selection, self.selected_links, self.selected_note = (), (), ""
         self.hovered = None
 
@@ -169,11 +182,14 @@ class SheetScene(QGraphicsScene):
         """Put every node at its place, below what has grown above it; return those that moved."""
         nodes, places = self.sheet.graph.nodes, self.places
         shown = {key: self.nodes[key].face.size for key in nodes}
-        self.down = spread(
-            places, {key: base_size(node, self.told) for key, node in nodes.items()}, shown
-        )
+        if self.told.training:
+            self.drawn = folded(self.sheet, self.told.specs, not self.told.top, shown, self.room)
+            self.down = dict.fromkeys(places, 0.0)
+        else:
+            sizes = {key: base_size(node, self.told) for key, node in nodes.items()}
+            self.drawn, self.down = places, spread(places, sizes, shown)
         moved = set()
-        for key, place in places.items():
+        for key, place in self.drawn.items():
             item, spot = self.nodes[key], QPointF(place.x, place.y + self.down[key])
             if item.pos() != spot:
                 item.setPos(spot)
@@ -184,7 +200,7 @@ class SheetScene(QGraphicsScene):
         """Show nodes away from their places, as while they are dragged; {} puts them back."""
         moved = set() if offsets else self._settle()
         for key, offset in offsets.items():
-            place = self.places[key]
+            place = self.drawn[key]
             self.nodes[key].setPos(place.x + offset.x(), place.y + self.down[key] + offset.y())
         self.wires.follow(set(offsets) or moved, dragging=bool(offsets))
         self._sync_frames(set(offsets) or None)

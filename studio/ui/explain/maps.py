@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QScrollArea, QWidget
 
 from studio.engine import protocol as p
@@ -22,6 +23,10 @@ from studio.ui.views.signed_map import Line, SignedMap
 _SETTLE_MS = 60
 #: Work that ends within this time shows no bar.
 _PATIENCE_MS = 300
+#: The side that a map may reach where few are shown.
+_LARGEST = 420.0
+#: Below this maps cannot be read.
+_LEAST = 330
 
 
 class Maps(Panel):
@@ -46,6 +51,7 @@ class Maps(Panel):
             sample,
         )
         self._theme = theme
+        self.setMinimumHeight(_LEAST)
         self._round = 0
         self._queue: list[str] = []
         self._ticket: Ticket | None = None
@@ -81,6 +87,17 @@ class Maps(Panel):
         methods.settings_changed.connect(self._on_settings)
         methods.question_changed.connect(self.ask_all)
         methods.method_chosen.connect(self._on_chosen)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._limit_height()
+
+    def _limit_height(self) -> None:
+        """Be no higher than maps as wide as these, side by side, and their words are."""
+        count = max(1, len(self._methods.active()))
+        side = (self.width() - 32 - self._row.spacing() * (count - 1)) / count
+        side = min(max(side, SignedMap.LEAST), _LARGEST)
+        self.setMaximumHeight(round(side + SignedMap.WORDS) + self.head.height() + 8)
 
     # ---------------------------------------------------------------------------------------- asking
 
@@ -229,6 +246,7 @@ class Maps(Panel):
             self._methods.show_notes(self.found[kind].notes)
 
     def _arrange(self) -> None:
+        self._limit_height()
         active = self._methods.active()
         for kind in [kind for kind in self.maps if kind not in active]:
             gone = self.maps.pop(kind)

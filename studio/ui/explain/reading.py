@@ -86,7 +86,6 @@ class Reading(QWidget):
         self.setProperty("surface", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setMinimumHeight(200)
-        self.setMaximumHeight(400)
         line = controls.row(self, spacing=20)
         line.setContentsMargins(16, 16, 16, 16)
         self.large = LargeSample(theme)
@@ -113,7 +112,7 @@ class Reading(QWidget):
         subject.refused.connect(lambda message: self._clear())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self.large.setFixedWidth(max(160, min(self.height() - 32, int(0.37 * self.width()))))
+        self.large.setFixedWidth(max(160, min(self.height() - 32, int(0.42 * self.width()))))
 
     def set_question(self, sentence: str) -> None:
         """Say what the maps explain."""

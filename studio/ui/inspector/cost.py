@@ -67,7 +67,7 @@ class CostTiles(QWidget):
         grid.setSpacing(8)
         self.parameters = Tile(theme, "Parameters")
         self.compute = Tile(theme, "Compute")
-        self.memory = Tile(theme, "Activation memory")
+        self.memory = Tile(theme, "Activations")
         self.field = Tile(theme, last)
         for at, tile in enumerate((self.parameters, self.compute, self.memory, self.field)):
             grid.addWidget(tile, at // 2, at % 2)
@@ -83,9 +83,9 @@ class CostTiles(QWidget):
             return
         share = node.parameters / network.parameters if network.parameters else 0.0
         self.parameters.show_figure(
-            self._theme.number(node.parameters), f"{percent(share)} of the model"
+            self._theme.number(node.parameters), f"{percent(share)} of model"
         )
-        self.compute.show_figure(flop_text(node.flops), "per sample, forward")
+        self.compute.show_figure(flop_text(node.flops), "forward, a sample")
         self.memory.show_figure(byte_text(node.activation_bytes * batch), f"at batch {batch}, fp32")
         size = "×".join(str(side) for side in node.receptive_field)
         of = ""
@@ -97,7 +97,7 @@ class CostTiles(QWidget):
         """Show a whole network's cost."""
         layers = sum(1 for facts in network.nodes.values() if facts.parameters)
         self.parameters.show_figure(self._theme.number(network.parameters), f"in {layers} layers")
-        self.compute.show_figure(flop_text(network.flops), "per sample, forward")
+        self.compute.show_figure(flop_text(network.flops), "forward, a sample")
         self.memory.show_figure(
             byte_text(network.activation_bytes * batch), f"at batch {batch}, fp32"
         )

@@ -24,6 +24,7 @@ from studio.session.session import Session
 from studio.ui.code_view import CodeView, lines_of, plain_lines
 from studio.ui.controls import button, column, label, row, rule, surface
 from studio.ui.form import Form
+from studio.ui.formula import Formula
 from studio.ui.inspector.cost import CostTiles, ShapeLine
 from studio.ui.inspector.live import LiveLayer
 from studio.ui.inspector.sight import Sight
@@ -122,8 +123,7 @@ class NodePage(QWidget):
         layout.addWidget(self.cost)
         self.computes_title = section(theme, "What it computes")
         layout.addWidget(self.computes_title)
-        self.formula = label(theme, role="title", wrap=True)
-        self.formula.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.formula = Formula(theme)
         self.formula_box = surface("card")
         box = row(self.formula_box)
         box.setContentsMargins(10, 8, 10, 8)
@@ -210,7 +210,7 @@ class NodePage(QWidget):
         self.open.setVisible(is_block)
 
     def _show_words(self, spec: LayerSpec | None) -> None:
-        self.formula.setText(spec.formula if spec else "")
+        self.formula.show_formula(spec.formula if spec else "")
         self.formula_box.setVisible(bool(spec and spec.formula))
         self.doc.setText(spec.doc if spec else "")
         self.doc.setVisible(bool(spec and spec.doc))
@@ -288,4 +288,16 @@ def scrolled(inside: QWidget) -> QScrollArea:
     area.setWidgetResizable(True)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setWidget(inside)
+    bar, layout = area.verticalScrollBar(), inside.layout()
+    if layout is None:
+        return area
+    edge = layout.contentsMargins()
+
+    def keep_edge(low: int, high: int) -> None:
+        """Let the contents end at the same place whether the bar is there or not."""
+        taken = bar.sizeHint().width() if high > low else 0
+        layout.setContentsMargins(edge.left(), edge.top(), edge.left() - taken, edge.bottom())
+
+    bar.rangeChanged.connect(keep_edge)
+    keep_edge(0, 0)
     return area

@@ -54,7 +54,8 @@ class Bars(View):
         self._tell()
 
     def _tell(self) -> None:
-        rows = [f"{name} {self._text(k)}" for k, name in self._rows()]
+        shown = [] if self.is_empty() else self._rows()
+        rows = [f"{name} {self._text(k)}" for k, name in shown]
         self.setAccessibleDescription("; ".join(rows))
         self.update()
 

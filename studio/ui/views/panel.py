@@ -29,6 +29,8 @@ class Remark(QLabel):
         metrics = self.fontMetrics()
         box = self.contentsRect()
         shown = metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, box.width())
+        if box.width() < metrics.horizontalAdvance("mm…") and shown != self.text():
+            return  # a lone … says nothing
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
         painter.drawText(box, self.alignment() | Qt.AlignmentFlag.AlignVCenter, shown)

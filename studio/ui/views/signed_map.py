@@ -31,6 +31,9 @@ class Line(NamedTuple):
 class SignedMap(View):
     """A map `[h, w]` in the diverging colours, or bars for `[features]`; grey words until it is there."""
 
+    #: The least side of a map, and what its words and its scale take above and below.
+    LEAST, WORDS = 136, 130
+
     picked = Signal(str)
 
     def __init__(self, theme: Theme, kind: str, title: str) -> None:
@@ -48,7 +51,7 @@ class SignedMap(View):
         self._progress = 0.0
         self._image: QImage | None = None
         self._drawn_with = ""
-        self.setMinimumSize(136, 220)
+        self.setMinimumSize(self.LEAST, 220)
 
     @property
     def state(self) -> str:

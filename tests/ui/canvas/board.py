@@ -197,7 +197,7 @@ def residual_facts(project: Project, whole: bool = False) -> ProjectFacts:
         ),
     )
     data = DataFacts(
-        title="Digits 28×28",
+        title="Digits",
         train=1437,
         validation=360,
         test=0,

@@ -25,9 +25,10 @@ from studio.graph.edits import (
     SetParams,
 )
 from studio.graph.facts import ProjectFacts, TensorType
-from studio.graph.graph import Node, link
+from studio.graph.graph import End, Graph, Link, Node, link
 from studio.graph.project import Place, Project, Sheet
 from studio.session import events as e
+from studio.ui.canvas.folding import folded
 from studio.ui.theme import Theme
 
 
@@ -353,3 +354,15 @@ def test_a_batch_that_fails_halfway_changes_nothing(board: Board) -> None:
     assert not board.session.do(Batch("Two", (SetFlag("main", ("conv1",), "frozen", True), wrong)))
     assert board.session.document.project is before
     board.check()
+
+
+def test_a_watched_run_is_folded_to_fill_its_room() -> None:
+    nodes = {f"n{k}": Node(f"n{k}", "torch.nn.Conv2d", f"conv{k}") for k in range(12)}
+    links = tuple(Link(End(f"n{k}", "out"), End(f"n{k + 1}", "x")) for k in range(11))
+    sheet = Sheet(Graph(nodes, links))
+    sizes = dict.fromkeys(nodes, (184.0, 84.0))
+    wide = folded(sheet, {}, False, sizes, (1200.0, 400.0))
+    high = folded(sheet, {}, False, sizes, (400.0, 1600.0))
+    assert len({at.x for at in wide.values()}) > len({at.x for at in high.values()}) == 1
+    boxes = [(at.x, at.y) for at in wide.values()]
+    assert len(set(boxes)) == 12

@@ -7,7 +7,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,33 +56,52 @@ def _no_thread_left() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_timer_or_window_left() -> Iterator[None]:
-    """A timer that ticks on, or a window that stays open, fails the test that made it."""
-    before = _living()
+def _no_timer_or_window_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A timer that ticks on, or a window that stays open, fails the test that made it.
+
+    Started timers are written down as they start: looking through all objects instead would take
+    hold of what other threads are just making, and break it.
+    """
+    core = sys.modules.get("PySide6.QtCore")
+    if core is None:
+        yield
+        return
+    timers: weakref.WeakSet[Any] = weakref.WeakSet()
+    start, single_shot = core.QTimer.start, core.QTimer.singleShot
+
+    def started(timer: Any, *given: Any) -> None:
+        timers.add(timer)
+        start(timer, *given)
+
+    def shot(delay_ms: int, *given: Any) -> None:
+        assert delay_ms == 0, "nobody can stop a delayed singleShot: use a timer with a parent"
+        single_shot(delay_ms, *given)
+
+    monkeypatch.setattr(core.QTimer, "start", started)
+    monkeypatch.setattr(core.QTimer, "singleShot", shot)
+    before = _open_windows()
     yield
-    left = [one for one in _living() if one not in before]
+    left = [one for one in _open_windows() if one not in before] + _ticking(timers)
     if left:
         gc.collect()  # what only a circle of references kept is nobody's any more
-        left = [one for one in _living() if one not in before]
+        left = [one for one in _open_windows() if one not in before] + _ticking(timers)
     if left:
-        pytest.fail(f"timers or windows left behind: {', '.join(map(_described, left))}")
+        pytest.fail(f"timers or windows left behind: {left}")
 
 
-def _living() -> list[Any]:
-    """Return the timers that tick and the windows that are open; none where Qt was never started."""
+def _open_windows() -> list[Any]:
+    """Return the windows that are to be seen; none where no application was started."""
     widgets = sys.modules.get("PySide6.QtWidgets")
     app = widgets.QApplication.instance() if widgets is not None else None
     if app is None:
         return []
-    import shiboken6
-    from PySide6.QtCore import QEvent, QTimer
+    from PySide6.QtCore import QEvent
 
     app.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    timers = [one for one in gc.get_objects() if type(one) is QTimer]
-    ticking = [one for one in timers if shiboken6.isValid(one) and one.isActive()]
-    return [*ticking, *(one for one in app.topLevelWidgets() if one.isVisible())]
+    return [one for one in app.topLevelWidgets() if one.isVisible()]
 
 
-def _described(one: Any) -> str:
-    owner = one.parent()
-    return f"{type(one).__name__} of {type(owner).__name__}" if owner else repr(one)
+def _ticking(timers: Iterable[Any]) -> list[Any]:
+    import shiboken6
+
+    return [one for one in timers if shiboken6.isValid(one) and one.isActive()]

@@ -190,10 +190,14 @@ class Hello(_Message, frozen=True, tag=True):
 
 
 class CatalogueAnswer(_Message, frozen=True, tag=True):
+    """Everything that can be used, and the faults of packs that cannot."""
+
     catalog: Catalog
 
 
 class FactsAnswer(_Message, frozen=True, tag=True):
+    """Shapes, cost and problems of the project that was asked about; they carry its revision."""
+
     facts: ProjectFacts
 
 
@@ -211,6 +215,8 @@ class SourceText(_Message, frozen=True, tag=True):
 
 
 class DataAnswer(_Message, frozen=True, tag=True):
+    """What came in: samples, classes, shapes, split, warnings."""
+
     facts: DataFacts
 
 
@@ -376,6 +382,8 @@ class LayerStat(Struct, frozen=True, omit_defaults=True):
 
 
 class LayerStats(_Message, frozen=True, tag=True):
+    """How every layer stands at a step, by id path."""
+
     step: int
     nodes: dict[str, LayerStat]
 
@@ -406,6 +414,8 @@ class EpochDone(_Message, frozen=True, tag=True):
 
 
 class CheckpointSaved(_Message, frozen=True, tag=True):
+    """Weights are on the disk at `path`, as they were after `step`."""
+
     path: str
     step: int
     epoch: int
@@ -429,14 +439,20 @@ class ProblemFound(_Message, frozen=True, tag=True):
 
 
 class Finished(_Message, frozen=True, tag=True):
+    """Every epoch is done; the last event of its run."""
+
     summary: RunSummary
 
 
 class Stopped(_Message, frozen=True, tag=True):
+    """The run ended early because it was asked to; the last event of its run."""
+
     summary: RunSummary
 
 
 class Failed(_Message, frozen=True, tag=True):
+    """The run could not go on, for the reason in its summary; the last event of its run."""
+
     summary: RunSummary
     details: str = ""
 

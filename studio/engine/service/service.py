@@ -240,22 +240,19 @@ class Service:
     def _predict(self, work: Work) -> p.Predictions:
         request = work.request
         assert isinstance(request, p.Predict)
-        dataset = self._shelf.dataset(request.project.data)
-        module = self._shelf.replica(request.project, request.weights, dataset.facts)
+        module, dataset = self._shelf.subject(request.project, request.weights)
         return explain.predict(request, module, dataset, work.cancelled, work.report)
 
     def _explain(self, work: Work) -> p.Explanation:
         request = work.request
         assert isinstance(request, p.Explain)
-        dataset = self._shelf.dataset(request.project.data)
-        module = self._shelf.replica(request.project, request.weights, dataset.facts)
+        module, dataset = self._shelf.subject(request.project, request.weights)
         return explain.explain(request, module, dataset, work.cancelled, work.report)
 
     def _attention(self, work: Work) -> p.AttentionMaps:
         request = work.request
         assert isinstance(request, p.GetAttention)
-        dataset = self._shelf.dataset(request.project.data)
-        module = self._shelf.replica(request.project, request.weights, dataset.facts)
+        module, dataset = self._shelf.subject(request.project, request.weights)
         return explain.attention(request, module, dataset)
 
     # ----------------------------------------------------------------------------------- the job

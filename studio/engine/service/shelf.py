@@ -53,6 +53,14 @@ class Shelf:
         cache = compile.Cache(kept=self._kept)
         return compile.build(project, network, self._specs(), facts, cache)
 
+    def subject(self, project: Project, weights: str) -> tuple[nn.Module, Dataset]:
+        """Return what is explained: a replica with the weights of a file, and the data it reads.
+
+        Raises: Unfinished, ExplainProblem, DataProblem.
+        """
+        dataset = self.dataset(project.data)
+        return self.replica(project, weights, dataset.facts), dataset
+
     def replica(self, project: Project, weights: str, facts: DataFacts) -> nn.Module:
         """Return the main network apart from the one that trains, with the weights of a file.
 

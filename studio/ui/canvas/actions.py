@@ -18,35 +18,137 @@ NOTHING = "Select a node first."
 
 def commands_for(canvas: Canvas) -> list[Command]:
     """Return what can be done on a canvas."""
-    scene, editor = canvas.scene, canvas.editor
+    needs = Needs(canvas)
+    return [*_nodes(canvas, needs), *_clipboard(canvas, needs), *_sheet(canvas, needs)]
 
-    def needs_nodes() -> str:
-        return "" if scene.selection else NOTHING
 
-    def needs_one() -> str:
-        return "" if len(scene.selection) == 1 else "Select one node first."
+class Needs:
+    """What a command needs before it can run: each returns the sentence that is missing, or ""."""
 
-    def needs_any() -> str:
+    def __init__(self, canvas: Canvas) -> None:
+        self._scene = canvas.scene
+
+    def nothing(self) -> str:
+        """Always possible."""
+        return ""
+
+    def nodes(self) -> str:
+        """At least one node is selected."""
+        return "" if self._scene.selection else NOTHING
+
+    def one(self) -> str:
+        """Exactly one node is selected."""
+        return "" if len(self._scene.selection) == 1 else "Select one node first."
+
+    def any(self) -> str:
+        """Something is selected."""
+        scene = self._scene
         chosen = scene.selection or scene.selected_links or scene.selected_note
         return "" if chosen else "Select nodes, a wire or a note first."
 
-    def needs_sheet() -> str:
-        return "" if scene.nodes else "The sheet is empty."
+    def sheet(self) -> str:
+        """There are nodes."""
+        return "" if self._scene.nodes else "The sheet is empty."
 
-    def needs_block() -> str:
-        graph = scene.sheet.graph
-        chosen = [graph.nodes[key] for key in scene.selection if key in graph.nodes]
+    def block(self) -> str:
+        """One block is selected."""
+        graph = self._scene.sheet.graph
+        chosen = [graph.nodes[key] for key in self._scene.selection if key in graph.nodes]
         block = len(chosen) == 1 and chosen[0].kind.startswith(BLOCK)
         return "" if block else "Select a block first."
 
-    def needs_link() -> str:
-        return "" if len(scene.selected_links) == 1 else "Select a wire first."
+    def link(self) -> str:
+        """One wire is selected."""
+        return "" if len(self._scene.selected_links) == 1 else "Select a wire first."
 
-    def needs_note() -> str:
-        return "" if scene.selected_note else "Select a note first."
+    def note(self) -> str:
+        """A note is selected."""
+        return "" if self._scene.selected_note else "Select a note first."
 
-    def always() -> str:
-        return ""
+
+def _nodes(canvas: Canvas, needs: Needs) -> list[Command]:
+    """Return what adds and changes single nodes, wires and notes."""
+    scene, editor = canvas.scene, canvas.editor
+
+    return [
+        Command(
+            "add",
+            "Add layer…",
+            "Tab",
+            "Search for a layer to add.",
+            "plus",
+            canvas.search_here,
+            needs.nothing,
+        ),
+        Command(
+            "insert",
+            "Insert layer into wire…",
+            "",
+            "Search for a layer to put here.",
+            "plus",
+            lambda: canvas.search_desk.open_into(scene.selected_links[0]),
+            needs.link,
+        ),
+        Command(
+            "connect",
+            "Connect…",
+            "C",
+            "Arrows choose the other end, Enter lays the wire.",
+            "link",
+            canvas.hand.walk.start_connecting,
+            needs.one,
+        ),
+        Command(
+            "open",
+            "Open block",
+            "",
+            "Show what is inside.",
+            "block",
+            lambda: canvas.open_block(scene.selection[0]),
+            needs.block,
+        ),
+        Command(
+            "rename",
+            "Rename…",
+            "F2",
+            "Change the name that the code uses.",
+            "",
+            lambda: canvas.rename_node(scene.selection[0]),
+            needs.one,
+        ),
+        Command(
+            "write",
+            "Write…",
+            "",
+            "Change the words of the note.",
+            "note",
+            lambda: canvas.edit_note(scene.selected_note),
+            needs.note,
+        ),
+        Command(
+            "bypass",
+            "Bypass",
+            "B",
+            "Let data pass without this layer, or no longer.",
+            "bypass",
+            lambda: editor.set_flag("bypassed"),
+            needs.nodes,
+        ),
+        Command(
+            "freeze",
+            "Freeze",
+            "Z",
+            "Keep these weights as they are, or no longer.",
+            "freeze",
+            lambda: editor.set_flag("frozen"),
+            needs.nodes,
+        ),
+    ]
+
+
+def _clipboard(canvas: Canvas, needs: Needs) -> list[Command]:
+    """Return what takes, puts and chooses nodes."""
+    scene, editor = canvas.scene, canvas.editor
 
     def copy() -> None:
         QGuiApplication.clipboard().setText(editor.copy())
@@ -61,90 +163,14 @@ def commands_for(canvas: Canvas) -> list[Command]:
         at = Place(spot.x(), spot.y()) if spot is not None else None
         scene.select(editor.paste(QGuiApplication.clipboard().text(), at) or scene.selection)
 
-    def note() -> None:
-        spot = canvas.menu_spot or canvas.view.seen().center()
-        key = editor.add_note(Place(spot.x(), spot.y()))
-        if key:
-            canvas.edit_note(key)
-
     return [
         Command(
-            "add",
-            "Add layer…",
-            "Tab",
-            "Search for a layer to add.",
-            "plus",
-            canvas.search_here,
-            always,
+            "cut", "Cut", "Ctrl+X", "Take the nodes to the clipboard.", "scissors", cut, needs.nodes
         ),
+        Command("copy", "Copy", "Ctrl+C", "Copy the nodes as text.", "copy", copy, needs.nodes),
         Command(
-            "insert",
-            "Insert layer into wire…",
-            "",
-            "Search for a layer to put here.",
-            "plus",
-            lambda: canvas.search_desk.open_into(scene.selected_links[0]),
-            needs_link,
+            "paste", "Paste", "Ctrl+V", "Put nodes from the clipboard.", "", paste, needs.nothing
         ),
-        Command(
-            "connect",
-            "Connect…",
-            "C",
-            "Arrows choose the other end, Enter lays the wire.",
-            "link",
-            canvas.hand.walk.start_connecting,
-            needs_one,
-        ),
-        Command(
-            "open",
-            "Open block",
-            "",
-            "Show what is inside.",
-            "block",
-            lambda: canvas.open_block(scene.selection[0]),
-            needs_block,
-        ),
-        Command(
-            "rename",
-            "Rename…",
-            "F2",
-            "Change the name that the code uses.",
-            "",
-            lambda: canvas.rename_node(scene.selection[0]),
-            needs_one,
-        ),
-        Command(
-            "write",
-            "Write…",
-            "",
-            "Change the words of the note.",
-            "note",
-            lambda: canvas.edit_note(scene.selected_note),
-            needs_note,
-        ),
-        Command(
-            "bypass",
-            "Bypass",
-            "B",
-            "Let data pass without this layer, or no longer.",
-            "bypass",
-            lambda: editor.set_flag("bypassed"),
-            needs_nodes,
-        ),
-        Command(
-            "freeze",
-            "Freeze",
-            "Z",
-            "Keep these weights as they are, or no longer.",
-            "freeze",
-            lambda: editor.set_flag("frozen"),
-            needs_nodes,
-        ),
-        Command(
-            "cut", "Cut", "Ctrl+X", "Take the nodes to the clipboard.", "scissors", cut, needs_nodes
-        ),
-        Command("copy", "Copy", "Ctrl+C", "Copy the nodes as text.", "copy", copy, needs_nodes),
-        Command("paste", "Paste", "Ctrl+V", "Put nodes from the clipboard.", "", paste, always),
         Command(
             "duplicate",
             "Duplicate",
@@ -152,7 +178,7 @@ def commands_for(canvas: Canvas) -> list[Command]:
             "Put the nodes once more.",
             "copy",
             lambda: scene.select(editor.duplicate() or scene.selection),
-            needs_nodes,
+            needs.nodes,
         ),
         Command(
             "delete",
@@ -161,7 +187,7 @@ def commands_for(canvas: Canvas) -> list[Command]:
             "Take what is selected away.",
             "trash",
             editor.delete,
-            needs_any,
+            needs.any,
         ),
         Command(
             "select_all",
@@ -170,8 +196,22 @@ def commands_for(canvas: Canvas) -> list[Command]:
             "Select every node.",
             "",
             lambda: scene.select(scene.nodes),
-            needs_sheet,
+            needs.sheet,
         ),
+    ]
+
+
+def _sheet(canvas: Canvas, needs: Needs) -> list[Command]:
+    """Return what arranges a sheet and the view of it."""
+    editor = canvas.editor
+
+    def note() -> None:
+        spot = canvas.menu_spot or canvas.view.seen().center()
+        key = editor.add_note(Place(spot.x(), spot.y()))
+        if key:
+            canvas.edit_note(key)
+
+    return [
         Command(
             "frame",
             "Group in a frame",
@@ -179,11 +219,13 @@ def commands_for(canvas: Canvas) -> list[Command]:
             "Draw a titled frame around the nodes, or take it away.",
             "grid",
             editor.frame,
-            needs_nodes,
+            needs.nodes,
         ),
-        Command("note", "Add note", "N", "Write something on the sheet.", "note", note, always),
-        Command("tidy", "Tidy", "L", "Lay the sheet out anew.", "tidy", editor.tidy, needs_sheet),
-        Command("fit", "Fit", "F", "Show the whole sheet.", "fit", canvas.fit, needs_sheet),
+        Command(
+            "note", "Add note", "N", "Write something on the sheet.", "note", note, needs.nothing
+        ),
+        Command("tidy", "Tidy", "L", "Lay the sheet out anew.", "tidy", editor.tidy, needs.sheet),
+        Command("fit", "Fit", "F", "Show the whole sheet.", "fit", canvas.fit, needs.sheet),
         Command(
             "zoom_in",
             "Zoom in",
@@ -191,7 +233,7 @@ def commands_for(canvas: Canvas) -> list[Command]:
             "Come closer.",
             "",
             lambda: canvas.view.set_zoom(canvas.view.scale_now * 1.25),
-            always,
+            needs.nothing,
         ),
         Command(
             "zoom_out",
@@ -200,7 +242,7 @@ def commands_for(canvas: Canvas) -> list[Command]:
             "Go further away.",
             "",
             lambda: canvas.view.set_zoom(canvas.view.scale_now / 1.25),
-            always,
+            needs.nothing,
         ),
         Command(
             "zoom_full",
@@ -209,6 +251,6 @@ def commands_for(canvas: Canvas) -> list[Command]:
             "Show everything at its own size.",
             "",
             lambda: canvas.view.set_zoom(1.0),
-            always,
+            needs.nothing,
         ),
     ]

@@ -1,6 +1,7 @@
 """What common layers compute, in one line each; `_` and `^` begin what stands below and above.
 
-PyTorch's own formulas are set for a page of LaTeX: these are the same mathematics, for a panel.
+PyTorch's own formulas are set for a page of LaTeX: these are the same mathematics, for a panel. `s` is the
+stride; padding and dilation are left out.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ FORMULAS: Mapping[str, str] = {
     "BatchNorm2d": _NORM + ",  over the batch and the map",
     "BatchNorm3d": _NORM + ",  over the batch and the volume",
     "CELU": "y = max(0, x) + min(0, α · (e^(x/α) − 1))",
-    "Conv1d": "y_(o,i) = Σ_(c,u) w_(o,c,u) · x_(c, i+u) + b_o",
-    "Conv2d": "y_(o,i,j) = Σ_(c,u,v) w_(o,c,u,v) · x_(c, i+u, j+v) + b_o",
-    "Conv3d": "y_(o,i,j,k) = Σ_(c,u,v,w) w_(o,c,u,v,w) · x_(c, i+u, j+v, k+w) + b_o",
+    "Conv1d": "y_(o,i) = Σ_(c,u) w_(o,c,u) · x_(c, s·i+u) + b_o",
+    "Conv2d": "y_(o,i,j) = Σ_(c,u,v) w_(o,c,u,v) · x_(c, s·i+u, s·j+v) + b_o",
+    "Conv3d": "y_(o,i,j,k) = Σ_(c,u,v,w) w_(o,c,u,v,w) · x_(c, s·i+u, s·j+v, s·k+w) + b_o",
     "ConvTranspose1d": "y_(o, s·i+u) += w_(c,o,u) · x_(c,i)",
     "ConvTranspose2d": "y_(o, s·i+u, s·j+v) += w_(c,o,u,v) · x_(c,i,j)",
     "ConvTranspose3d": "y_(o, s·i+u, s·j+v, s·k+w) += w_(c,o,u,v,w) · x_(c,i,j,k)",

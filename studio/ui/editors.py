@@ -147,7 +147,7 @@ class NumbersEditor(Editor):
         for index in range(count):
             if index:
                 layout.addWidget(
-                    label(theme, "×" if param.type.startswith("int") else "·", tone="3")
+                    label(theme, "×" if param.type.startswith("int") else ",", tone="3")
                 )
             field = NumberField(param, width)
             field.submitted.connect(self._on_submitted)

@@ -195,8 +195,11 @@ class NodePainter:
             return right - 6
         dead = face.note.endswith("dead")
         if face.pill and not dead and face.live and face.live.stat and face.live.stat.histogram:
-            self._histogram(painter, face, QRectF(right - 52, face.header / 2 - 8, 52, 16))
-            return right - 60
+            # A long title takes some of its room.
+            title = QFontMetricsF(self._theme.font("title", 600)).horizontalAdvance(face.title)
+            wide = min(52.0, max(28.0, right - 44 - title))
+            self._histogram(painter, face, QRectF(right - wide, face.header / 2 - 8, wide, 16))
+            return right - wide - 6
         if face.pill and face.note:
             room = right - 120
             text = metrics.elidedText(face.note, Qt.TextElideMode.ElideRight, room)

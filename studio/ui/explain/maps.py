@@ -97,7 +97,8 @@ class Maps(Panel):
         count = max(1, len(self._methods.active()))
         side = (self.width() - 32 - self._row.spacing() * (count - 1)) / count
         side = min(max(side, SignedMap.LEAST), _LARGEST)
-        self.setMaximumHeight(round(side + SignedMap.WORDS) + self.head.height() + 8)
+        words = SignedMap.WORDS + self.head.height() + 8
+        self.setMaximumHeight(max(_LEAST, round(side + words)))
 
     # ---------------------------------------------------------------------------------------- asking
 

@@ -81,7 +81,7 @@ class SampleBrowser(Panel):
         """Show what fits the person's choice, and look at the first of it where the present one does not."""
         self._show()
         if self.grid.order and self._subject.sample not in self.grid.order:
-            self.grid.choose(self.grid.order[0])
+            self._subject.choose(self.grid.order[0])
 
     def walk(self, by: int) -> None:
         """Choose the next or the previous sample."""
@@ -118,7 +118,7 @@ class SampleBrowser(Panel):
             self.filters["wrong"].setText(f"Wrong {Theme.number(int(self._wrong().sum()))}")
         self._show()
         if subject.sample < 0 and self.grid.order:
-            self.grid.choose(self.grid.order[0])
+            self._subject.choose(self.grid.order[0])
         self._show_foot()
 
     def _build_classes(self, names: tuple[str, ...]) -> None:

@@ -181,9 +181,10 @@ class ProjectPage(QWidget):
         values = {param.name: getattr(recipe, param.name) for param in params}
         self.form.show_params(params, values)
         nodes = sum(len(sheet.graph.nodes) for sheet in project.networks.values())
-        parts = [f"{nodes} nodes on {', '.join(project.networks)}"]
+        parts = [f"{nodes} node{'' if nodes == 1 else 's'} on {', '.join(project.networks)}"]
         if project.blocks:
-            parts.append(f"{len(project.blocks)} blocks")
+            count = len(project.blocks)
+            parts.append(f"{count} block{'' if count == 1 else 's'}")
         self.summary.setText(" · ".join(parts) + ". Select a node to see its settings.")
         self._show_data()
         self.cost.show_network(_total(facts.networks if facts else {}), recipe.batch_size)

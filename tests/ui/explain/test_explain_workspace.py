@@ -469,3 +469,16 @@ def test_every_class_has_a_chip(make: Make) -> None:
     scene.show()
     scene.engine.settle()
     assert tuple(chip.text() for chip in scene.work.samples.classes) == DIGITS
+
+
+def test_other_data_is_explained_from_its_first_sample(make: Make) -> None:
+    scene = make()
+    scene.show()
+    scene.engine.settle()
+    project = scene.session.document.project
+    other = replace(project, data=replace(project.data, seed=project.data.seed + 1))
+    scene.session.document.project = other
+    scene.session.begin("run-2")
+    scene.engine.settle()
+    assert scene.work.subject.sample == 0, "the browser shows it as chosen, so it is"
+    assert scene.states() == {"done"}

@@ -16,7 +16,6 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("PYQTGRAPH_QT_LIB", "PySide6")
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 

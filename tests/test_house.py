@@ -41,7 +41,7 @@ ROOMS: dict[str, set[str]] = {
     | {"studio.session"},
     "studio.api": PURE | {"studio.graph", "studio.extensions", "studio.api"},
     "studio.ui": PURE
-    | {"numpy", "PySide6", "shiboken6", "pyqtgraph", "studio.graph", "studio.session", "studio.ui"}
+    | {"numpy", "PySide6", "shiboken6", "studio.graph", "studio.session", "studio.ui"}
     | {"studio.engine.protocol", "studio.engine.runs", "studio.settings", "studio.paths", "studio"},
     "studio.app": {"*"},
     "studio.cli": {"*"},

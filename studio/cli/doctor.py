@@ -24,7 +24,6 @@ from studio.paths import HOME_VARIABLE, Paths
 DISTRIBUTIONS = (
     "torch",
     "PySide6_Essentials",
-    "pyqtgraph",
     "numpy",
     "captum",
     "msgspec",

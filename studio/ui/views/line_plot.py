@@ -1,4 +1,9 @@
-"""Curves over steps or epochs: faint raw values, their running mean, the best point, a reading cursor."""
+"""Curves over steps or epochs: faint raw values, their running mean, the best point, a reading cursor.
+
+Painted here rather than by a plotting library: at the first press on Train, importing pyqtgraph and
+making four of its plots held the window up for 0.3 s; these take a few milliseconds and share `View`'s
+keyboard, table and theme with every other picture.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,9 @@ reader who comes late sees only the newest.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import logging
 import math
 import threading
 import time
@@ -31,6 +33,8 @@ from studio.engine.protocol import (
 )
 from studio.engine.values import ProtocolError
 from studio.engine.wires import Wire
+
+log = logging.getLogger(__name__)
 
 OnAnswer = Callable[[Answer], None]
 OnRefused = Callable[[Refused], None]
@@ -328,29 +332,40 @@ class Client:
             self.on_gone(self._gone)
 
     def _read(self) -> None:
-        unpacker: Unpacker[Reply] = Unpacker(Reply, self._pool)
         broken = ""
-        while True:
-            try:
-                frame = self._wire.receive()
-                if frame is None:
-                    break
-                reply = self._readable(unpacker, frame)
-            except ProtocolError as error:
-                broken = f"The engine said something that is not a message, and was ended. {error}"
-                break
-            with self._arrived:
-                pending = self._pending.get(reply.id)
-                if pending is not None:
-                    pending.mailbox.put(_Letter(reply.id, reply.body))
-                    self._arrived.notify_all()
+        try:
+            self._sort()
+        except ProtocolError as error:
+            broken = f"The engine said something that is not a message, and was ended. {error}"
+        except (
+            Exception
+        ) as error:  # our mistake; who waits for an answer must hear of it all the same
+            log.exception("An engine's answers could not be taken")
+            broken = f"The engine's answers could not be taken: {type(error).__name__}: {error}"
         self._wire.close()
         self._host.end()
+        with contextlib.suppress(ProtocolError):
+            while broken and self._wire.receive() is not None:
+                pass  # what it still said; its stream is closed at the end of it
         if self._pool is not None:
             self._pool.close()
         if not self._closed:
             hung = "The engine did not answer any more, and was ended." if self._killed else ""
             self._lose(broken or hung or self._host.epitaph())
+
+    def _sort(self) -> None:
+        """Put what arrives into its mailbox, until nothing more comes.
+
+        Raises: ProtocolError.
+        """
+        unpacker: Unpacker[Reply] = Unpacker(Reply, self._pool)
+        while (frame := self._wire.receive()) is not None:
+            reply = self._readable(unpacker, frame)
+            with self._arrived:
+                pending = self._pending.get(reply.id)
+                if pending is not None:
+                    pending.mailbox.put(_Letter(reply.id, reply.body))
+                    self._arrived.notify_all()
 
     @staticmethod
     def _readable(unpacker: Unpacker[Reply], frame: Frame) -> Reply:

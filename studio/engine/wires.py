@@ -82,6 +82,8 @@ class StreamWire:
         self._outbox.put(frame)
 
     def receive(self) -> Frame | None:
+        if self._reading.closed:
+            return None
         frame: Frame | None = None
         try:
             frame = read_frame(self._reading)

@@ -287,6 +287,17 @@ def test_call_says_when_the_engine_dies_under_it(spawned: Client) -> None:
         spawned.call(do("exit"))
 
 
+def test_a_mistake_of_ours_in_taking_answers_leaves_nobody_waiting(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: object) -> None:
+        raise SystemError("bad argument")
+
+    monkeypatch.setattr(Client, "_readable", staticmethod(fail))
+    with pytest.raises(EngineGone, match="SystemError: bad argument"):
+        client.call(p.Ping(), timeout_s=20)
+
+
 def test_prints_do_not_reach_the_wire_and_nobody_reads_it(spawned: Client) -> None:
     assert spawned.call(do("print")) == p.SourceText("")
     assert isinstance(spawned.call(p.Ping()), p.Hello)

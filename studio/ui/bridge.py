@@ -70,7 +70,8 @@ class Bridge(QObject):
             busy_s = time.perf_counter() - start
             # Half of the time stays for drawing: what this turn took, and how late it came, is added.
             extra_ms = int(1000 * (busy_s + max(0.0, late_s)))
-            self._arm(min(_SLOWEST_MS, FRAME_MS + extra_ms))
+            if self._unsubscribe is not None:  # what it pumped may have stopped it
+                self._arm(min(_SLOWEST_MS, FRAME_MS + extra_ms))
 
     def _deliver(self, event: SessionEvent) -> None:
         for listener in tuple(self._listeners):

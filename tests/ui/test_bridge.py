@@ -80,3 +80,14 @@ def test_it_goes_on_pumping_until_it_is_stopped(qtbot: QtBot) -> None:
     qtbot.wait(120)
     assert pumped.pumps == seen
     assert pumped.listener is None
+
+
+def test_stopped_by_what_it_delivers_it_pumps_no_more(qtbot: QtBot) -> None:
+    pumped = Pumped()
+    bridge = Bridge(pumped)
+    bridge.add(lambda event: bridge.stop())
+    pumped.waiting = [e.Noticed("the run has ended: the window closes")]
+    bridge.start()
+    qtbot.waitUntil(lambda: pumped.pumps == 1)
+    qtbot.wait(150)
+    assert pumped.pumps == 1

@@ -30,11 +30,10 @@ from studio.session.keeping import Keeper, Recoverable
 from studio.session.space import Space, clean_up, measure
 from studio.session.stored import StoredRun, put_in_bin, read_history, read_stored
 from studio.session.training import Training
+from studio.session.workbench import Workbench
 
 AUTOSAVE_SECONDS = 5.0
 PACKS_SECONDS = 1.0
-#: An engine that dies this often within a minute is not started again by itself.
-RESTARTS = 3
 #: Plugins are ended by the engine itself when they take too long; one that holds even the engine up
 #: has it ended after this many seconds. Data may be read first, which takes its time.
 PLUGINS_LIMIT_S = 120.0
@@ -58,21 +57,18 @@ class Session:
     ) -> None:
         self.paths = paths
         self.runs_root = runs_root or paths.runs
-        self.catalog = catalog or Catalog()
-        self.facts: ProjectFacts | None = None
-        self.hello: p.Hello | None = None
         self._listeners: list[Listener] = []
-        self._connect = connect
         self._training = Training(connect, self._tell)
+        self._workbench = Workbench(
+            connect,
+            self._tell,
+            lambda: self.document.project,
+            self._training.warm,
+            catalog or Catalog(),
+        )
         self._keeper = Keeper(paths.autosave)
-        self._workbench: Client | None = None
-        self._deaths: list[float] = []
-        self._asking: Ticket | None = None
-        self._stale = True
-        self._revision = 0
         self._next_save = self._next_look = 0.0
         self._packs = ""
-        self._started = self._closed = False
         self.document = Document()
         self._watch_document()
 
@@ -89,8 +85,7 @@ class Session:
 
     def pump(self, budget_s: float = 0.010) -> None:
         """Deliver what the engines sent, keep unsaved work safe, look for changed packs."""
-        if self._workbench is not None:
-            self._workbench.pump(budget_s)
+        self._workbench.pump(budget_s)
         self._training.pump(budget_s)
         now = time.monotonic()
         if now >= self._next_save:
@@ -102,9 +97,8 @@ class Session:
 
     def start(self) -> None:
         """Start the engines; they warm up while the caller goes on."""
-        self._started = True
         self._packs = extensions.fingerprint(self.paths.plugin_folders)
-        self._start_workbench("starting")
+        self._workbench.start()
 
     # --------------------------------------------------------------------------------- the document
 
@@ -131,10 +125,9 @@ class Session:
         self._keeper.release()
         self.document = Document(project, path)
         self._watch_document()
-        self.facts = None
+        self._workbench.forget_facts()
         self._tell(e.DocumentOpened(self.document.project, path))
         self._tell_saved()
-        self._ask_facts()
         self._show_newest_run()
 
     def open(self, path: Path) -> bool:
@@ -219,7 +212,7 @@ class Session:
             self._tell(e.DocumentChanged(before, after, title))
             self._tell_saved()
             if _computes_otherwise(before, after):
-                self._ask_facts()
+                self._workbench.ask_facts()
 
         self.document.subscribe(changed)
 
@@ -256,11 +249,7 @@ class Session:
 
         An engine that has not answered after `limit_s` is ended and started again.
         """
-        if self._workbench is None:
-            self._start_workbench("restarting")
-        assert self._workbench is not None
-        told = on_refused or self._notice
-        return self._workbench.ask(request, on_answer, told, on_event, limit_s)
+        return self._workbench.ask(request, on_answer, on_refused, on_event, limit_s)
 
     def draw(self, kind: str, params: dict[str, Value] | None = None) -> None:
         """Draw an architecture: its networks replace the present ones, as one undoable step.
@@ -297,14 +286,14 @@ class Session:
     def rescan_packs(self) -> None:
         """Read the plugin folders again."""
         blames = self._blames("plugins were read")
-        self.ask(p.RescanPacks(), self._take_catalog, blames, limit_s=PLUGINS_LIMIT_S)
+        self.ask(p.RescanPacks(), self._workbench.take_catalog, blames, limit_s=PLUGINS_LIMIT_S)
 
     def _blames(self, doing: str) -> Callable[[p.Refused], None]:
         """Return what tells a refusal, and what was being done where the engine is gone."""
 
         def refused(answer: p.Refused) -> None:
-            self._notice(answer)
-            if self._workbench is not None and not self._workbench.alive:
+            self._workbench.notice(answer)
+            if not self._workbench.running:
                 self._tell(
                     e.Noticed(
                         f"The engine ended while {doing}. Correct that plugin, or take its file out "
@@ -317,9 +306,24 @@ class Session:
         return refused
 
     @property
+    def catalog(self) -> Catalog:
+        """Everything that can be drawn or chosen: of the last start at first, then the engine's."""
+        return self._workbench.catalog
+
+    @property
+    def facts(self) -> ProjectFacts | None:
+        """Shapes, cost and problems of the newest revision that was answered; None until then."""
+        return self._workbench.facts
+
+    @property
+    def hello(self) -> p.Hello | None:
+        """What the engine said of itself; None until it did."""
+        return self._workbench.hello
+
+    @property
     def settled(self) -> bool:
         """Whether `facts` speak of the document as it is now."""
-        return self.facts is not None and self._asking is None and not self._stale
+        return self._workbench.settled
 
     def can_train(self) -> str:
         """Return nothing, or the sentence why training cannot start."""
@@ -334,95 +338,9 @@ class Session:
             return "There is no network yet. Drop a layer on the canvas, or draw an architecture."
         return ""
 
-    def _start_workbench(self, state: str) -> None:
-        self._tell(e.EngineChanged("workbench", state))  # type: ignore[arg-type]
-        engine = self._workbench = self._connect("workbench")
-        engine.on_gone = self._workbench_gone
-        engine.ask(p.Ping(), self._take_hello, self._notice)
-        engine.ask(p.GetCatalogue(), self._take_catalog, self._notice)
-        self._ask_facts()
-
-    def _take_hello(self, answer: p.Answer) -> None:
-        assert isinstance(answer, p.Hello)
-        self.hello = answer
-        self._tell(e.EngineChanged("workbench", "ready"))
-        self._training.warm()
-
-    def _take_catalog(self, answer: p.Answer) -> None:
-        assert isinstance(answer, p.CatalogueAnswer)
-        changed = answer.catalog != self.catalog
-        self.catalog = answer.catalog
-        if changed:
-            self._tell(e.CatalogChanged(answer.catalog))
-            self._ask_facts()
-
-    def _ask_facts(self) -> None:
-        """Ask for shapes; while an answer is awaited, remember that another is due."""
-        self._stale = True
-        if self._workbench is None and self._started and not self._closed:
-            self._start_workbench("restarting")  # asks by itself
-            return
-        if self._workbench is None or self._asking is not None:
-            return
-        self._stale = False
-        self._revision += 1
-        request = p.Infer(self._revision, self.document.project)
-        self._asking = self._workbench.ask(request, self._take_facts, self._facts_refused)
-
-    def _take_facts(self, answer: p.Answer) -> None:
-        assert isinstance(answer, p.FactsAnswer)
-        self._asking = None
-        if self._stale:
-            self._ask_facts()
-        else:
-            self.facts = answer.facts
-            self._tell(e.FactsChanged(answer.facts))
-
-    def _facts_refused(self, refused: p.Refused) -> None:
-        self._asking = None
-        if self._stale and self._workbench is not None and self._workbench.alive:
-            self._ask_facts()
-        elif not refused.cancelled:
-            self._notice(refused)
-
-    def _notice(self, refused: p.Refused) -> None:
-        gone = self._workbench is None or not self._workbench.alive
-        if not refused.cancelled and not gone:  # an engine that ended is told once, by itself
-            self._tell(e.Noticed(refused.message, "error", refused.details))
-
-    def _workbench_gone(self, message: str) -> None:
-        if self._workbench is not None:
-            self._workbench.close()
-        self._workbench = None
-        self._asking = None
-        now = time.monotonic()
-        self._deaths = [when for when in self._deaths if now - when < 60] + [now]
-        self._tell(e.EngineChanged("workbench", "ended", message))
-        self._tell(
-            e.Noticed(
-                "The engine ended unexpectedly and is started again. Your project is untouched.",
-                "warning",
-                message,
-            )
-        )
-        if len(self._deaths) > RESTARTS:
-            self._tell(
-                e.Noticed(
-                    "The engine ended several times within a minute and is not started again by "
-                    "itself. Undo the last edit, or remove the plugin that was added last; the next "
-                    "edit asks it to start again.",
-                    "error",
-                    message,
-                )
-            )
-            self._deaths.clear()
-            return
-        if not self._closed:
-            self._start_workbench("restarting")
-
     def _look_for_packs(self) -> None:
         found = extensions.fingerprint(self.paths.plugin_folders)
-        if found != self._packs and self._workbench is not None:
+        if found != self._packs and self._workbench.running:
             self._packs = found
             self.rescan_packs()
 
@@ -581,7 +499,9 @@ class Session:
         A snapshot of the running job, else the shown run's newest checkpoint, else ("", 0): fresh ones.
         """
         if self.training in ("running", "paused"):
-            self._training.snapshot(lambda w: on_ready(w.path, w.step), on_refused or self._notice)
+            self._training.snapshot(
+                lambda w: on_ready(w.path, w.step), on_refused or self._workbench.notice
+            )
             return
         found = runs.newest_weights(Path(self.history.folder)) if self.history.folder else None
         on_ready(*((str(found.path), found.step) if found else ("", 0)))
@@ -604,13 +524,9 @@ class Session:
 
     def close(self) -> None:
         """End the engines and give files free. Unsaved work stays recoverable unless it was let go."""
-        self._closed = True
         self._keeper.release()
         self._training.close()
-        if self._workbench is not None:
-            engine, self._workbench = self._workbench, None
-            engine.on_gone = None
-            engine.close()
+        self._workbench.close()
 
     def let_go(self) -> None:
         """Drop unsaved work: the person said so, or there is none."""

@@ -153,6 +153,6 @@ def test_rank_puts_titles_before_mentions() -> None:
 
 
 def test_an_empty_catalogue_is_no_crash(qtbot: QtBot, library: Library, session: Session) -> None:
-    session.catalog = Catalog()
+    session._workbench.catalog = Catalog()
     library.on_event(e.CatalogChanged(Catalog()))
     assert library.loading.isVisible()

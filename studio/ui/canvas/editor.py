@@ -41,9 +41,11 @@ class CanvasSession(Protocol):
     """The part of a session that a canvas uses."""
 
     document: Document
-    catalog: Catalog
-    facts: ProjectFacts | None
 
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def facts(self) -> ProjectFacts | None: ...
     def do(self, edit: AnyEdit) -> bool: ...
     def spec(self, node: Node) -> LayerSpec | None: ...
 

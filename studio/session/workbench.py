@@ -1,0 +1,184 @@
+"""The workbench side of a session: one engine that knows layers, shapes and answers; kept alive."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+from studio.engine import protocol as p
+from studio.engine.client import Client, Ticket
+from studio.graph.catalog import Catalog
+from studio.graph.facts import ProjectFacts
+from studio.graph.project import Project
+from studio.session import events as e
+
+#: An engine that dies this often within a minute is not started again by itself.
+RESTARTS = 3
+
+
+class Workbench:
+    """Asks one engine, starts it again when it ends, and keeps what it told: catalogue and facts.
+
+    `project` gives the present project, whose facts are asked for whenever `forget_facts` or
+    `ask_facts` says that they may differ; `ready` is called when an engine has answered first.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[str], Client],
+        tell: Callable[[e.SessionEvent], None],
+        project: Callable[[], Project],
+        ready: Callable[[], None],
+        catalog: Catalog,
+    ) -> None:
+        self.catalog = catalog
+        self.facts: ProjectFacts | None = None
+        self.hello: p.Hello | None = None
+        self._connect = connect
+        self._tell = tell
+        self._project = project
+        self._ready = ready
+        self._engine: Client | None = None
+        self._deaths: list[float] = []
+        self._asking: Ticket | None = None
+        self._stale = True
+        self._revision = 0
+        self._started = self._closed = False
+
+    @property
+    def running(self) -> bool:
+        """Whether there is an engine to ask, as far as is known."""
+        return self._engine is not None and self._engine.alive
+
+    @property
+    def settled(self) -> bool:
+        """Whether `facts` speak of the project as it is now."""
+        return self.facts is not None and self._asking is None and not self._stale
+
+    def start(self) -> None:
+        """Start an engine; it warms up while the caller goes on."""
+        self._started = True
+        self._start("starting")
+
+    def pump(self, budget_s: float) -> None:
+        """Deliver what the engine has sent."""
+        if self._engine is not None:
+            self._engine.pump(budget_s)
+
+    def ask(
+        self,
+        request: p.Request,
+        on_answer: Callable[[p.Answer], None],
+        on_refused: Callable[[p.Refused], None] | None = None,
+        on_event: Callable[[p.Event], None] | None = None,
+        limit_s: float = math.inf,
+    ) -> Ticket:
+        """Ask the engine; without `on_refused` a refusal is told as a sentence.
+
+        An engine that has not answered after `limit_s` is ended and started again.
+        """
+        if self._engine is None:
+            self._start("restarting")
+        assert self._engine is not None
+        return self._engine.ask(request, on_answer, on_refused or self.notice, on_event, limit_s)
+
+    def ask_facts(self) -> None:
+        """Ask for shapes; while an answer is awaited, remember that another is due."""
+        self._stale = True
+        if self._engine is None and self._started and not self._closed:
+            self._start("restarting")  # asks by itself
+            return
+        if self._engine is None or self._asking is not None:
+            return
+        self._stale = False
+        self._revision += 1
+        request = p.Infer(self._revision, self._project())
+        self._asking = self._engine.ask(request, self._take_facts, self._facts_refused)
+
+    def forget_facts(self) -> None:
+        """Drop what is known: another project is open."""
+        self.facts = None
+        self.ask_facts()
+
+    def notice(self, refused: p.Refused) -> None:
+        """Tell a refusal; an engine that ended is told once, by itself."""
+        if not refused.cancelled and self.running:
+            self._tell(e.Noticed(refused.message, "error", refused.details))
+
+    def take_catalog(self, answer: p.Answer) -> None:
+        """Keep a catalogue, and say so where it differs."""
+        assert isinstance(answer, p.CatalogueAnswer)
+        changed = answer.catalog != self.catalog
+        self.catalog = answer.catalog
+        if changed:
+            self._tell(e.CatalogChanged(answer.catalog))
+            self.ask_facts()
+
+    def close(self) -> None:
+        """End the engine for good."""
+        self._closed = True
+        if self._engine is not None:
+            engine, self._engine = self._engine, None
+            engine.on_gone = None
+            engine.close()
+
+    def _start(self, state: str) -> None:
+        self._tell(e.EngineChanged("workbench", state))  # type: ignore[arg-type]
+        engine = self._engine = self._connect("workbench")
+        engine.on_gone = self._gone
+        engine.ask(p.Ping(), self._take_hello, self.notice)
+        engine.ask(p.GetCatalogue(), self.take_catalog, self.notice)
+        self.ask_facts()
+
+    def _take_hello(self, answer: p.Answer) -> None:
+        assert isinstance(answer, p.Hello)
+        self.hello = answer
+        self._tell(e.EngineChanged("workbench", "ready"))
+        self._ready()
+
+    def _take_facts(self, answer: p.Answer) -> None:
+        assert isinstance(answer, p.FactsAnswer)
+        self._asking = None
+        if self._stale:
+            self.ask_facts()
+        else:
+            self.facts = answer.facts
+            self._tell(e.FactsChanged(answer.facts))
+
+    def _facts_refused(self, refused: p.Refused) -> None:
+        self._asking = None
+        if self._stale and self.running:
+            self.ask_facts()
+        elif not refused.cancelled:
+            self.notice(refused)
+
+    def _gone(self, message: str) -> None:
+        if self._engine is not None:
+            self._engine.close()
+        self._engine = None
+        self._asking = None
+        now = time.monotonic()
+        self._deaths = [when for when in self._deaths if now - when < 60] + [now]
+        self._tell(e.EngineChanged("workbench", "ended", message))
+        self._tell(
+            e.Noticed(
+                "The engine ended unexpectedly and is started again. Your project is untouched.",
+                "warning",
+                message,
+            )
+        )
+        if len(self._deaths) > RESTARTS:
+            self._tell(
+                e.Noticed(
+                    "The engine ended several times within a minute and is not started again by "
+                    "itself. Undo the last edit, or remove the plugin that was added last; the next "
+                    "edit asks it to start again.",
+                    "error",
+                    message,
+                )
+            )
+            self._deaths.clear()
+            return
+        if not self._closed:
+            self._start("restarting")

@@ -63,7 +63,6 @@ class Session:
             connect,
             self._tell,
             lambda: self.document.project,
-            self._training.warm,
             catalog or Catalog(),
         )
         self._keeper = Keeper(paths.autosave)
@@ -99,6 +98,7 @@ class Session:
         """Start the engines; they warm up while the caller goes on."""
         self._packs = extensions.fingerprint(self.paths.plugin_folders)
         self._workbench.start()
+        self._training.warm()
 
     # --------------------------------------------------------------------------------- the document
 

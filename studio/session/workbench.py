@@ -21,7 +21,7 @@ class Workbench:
     """Asks one engine, starts it again when it ends, and keeps what it told: catalogue and facts.
 
     `project` gives the present project, whose facts are asked for whenever `forget_facts` or
-    `ask_facts` says that they may differ; `ready` is called when an engine has answered first.
+    `ask_facts` says that they may differ.
     """
 
     def __init__(
@@ -29,7 +29,6 @@ class Workbench:
         connect: Callable[[str], Client],
         tell: Callable[[e.SessionEvent], None],
         project: Callable[[], Project],
-        ready: Callable[[], None],
         catalog: Catalog,
     ) -> None:
         self.catalog = catalog
@@ -38,7 +37,6 @@ class Workbench:
         self._connect = connect
         self._tell = tell
         self._project = project
-        self._ready = ready
         self._engine: Client | None = None
         self._deaths: list[float] = []
         self._asking: Ticket | None = None
@@ -135,7 +133,6 @@ class Workbench:
         assert isinstance(answer, p.Hello)
         self.hello = answer
         self._tell(e.EngineChanged("workbench", "ready"))
-        self._ready()
 
     def _take_facts(self, answer: p.Answer) -> None:
         assert isinstance(answer, p.FactsAnswer)

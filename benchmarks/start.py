@@ -9,6 +9,7 @@ catalogue in its cache. One JSON line: medians in milliseconds, targets 500 and 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import statistics
@@ -26,6 +27,7 @@ sys.path.insert(0, str(HERE.parent.parent))
 
 def start(began: float) -> dict[str, float]:
     """Open the window as `neuroloom` does; return when it had painted and when it could train."""
+    gc.disable()
     from PySide6.QtCore import QEvent, QObject, QTimer
 
     from studio import app as studio_app
@@ -71,8 +73,7 @@ def start(began: float) -> dict[str, float]:
             application.quit()
 
     def begin() -> None:
-        window.bridge.start()
-        session.start()
+        studio_app.begin(window)
         poll.timeout.connect(look)
         poll.start(5)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -51,7 +52,7 @@ def run(here: Paths, file: Path | None = None) -> int:
     window.show()
     if trouble:
         window.notices.show(trouble, "warning")
-    QTimer.singleShot(0, window, lambda: _begin(window))
+    QTimer.singleShot(0, window, lambda: begin(window))
     signal.signal(signal.SIGINT, lambda *_: window.close())
     try:
         return int(app.exec())
@@ -218,8 +219,10 @@ def _note(told: list[str], event: e.SessionEvent) -> None:
         told.append(event.text)
 
 
-def _begin(window: MainWindow) -> None:
+def begin(window: MainWindow) -> None:
     """Start the engines, now that the window has been painted."""
+    gc.freeze()  # the window lives as long as the process: no collection need look through it
+    gc.enable()
     window.bridge.start()
     window.session.start()
     window.recovery.offer()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def open_window(file: Path | None, here: Paths) -> int:
         raise JobFailed(problem)
     if file is not None and not file.exists():
         raise WrongUse(f"There is no file {file}.")
+    gc.disable()  # nothing made before the first paint is garbage; `app.run` collects from then on
     from studio import app
 
     return app.run(here, file)

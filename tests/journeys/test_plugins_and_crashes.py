@@ -102,7 +102,6 @@ def test_drop_a_file_break_it_lose_an_engine_and_close(sit_down: Callable[..., P
     window.close()
     me.until(lambda: not window.isVisible(), 40)
     person.stop()
-    me.gone = True
     assert asked[0] == "Training is under way"
     info = runs.read_info(folder_now)
     assert info.status == "stopped"

@@ -58,8 +58,10 @@ def test_every_form_of_sample_is_drawn(sample: tuple[int, ...], values: tuple[in
 
 
 def test_a_map_of_nothing_is_drawn() -> None:
-    draw(np.zeros((1, 4, 4), np.float32), np.full((4, 4), np.nan, np.float32), CAPTION)
-    draw(np.zeros(4, np.float32), np.zeros(4, np.float32), CAPTION, signed=False)
+    blank = draw(np.zeros((1, 4, 4), np.float32), np.full((4, 4), np.nan, np.float32), CAPTION)
+    assert len(colours_of(blank)) > 2  # caption and scale are there, whatever the map holds
+    row = draw(np.zeros(4, np.float32), np.zeros(4, np.float32), CAPTION, signed=False)
+    assert len(colours_of(row)) > 2
 
 
 def test_long_words_stay_inside() -> None:

@@ -17,6 +17,11 @@ from studio.graph.params import Value
 INPUT = "core.input"
 OUTPUT = "core.output"
 BLOCK = "block."
+#: A point that a wire is led through: it hands on what it gets and is nowhere in the code.
+REROUTE = "core.reroute"
+#: Inside a block that runs over time: what the step before left, and what this step leaves.
+STATE = "core.state"
+NEXT = "core.next"
 
 FLAGS = ("bypassed", "frozen")
 
@@ -25,7 +30,8 @@ class Node(Struct, frozen=True, omit_defaults=True):
     """One layer. `params` holds only what was given; defaults come from the spec.
 
     `id` is permanent and unique in its graph; `name` is an identifier, unique in its graph, and the
-    attribute's name in the generated code. `extra` keeps keys of files that this version does not know.
+    attribute's name in the generated code. `shares` is the id of the node on the same sheet whose weights
+    this one uses ("" for its own). `extra` keeps keys of files that this version does not know.
     """
 
     id: str
@@ -33,6 +39,7 @@ class Node(Struct, frozen=True, omit_defaults=True):
     name: str
     params: dict[str, Value] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    shares: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
 
 

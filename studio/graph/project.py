@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from studio.graph.graph import Graph
-from studio.graph.params import Value
+from studio.graph.params import Param, Value
 
 
 class Place(Struct, frozen=True, array_like=True):
@@ -98,11 +98,14 @@ class Recipe(Struct, frozen=True, omit_defaults=True):
 class Block(Struct, frozen=True, omit_defaults=True):
     """A named graph used as a node of kind `block.NAME`; all its instances are linked.
 
-    Its ports are the `core.input` and `core.output` nodes of its graph, by name.
+    Its ports are the `core.input` and `core.output` nodes of its graph, by name. `params` are what an
+    instance may set; formulas inside the block read them by name, as they read the project's constants.
+    A block with `core.state` nodes runs over time (dimension 1 of its inputs), step by step.
     """
 
     sheet: Sheet = field(default_factory=Sheet)
     doc: str = ""
+    params: tuple[Param, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
 
 

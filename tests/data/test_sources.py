@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from studio import data
+from studio.data.split import divide
 from studio.graph.project import DataRef, Split, Step
 
 
@@ -235,3 +236,26 @@ def test_every_source_and_transform_is_described() -> None:
                 or param.required
                 or param.check(param.default) == param.default
             )
+
+
+def test_the_digits_are_scikit_learns(tmp_path: Path) -> None:
+    from sklearn.datasets import load_digits
+
+    dataset = data.open(DataRef(split=Split(0, 0)), tmp_path)
+    theirs = load_digits()
+    order = np.lexsort((theirs.data @ np.arange(64), theirs.target))
+    ours = (dataset.train.inputs[:, 0].reshape(-1, 64) * 16).numpy()
+    mine = np.lexsort((ours @ np.arange(64), dataset.train.targets.numpy()))
+    assert np.array_equal(ours[mine], theirs.data[order])
+    assert np.array_equal(dataset.train.targets.numpy()[mine], theirs.target[order])
+
+
+@pytest.mark.parametrize("counts", [(50, 50), (97, 3), (7, 11, 13, 17), (2, 2, 996)])
+def test_every_class_gives_its_share(counts: tuple[int, ...]) -> None:
+    labels = np.repeat(np.arange(len(counts)), counts)
+    (train, validation, test), _ = divide(labels, True, Split(0.2, 0.1), seed=5)
+    assert sorted([*train, *validation, *test]) == list(range(sum(counts)))
+    for label, count in enumerate(counts):
+        assert abs((labels[validation] == label).sum() - 0.2 * count) <= 1.5
+        assert abs((labels[test] == label).sum() - 0.1 * count) <= 1
+    assert list(train) != sorted(train)

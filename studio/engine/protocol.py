@@ -14,9 +14,10 @@ from msgspec import Struct, field
 
 from studio.graph.catalog import Catalog
 from studio.graph.facts import DataFacts, ProjectFacts
+from studio.graph.offers import Gap, Offer
 from studio.graph.params import Value
 from studio.graph.problems import Fault, Problem
-from studio.graph.project import DataRef, Project
+from studio.graph.project import Block, DataRef, Project
 
 PROTOCOL = 1
 
@@ -40,6 +41,13 @@ class Infer(_Message, frozen=True, tag=True):
 
     revision: int
     project: Project
+
+
+class GetOffers(_Message, frozen=True, tag=True):
+    """What each kind of layer would do in a gap; `blocks` are the project's. Answer: `Offers`."""
+
+    gap: Gap
+    blocks: dict[str, Block] = field(default_factory=dict)
 
 
 class BuildArchitecture(_Message, frozen=True, tag=True):
@@ -157,6 +165,7 @@ Request = (
     GetCatalogue
     | RescanPacks
     | Infer
+    | GetOffers
     | BuildArchitecture
     | GetSource
     | GetData
@@ -199,6 +208,12 @@ class FactsAnswer(_Message, frozen=True, tag=True):
     """Shapes, cost and problems of the project that was asked about; they carry its revision."""
 
     facts: ProjectFacts
+
+
+class Offers(_Message, frozen=True, tag=True):
+    """What would stand in a gap, by kind; kinds whose type does not fit are left out."""
+
+    offers: dict[str, Offer] = field(default_factory=dict)
 
 
 class Drawn(_Message, frozen=True, tag=True):
@@ -305,6 +320,7 @@ Answer = (
     | Hello
     | CatalogueAnswer
     | FactsAnswer
+    | Offers
     | Drawn
     | SourceText
     | DataAnswer
@@ -367,7 +383,8 @@ class Progress(_Message, frozen=True, tag=True):
 class LayerStat(Struct, frozen=True, omit_defaults=True):
     """One node at one step; `histogram` counts activations in equal bins over `low`…`high`.
 
-    `dead` is the share of units that are zero for the whole probe batch (ReLU-like nodes only).
+    `dead` is the share of units that are zero for the whole probe batch (ReLU-like nodes only); `grad`
+    and `weight` are the norms of what the node learns with, and of its gradient at the step just done.
     """
 
     mean: float
@@ -379,13 +396,19 @@ class LayerStat(Struct, frozen=True, omit_defaults=True):
     low: float = 0.0
     high: float = 0.0
     histogram: tuple[int, ...] = ()
+    weight: float | None = None
 
 
 class LayerStats(_Message, frozen=True, tag=True):
-    """How every layer stands at a step, by id path."""
+    """How every layer stands at a step, by id path.
+
+    `flows` is how strong the tensors on the wires are: the root mean square of what leaves an output
+    port, by `path:port`.
+    """
 
     step: int
     nodes: dict[str, LayerStat]
+    flows: dict[str, float] = field(default_factory=dict)
 
 
 class Pictures(_Message, frozen=True, tag=True):

@@ -19,7 +19,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from studio.data import Samples
 from studio.engine import protocol as p
 from studio.graph.facts import DataFacts
-from studio.graph.graph import INPUT, OUTPUT
+from studio.graph.graph import INPUT, STATE
 from studio.graph.problems import Problem
 from studio.train.learner import Modes
 from studio.train.paths import NodePath, Owners
@@ -47,11 +47,37 @@ Clock = Callable[[], float]
 
 
 @dataclass
+class _Norms:
+    """Norms of what each node learns with, and of its gradient at the step just done, by id path."""
+
+    grad: dict[str, float] = field(default_factory=dict)
+    weight: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
 class _Taken:
-    """What one tapped pass leaves: statistics by node, in order of execution, and pictures."""
+    """What one tapped pass leaves: statistics by node, in order of execution, pictures, and the root
+    mean square by `path:port`."""
 
     stats: dict[str, p.LayerStat] = field(default_factory=dict)
     maps: dict[str, np.ndarray] = field(default_factory=dict)
+    flows: dict[str, float] = field(default_factory=dict)
+
+    def see(self, node: NodePath, port: str, tensor: Tensor, norms: _Norms) -> None:
+        """Take in what left an output port; the first of several stands for the node."""
+        if not (tensor.is_floating_point() and tensor.numel()):
+            return
+        path = node.path
+        if node.kind == INPUT or path in self.stats:
+            flow = float(_spread(tensor.detach(), _COUNTED).float().square().mean().sqrt())
+        else:
+            grad, weight = norms.grad.get(path), norms.weight.get(path)
+            stat = self.stats[path] = _stat(tensor, node.kind, grad, weight)
+            if tensor.ndim == 4 and min(tensor.shape[2:]) > 1:
+                self.maps[path] = _maps(tensor[0])
+            flow = math.hypot(stat.mean, stat.std)
+        if math.isfinite(flow):
+            self.flows[f"{path}:{port}"] = flow
 
 
 class Probes:
@@ -69,6 +95,7 @@ class Probes:
     ) -> None:
         self._network = network
         self._nodes = {node.path: node for node in nodes}
+        self._stepped = _inside_loops(nodes)
         self._samples = samples.slice(0, PROBED)
         self._facts = facts
         self._present = present
@@ -105,9 +132,8 @@ class Probes:
     def take(self, step: int) -> list[p.Event]:
         """Return statistics, pictures and warnings. Gradients are those of the step just done."""
         start = self._clock()
-        grads = self._grad_norms()
-        taken = self._run(self._samples, grads)
-        events: list[p.Event] = [p.LayerStats(step, taken.stats)]
+        taken = self._run(self._samples, self._norms())
+        events: list[p.Event] = [p.LayerStats(step, taken.stats, taken.flows)]
         events.append(p.Pictures(step, taken.maps, self._inputs, self._outputs, self._targets))
         events += self._dead(step, taken.stats)
         now = self._clock()
@@ -119,19 +145,18 @@ class Probes:
 
     # ----------------------------------------------------------------------------------- one pass
 
-    def _run(self, samples: Samples, grads: dict[str, float] | None = None) -> _Taken:
-        taken = _Taken()
+    def _run(self, samples: Samples, norms: _Norms | None = None) -> _Taken:
+        taken, known = _Taken(), norms or _Norms()
+        last: dict[tuple[str, str], Tensor] = {}
 
         def tap(path: str, port: str, tensor: Tensor) -> Tensor:
             node = self._nodes.get(path)
-            if node is None or node.kind in (INPUT, OUTPUT) or port == ATTENTION:
+            if node is None or port == ATTENTION:
                 return tensor
-            if path in taken.stats:  # the first of several outputs stands for the node
-                return tensor
-            if tensor.is_floating_point() and tensor.numel():
-                taken.stats[path] = _stat(tensor, node.kind, (grads or {}).get(path))
-                if tensor.ndim == 4 and min(tensor.shape[2:]) > 1:
-                    taken.maps[path] = _maps(tensor[0])
+            if path in self._stepped:
+                last[path, port] = tensor  # such a node speaks at every step: the last one counts
+            elif f"{path}:{port}" not in taken.flows:  # of shared passes, the first
+                taken.see(node, port, tensor, known)
             return tensor
 
         device = samples.inputs.device
@@ -141,18 +166,20 @@ class Probes:
             torch.no_grad(),
         ):
             outputs = self._network.forward_tapped(samples.inputs, tap)  # type: ignore[operator]
+            for (path, port), tensor in last.items():
+                taken.see(self._nodes[path], port, tensor, known)
         self._outputs = self._present(outputs[:SHOWN]).float().cpu().numpy()
         return taken
 
-    def _grad_norms(self) -> dict[str, float]:
-        held = [(par.grad, path) for par, path in self._parameters if par.grad is not None]
+    def _norms(self) -> _Norms:
+        held = [(par, par.grad, path) for par, path in self._parameters if par.grad is not None]
         if not held:
-            return {}
-        norms = torch.stack(torch._foreach_norm([grad for grad, _ in held])).tolist()
-        squares: dict[str, float] = {}
-        for norm, (_, path) in zip(norms, held, strict=True):
-            squares[path] = squares.get(path, 0.0) + norm * norm
-        return {path: math.sqrt(square) for path, square in squares.items()}
+            return _Norms()
+        tensors = [grad for _, grad, _ in held] + [par.detach() for par, _, _ in held]
+        # One call and one copy to the host for all of them.
+        norms = torch.stack(torch._foreach_norm(tensors)).tolist()
+        paths = [path for _, _, path in held]
+        return _Norms(_by_node(norms[: len(held)], paths), _by_node(norms[len(held) :], paths))
 
     def _dead(self, step: int, stats: dict[str, p.LayerStat]) -> list[p.Event]:
         found: list[p.Event] = []
@@ -169,7 +196,22 @@ class Probes:
         return found
 
 
-def _stat(tensor: Tensor, kind: str, grad: float | None) -> p.LayerStat:
+def _inside_loops(nodes: tuple[NodePath, ...]) -> frozenset[str]:
+    """Return the id paths of what runs once for each step: all that stands beside a state, or deeper."""
+    loops = {node.path.rpartition("/")[0] + "/" for node in nodes if node.kind == STATE}
+    return frozenset(
+        node.path for node in nodes if any(node.path.startswith(loop) for loop in loops)
+    )
+
+
+def _by_node(norms: list[float], paths: list[str]) -> dict[str, float]:
+    squares: dict[str, float] = {}
+    for path, norm in zip(paths, norms, strict=True):
+        squares[path] = squares.get(path, 0.0) + norm * norm
+    return {path: math.sqrt(square) for path, square in squares.items()}
+
+
+def _stat(tensor: Tensor, kind: str, grad: float | None, weight: float | None) -> p.LayerStat:
     values = _spread(tensor.detach(), _MEASURED).float()
     low_t, high_t = torch.aminmax(values)
     std_t, mean_t = torch.std_mean(values, correction=0)
@@ -183,7 +225,7 @@ def _stat(tensor: Tensor, kind: str, grad: float | None) -> p.LayerStat:
         counts = torch.histc(_spread(values, _COUNTED), BINS, low, high)
         histogram = tuple(int(n) for n in counts.tolist())
     dead, units = _dead_units(tensor) if kind in _RECTIFIERS else (0.0, 0)
-    return p.LayerStat(mean, std, zero, grad, dead, units, low, high, histogram)
+    return p.LayerStat(mean, std, zero, grad, dead, units, low, high, histogram, weight)
 
 
 def _spread(values: Tensor, most: int) -> Tensor:

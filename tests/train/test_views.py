@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from studio.data import Dataset
 from studio.engine import protocol as p
 from studio.graph.project import DataRef, Project
-from studio.train.paths import node_paths
+from studio.train.paths import NodePath, node_paths
 from studio.train.probes import Probes
 
 
@@ -71,7 +71,71 @@ def test_statistics_are_those_of_the_activations(case: Case) -> None:
     assert conv.std == pytest.approx(float(seen["n_conv1"].std()), rel=0.05)
     gradient = torch.cat([q.grad.reshape(-1) for q in network.conv2.parameters()])  # type: ignore[union-attr]
     assert stats.nodes["n_conv2"].grad == pytest.approx(float(gradient.norm()), rel=1e-5)
-    assert stats.nodes["n_relu1"].grad is None
+    weights = torch.cat([q.detach().reshape(-1) for q in network.conv2.parameters()])  # type: ignore[union-attr]
+    assert stats.nodes["n_conv2"].weight == pytest.approx(float(weights.norm()), rel=1e-5)
+    assert (stats.nodes["n_relu1"].grad, stats.nodes["n_relu1"].weight) == (None, None)
+    for path in ("n_fc1", "n_relu3", "n_fc3"):
+        strength = float(seen[path].square().mean().sqrt())
+        assert stats.flows[f"{path}:out"] == pytest.approx(strength, rel=1e-4)
+
+
+class Ports(nn.Module):
+    """Taps more than one layer after the other does: an input, two outputs, a loop, shared passes."""
+
+    def forward_tapped(self, x: Tensor, tap: Callable[[str, str, Tensor], Tensor]) -> Tensor:
+        x = tap("x", "out", x)
+        state = torch.zeros(len(x), 4)
+        for _ in range(3):
+            state = tap("cell/state", "out", state)
+            state = tap("cell/add", "out", state + 1)
+        for step in (2.0, 7.0):
+            x = tap("same/scale", "out", torch.full((len(x), 10), step))
+        tap("split", "b", x + 1)
+        tap("split", "a", x)
+        tap("ids", "out", torch.ones(len(x), 4, dtype=torch.int64))
+        return x
+
+
+def test_every_port_tells_how_strong_it_is_and_loops_tell_of_their_last_step(case: Case) -> None:
+    kinds = {
+        "x": "core.input",
+        "cell": "block.Cell",
+        "cell/state": "core.state",
+        "cell/add": "core.add",
+        "same/scale": "core.mul",
+        "split": "core.split",
+        "ids": "core.argmax",
+    }
+    nodes = tuple(NodePath(path, path, path, kind, False) for path, kind in kinds.items())
+    data = case.dataset
+    probes = Probes(
+        Ports(), nodes, data.validation, data.facts, lambda x: x, 4.0, time.perf_counter
+    )
+    stats, _, _ = taken(probes)
+    pixels = data.validation.inputs[:64].square().mean().sqrt()
+    assert stats.flows == {
+        "x:out": pytest.approx(float(pixels), rel=0.02),
+        "same/scale:out": pytest.approx(2.0),
+        "split:b": pytest.approx(8.0),
+        "split:a": pytest.approx(7.0),
+        "cell/state:out": pytest.approx(2.0),
+        "cell/add:out": pytest.approx(3.0),
+    }
+    assert {path: stat.mean for path, stat in stats.nodes.items()} == {
+        "same/scale": 2.0,
+        "split": 8.0,
+        "cell/state": 2.0,
+        "cell/add": 3.0,
+    }
+
+
+def test_strengths_that_are_no_numbers_are_left_out(case: Case) -> None:
+    layers = lenet()
+    with torch.no_grad():
+        layers["fc2"].bias.fill_(float("inf"))  # type: ignore[union-attr, operator]
+    stats, _, _ = taken(probes_of(case, layers)[1])
+    assert "n_fc1:out" in stats.flows
+    assert "n_fc2:out" not in stats.flows
 
 
 def test_pictures_are_of_the_fixed_strip(case: Case) -> None:

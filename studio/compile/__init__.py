@@ -5,6 +5,7 @@ from studio.compile.cache import Cache
 from studio.compile.infer import infer
 from studio.compile.kept import Kept
 from studio.compile.memory import memory_bytes, too_large
+from studio.compile.offers import offers
 from studio.compile.source import Source, Unfinished, source
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "infer",
     "load",
     "memory_bytes",
+    "offers",
     "source",
     "too_large",
 ]

@@ -20,6 +20,8 @@ from studio.engine.service.refusals import refusal
 from studio.engine.setup import Setup
 from studio.extensions.load import load_packs
 from studio.graph.builder import Net
+from studio.graph.facts import TensorType
+from studio.graph.offers import Gap
 from studio.graph.project import DataRef, Project, Recipe
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
@@ -152,6 +154,12 @@ def test_a_file_that_changed_is_read_again(engine: Client, tmp_path: Path) -> No
     file.write_text("\n".join(["x,y,class", *rows, *rows]))
     after = engine.call(p.GetData(data)).facts
     assert after.train + after.validation == 2 * (before.train + before.validation)
+
+
+def test_offers_say_what_fits_a_wire(engine: Client) -> None:
+    found = engine.call(p.GetOffers(Gap(TensorType(("N", 4))))).offers
+    assert found["torch.nn.Linear"].result is not None
+    assert found["torch.nn.Conv2d"].reason.startswith("Conv2d needs an image")
 
 
 def test_source_is_what_export_gives(engine: Client) -> None:

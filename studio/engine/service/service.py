@@ -57,6 +57,7 @@ class Service:
             p.GetCatalogue: (self._quick, self._catalogue),
             p.RescanPacks: (self._quick, self._rescan),
             p.Infer: (self._quick, self._infer),
+            p.GetOffers: (self._quick, self._offers),
             p.BuildArchitecture: (self._quick, self._draw),
             p.GetSource: (self._quick, self._source),
             p.GetData: (self._quick, self._data),
@@ -187,6 +188,14 @@ class Service:
             self._kept.save()
         problems = (*wrong, *self._foresight.problems(request.project, found), *found.problems)
         return p.FactsAnswer(msgspec.structs.replace(found, problems=problems))
+
+    def _offers(self, work: Work) -> p.Offers:
+        request = work.request
+        assert isinstance(request, p.GetOffers)
+        found = compile.offers(
+            request.gap, self._specs(), request.blocks, self._cache, work.cancelled
+        )
+        return p.Offers(found)
 
     def _draw(self, work: Work) -> p.Drawn:
         request = work.request

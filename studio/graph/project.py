@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from studio.graph.graph import Graph
 from studio.graph.params import Param, Value
+from studio.graph.surgery import Intervention
 
 
 class Place(Struct, frozen=True, array_like=True):
@@ -110,7 +111,10 @@ class Block(Struct, frozen=True, omit_defaults=True):
 
 
 class Project(Struct, frozen=True, omit_defaults=True):
-    """The whole document. `networks` maps the role that a learner asks for to its sheet."""
+    """The whole document. `networks` maps the role that a learner asks for to its sheet.
+
+    `surgery` changes what flows while a trained network answers; training takes no notice of it.
+    """
 
     networks: dict[str, Sheet] = field(default_factory=lambda: {"main": Sheet()})
     data: DataRef = DataRef()
@@ -118,6 +122,7 @@ class Project(Struct, frozen=True, omit_defaults=True):
     constants: dict[str, Value] = field(default_factory=dict)
     blocks: dict[str, Block] = field(default_factory=dict)
     notes: str = ""
+    surgery: tuple[Intervention, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
 
     def sheet(self, where: str) -> Sheet:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPixmap
+from PySide6.QtGui import QColor, QPaintEngine, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 #: What a drawing may be made of. QtSvg would load pictures from disk and run style sheets.
@@ -34,15 +34,27 @@ def read_drawing(path: Path) -> str:
     return text
 
 
-def paint_drawing(drawing: str, color: QColor, accent: QColor, size: int, dpr: float) -> QPixmap:
-    """Return a drawing in one colour; strokes named `accent` take the second one."""
+def keeps_shapes(painter: QPainter) -> bool:
+    """Tell whether a painter draws on what keeps shapes and words (SVG, PDF) instead of pixels."""
+    return painter.paintEngine().type() in (QPaintEngine.Type.SVG, QPaintEngine.Type.Pdf)
+
+
+def paint_shapes(
+    painter: QPainter, drawing: str, color: QColor, accent: QColor, box: QRectF
+) -> None:
+    """Paint a drawing in one colour; strokes named `accent` take the second one."""
     text = drawing.replace("currentColor", color.name()).replace('"accent"', f'"{accent.name()}"')
+    QSvgRenderer(QByteArray(text.encode())).render(painter, box)
+
+
+def paint_drawing(drawing: str, color: QColor, accent: QColor, size: int, dpr: float) -> QPixmap:
+    """Return a picture of a drawing in these colours."""
     side = max(1, round(size * dpr))
     pixmap = QPixmap(side, side)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setOpacity(color.alphaF())
-    QSvgRenderer(QByteArray(text.encode())).render(painter, QRectF(0, 0, side, side))
+    paint_shapes(painter, drawing, color, accent, QRectF(0, 0, side, side))
     painter.end()
     pixmap.setDevicePixelRatio(dpr)
     return pixmap

@@ -10,18 +10,18 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QObject, Qt, QTemporaryDir, Signal
+from PySide6.QtCore import QObject, QPointF, QRectF, Qt, QTemporaryDir, Signal
 from PySide6.QtGui import QAction, QColor, QFont, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import QAbstractButton, QApplication
 from shiboken6 import isValid
 
-from studio.ui.icons import paint_drawing, read_drawing
+from studio.ui.icons import keeps_shapes, paint_drawing, paint_shapes, read_drawing
 
 ThemeName = Literal["dark", "light"]
 FontRole = Literal["caption", "body", "title", "heading", "mono"]
 
 _SIZES: dict[FontRole, int] = {"caption": 11, "body": 12, "title": 13, "heading": 15, "mono": 11}
-_FAMILIES = ["Inter", "Segoe UI", "Noto Sans", "DejaVu Sans"]
+_FAMILIES = ["Inter", "Segoe UI", "Noto Sans", "DejaVu Sans", "sans-serif"]
 _MONO_FAMILIES = ["JetBrains Mono", "Cascadia Mono", "DejaVu Sans Mono", "Menlo", "monospace"]
 
 #: Icons that the style sheet refers to: file stem → (drawing, token, size).
@@ -126,12 +126,30 @@ class Theme(QObject):
         """Return an icon as a picture of `size` pixels, times `dpr` for dense screens."""
         key = (name, token, size, dpr)
         if key not in self._pixmaps:
-            if name not in self._drawings:
-                self._drawings[name] = read_drawing(self._assets / "icons" / f"{name}.svg")
             self._pixmaps[key] = paint_drawing(
-                self._drawings[name], self.color(token), self.color("accent"), size, dpr
+                self._drawing(name), self.color(token), self.color("accent"), size, dpr
             )
         return self._pixmaps[key]
+
+    def draw_icon(
+        self, painter: QPainter, at: QPointF, name: str, token: str, size: int, dpr: float = 2.0
+    ) -> None:
+        """Paint an icon: a picture of it on a screen, its shapes on what keeps shapes."""
+        if keeps_shapes(painter):
+            box = QRectF(at.x(), at.y(), size, size)
+            accent = self.color("accent")
+            paint_shapes(painter, self._drawing(name), self.color(token), accent, box)
+        else:
+            painter.drawPixmap(at, self.pixmap(name, token, size, dpr))
+
+    def twin(self, name: ThemeName) -> Theme:
+        """Return another theme over the same assets, for a picture in a look that is not the window's."""
+        return Theme(self._assets, name)
+
+    def _drawing(self, name: str) -> str:
+        if name not in self._drawings:
+            self._drawings[name] = read_drawing(self._assets / "icons" / f"{name}.svg")
+        return self._drawings[name]
 
     def sequential(self, t: npt.ArrayLike) -> Rgb:
         """Return colours for values from 0 to 1. Shapes: `[…]` → uint8 `[…, 3]`."""

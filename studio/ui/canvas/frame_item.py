@@ -112,8 +112,8 @@ class FrameHeader(QGraphicsItem):
         painter.setBrush(color("bg.raised"))
         painter.drawPath(bar.simplified())
         base = box.top() + 18.5
-        pixmap = self._theme.pixmap("block", "text.2", 14, 2.0)
-        painter.drawPixmap(QPointF(box.left() + 10, box.top() + 7), pixmap)
+        at = QPointF(box.left() + 10, box.top() + 7)
+        self._theme.draw_icon(painter, at, "block", "text.2", 14)
         bold, small = font("title", 600), font("caption")
         metrics, thin = QFontMetricsF(bold), QFontMetricsF(small)
         right = box.right() - 12
@@ -187,7 +187,7 @@ class NoteItem(QGraphicsItem):
         painter.setPen(edge)
         painter.setBrush(color("bg.canvas", 0.85))
         painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
-        painter.drawPixmap(QPointF(12, 12), self._theme.pixmap("note", "text.3", 14, 2.0))
+        self._theme.draw_icon(painter, QPointF(12, 12), "note", "text.3", 14)
         painter.setFont(font("body", 600))
         painter.setPen(color("text.2"))
         painter.drawText(QPointF(34, 23), "Note")

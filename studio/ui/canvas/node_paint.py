@@ -14,7 +14,6 @@ from PySide6.QtGui import (
     QPainter,
     QPainterPath,
     QPen,
-    QPixmap,
     QPolygonF,
 )
 
@@ -89,13 +88,13 @@ class NodePainter:
         painter.setPen(edge)
         painter.setBrush(color("bg.card"))
         painter.drawRoundedRect(card, 7.5, 7.5)
-        outline = QPainterPath()
+        # Cut to the card's corners as a shape: not everything that is painted on can clip.
+        outline, bar = QPainterPath(), QPainterPath()
         outline.addRoundedRect(QRectF(0, 0, width, height), 8, 8)
-        painter.setClipPath(outline)
-        painter.fillRect(QRectF(0, 0, 5, height), color(f"cat.{face.category}"))
+        bar.addRect(QRectF(0, 0, 5, height))
+        painter.fillPath(outline & bar, color(f"cat.{face.category}"))
         if face.bypassed or face.missing:
             self._hatch(painter, width, height)
-        painter.setClipping(False)
         self._contents(painter, face, detail)
         painter.restore()
         for spot in face.inputs:
@@ -157,7 +156,7 @@ class NodePainter:
         if face.frozen:
             right -= 14
             top = base - 11.5
-            painter.drawPixmap(QPointF(right, top), self._icon(painter, "freeze", "syn.type", 14))
+            self._icon(painter, QPointF(right, top), "freeze", "syn.type", 14)
             right -= 6
         if face.badge and not face.live:
             right = self._badge(painter, face, right, base)
@@ -190,8 +189,7 @@ class NodePainter:
             painter.setPen(color("warn"))
             painter.drawText(QPointF(right, base - 0.5), text)
             right -= 20
-            icon = self._icon(painter, "warning", "warn", 14)
-            painter.drawPixmap(QPointF(right, base - 11.5), icon)
+            self._icon(painter, QPointF(right, base - 11.5), "warning", "warn", 14)
             return right - 6
         dead = face.note.endswith("dead")
         if face.pill and not dead and face.live and face.live.stat and face.live.stat.histogram:
@@ -303,7 +301,7 @@ class NodePainter:
         painter.fillPath(area & clip, color("error.soft"))
         painter.setPen(QPen(color("error"), 1))
         painter.drawLine(QPointF(5, face.header - 0.5), QPointF(width - 1, face.header - 0.5))
-        painter.drawPixmap(QPointF(13, face.header + 9), self._icon(painter, "error", "error", 14))
+        self._icon(painter, QPointF(13, face.header + 9), "error", "error", 14)
         base = face.header + 20
         for n, line in enumerate(face.error):
             painter.setFont(font("body", 400 if n else 600))
@@ -348,12 +346,11 @@ class NodePainter:
     def _glyph(self, painter: QPainter, face: Face, x: float, y: float, side: float) -> None:
         plain = face.category == "tensor" or face.glyph == "block"
         token = "text.2" if plain else f"cat.{face.category}"
-        pixmap = self._icon(painter, face.glyph, token, round(side))
-        painter.drawPixmap(QPointF(x, y), pixmap)
+        self._icon(painter, QPointF(x, y), face.glyph, token, round(side))
 
-    def _icon(self, painter: QPainter, name: str, token: str, side: int) -> QPixmap:
+    def _icon(self, painter: QPainter, at: QPointF, name: str, token: str, side: int) -> None:
         dense = math.ceil(painter.deviceTransform().m11() * 2) / 2
-        return self._theme.pixmap(name, token, side, min(8.0, max(1.0, dense)))
+        self._theme.draw_icon(painter, at, name, token, side, min(8.0, max(1.0, dense)))
 
     def _port(self, painter: QPainter, spot: Spot, gives: bool, faded: bool, wrong: bool) -> None:
         color = self._theme.color
@@ -374,8 +371,9 @@ class NodePainter:
 
     def _hatch(self, painter: QPainter, width: float, height: float) -> None:
         painter.setPen(QPen(self._theme.color("text.3", 0.35), 1))
-        for x in range(-int(height), int(width), 8):
-            painter.drawLine(QPointF(x, height), QPointF(x + height, 0))
+        for x in range(8 - int(height), int(width), 8):
+            left, right = max(x, 1.0), min(x + height, width - 1.0)
+            painter.drawLine(QPointF(left, x + height - left), QPointF(right, x + height - right))
 
 
 def _picture_side(face: Face) -> float:

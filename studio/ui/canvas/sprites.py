@@ -9,6 +9,8 @@ from collections.abc import Callable, Hashable
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPixmap, QTransform
 
+from studio.ui.icons import keeps_shapes
+
 _BUDGET = 96 * 2**20
 
 Paint = Callable[[QPainter], None]
@@ -35,7 +37,15 @@ class Sprites:
     def draw(
         self, painter: QPainter, key: Hashable, box: QRectF, paint: Paint, detail: Hashable = 0
     ) -> None:
-        """Draw what `paint` paints in `box`, from the store where it is there."""
+        """Draw what `paint` paints in `box`, from the store where it is there.
+
+        What keeps shapes and words gets these, and no picture of them.
+        """
+        if keeps_shapes(painter):
+            painter.save()
+            paint(painter)
+            painter.restore()
+            return
         view = painter.worldTransform()
         scale = view.m11()
         dense = painter.device().devicePixelRatioF()

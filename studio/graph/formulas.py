@@ -41,7 +41,12 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 
 
 class FormulaError(ValueError):
-    """A formula that gives no number; the message is a sentence for the person."""
+    """A formula that gives no number; the message is a sentence for the person.
+
+    `param` is the parameter that holds it, "" where that is not known.
+    """
+
+    param = ""
 
 
 def is_formula(value: Value) -> bool:
@@ -78,14 +83,17 @@ def evaluate(text: str, names: Mapping[str, Value]) -> Value:
 def resolve(params: Mapping[str, Value], names: Mapping[str, Value]) -> Mapping[str, Value]:
     """Return parameters with every formula worked out; without one, the mapping itself.
 
-    Raises: FormulaError.
+    Raises: FormulaError, which names the parameter.
     """
-    if not any(is_formula(value) for value in params.values()):
-        return params
-    return {
-        name: evaluate(value, names) if is_formula(value) else value
-        for name, value in params.items()
-    }
+    found: dict[str, Value] = {}
+    for name, value in params.items():
+        if is_formula(value):
+            try:
+                found[name] = evaluate(value, names)
+            except FormulaError as error:
+                error.param = name
+                raise
+    return {**params, **found} if found else params
 
 
 @lru_cache(maxsize=4096)

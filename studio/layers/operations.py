@@ -1,11 +1,11 @@
-"""Tensor operations, inputs and outputs: a table, each row an expression as a person writes it."""
+"""Tensor operations: a table, each row an expression as a person writes it."""
 
 from __future__ import annotations
 
-from studio.graph.graph import INPUT, OUTPUT
 from studio.graph.params import Param
 from studio.graph.spec import Code, LayerSpec, Port
 from studio.layers.attention import DOT_PRODUCT_WEIGHTS
+from studio.layers.ends import DTYPES, ENDS
 
 _X = (Port("x", "any"),)
 _OUT = (Port("out", "any"),)
@@ -15,7 +15,7 @@ _MANY = (Port("x", "any", many=True),)
 
 def operations() -> tuple[LayerSpec, ...]:
     """Return the specs of everything that is not a module of `torch.nn`."""
-    return (*_ENDS, *_pairs(), *_elementwise(), *_shaping(), *_reductions(), *_LEARNED, *_ATTENTION)
+    return (*ENDS, *_pairs(), *_elementwise(), *_shaping(), *_reductions(), *_LEARNED, *_ATTENTION)
 
 
 def _operation(
@@ -55,40 +55,6 @@ def _dim(default: int = 1, help_text: str = "Which dimension; 0 is the batch.") 
     return Param("dim", "int", default, minimum=-8, maximum=8, help=help_text)
 
 
-_DTYPES = ("float32", "int64", "bool")
-
-_ENDS = (
-    LayerSpec(
-        kind=INPUT,
-        title="Input",
-        doc="Where samples come in; in a block, an input port of that name.",
-        category="io",
-        inputs=(),
-        outputs=(Port("out", "any"),),
-        params=(
-            Param(
-                "shape",
-                "ints",
-                optional=True,
-                minimum=1,
-                help="One sample's shape, without the batch. Left open: what the data gives.",
-            ),
-            Param("dtype", "choice", "float32", choices=_DTYPES, help="Used with a shape."),
-        ),
-        keywords=("data", "source"),
-    ),
-    LayerSpec(
-        kind=OUTPUT,
-        title="Output",
-        doc="What the network answers; in a block, an output port of that name.",
-        category="io",
-        inputs=_X,
-        outputs=(),
-        keywords=("result", "target"),
-    ),
-)
-
-
 def _pairs() -> tuple[LayerSpec, ...]:
     rows = (
         ("add", "Add", "Adds two tensors, as a residual connection does", "{a} + {b}", "a + b"),
@@ -118,7 +84,7 @@ def _elementwise() -> tuple[LayerSpec, ...]:
         Param("low", "float", 0.0, help="Nothing is below."),
         Param("high", "float", 1.0, help="Nothing is above."),
     )
-    dtype = (Param("dtype", "choice", "float32", choices=_DTYPES, help="The type to turn into."),)
+    dtype = (Param("dtype", "choice", "float32", choices=DTYPES, help="The type to turn into."),)
     value = (Param("value", "float", 1.0, help="What every element is."),)
     rows: tuple[tuple[str, str, str, str, tuple[Param, ...]], ...] = (
         ("affine", "Scale & shift", "Scales and shifts by constants", "{x} * {scale} + {shift}", scale),

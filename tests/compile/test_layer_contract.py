@@ -19,7 +19,8 @@ from studio.graph.project import Project
 from studio.graph.spec import LayerSpec
 
 SPECS = layers.builtin()
-KINDS = sorted(set(SPECS) - {INPUT, OUTPUT})
+#: What has no code of its own (an input, a state, a point of a wire) is not a layer.
+KINDS = sorted(kind for kind, spec in SPECS.items() if spec.code.lines)
 BATCH = 3
 
 #: Samples that the ladder does not find: a layer's input has to have just this shape.

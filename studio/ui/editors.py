@@ -16,15 +16,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from studio.graph.formulas import is_formula
 from studio.graph.params import Param, Value
 from studio.ui.controls import Switch, button, label, row, set_property
 from studio.ui.theme import MINUS, THIN_SPACE, Theme
 
 
 class Editor(QWidget):
-    """What all editors share: `submitted` carries text to parse, or a value to check."""
+    """What all editors share: `submitted` carries text to parse, or a value to check.
+
+    `formula_begun` carries what was typed when it began with `=`.
+    """
 
     submitted = Signal(object)
+    formula_begun = Signal(str)
     wide = False
 
     def show_value(self, value: Value, dashed: bool = False) -> None:
@@ -152,6 +157,7 @@ class NumbersEditor(Editor):
             field = NumberField(param, width)
             field.submitted.connect(self._on_submitted)
             field.lineEdit().setPlaceholderText("auto" if param.inferred else "none")
+            field.lineEdit().textEdited.connect(self._on_typed)
             self.fields.append(field)
             layout.addWidget(field)
         self.setFocusProxy(self.fields[0])
@@ -166,6 +172,10 @@ class NumbersEditor(Editor):
         for field in self.fields:
             if state or field.property("state") == "error":
                 set_property(field, "state", state)
+
+    def _on_typed(self, text: str) -> None:
+        if is_formula(text):
+            self.formula_begun.emit(text)
 
     def _on_submitted(self) -> None:
         texts = [field.text_value for field in self.fields]
@@ -224,6 +234,7 @@ class TextEditor(Editor):
         self.line = QLineEdit()
         self._shown = ""
         self.line.editingFinished.connect(self._on_finished)
+        self.line.textEdited.connect(self._on_typed)
         layout.addWidget(self.line)
         self.setFocusProxy(self.line)
 
@@ -235,6 +246,10 @@ class TextEditor(Editor):
 
     def mark(self, state: str) -> None:
         set_property(self.line, "state", state)
+
+    def _on_typed(self, text: str) -> None:
+        if is_formula(text):
+            self.formula_begun.emit(text)
 
     def _on_finished(self) -> None:
         if self.line.text() != self._shown:

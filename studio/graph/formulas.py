@@ -10,6 +10,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import lru_cache
 from typing import Any
 
@@ -94,6 +95,41 @@ def resolve(params: Mapping[str, Value], names: Mapping[str, Value]) -> Mapping[
                 error.param = name
                 raise
     return {**params, **found} if found else params
+
+
+def substituted(text: str, values: Mapping[str, Value]) -> Value:
+    """Return a formula with names replaced by what they stand for, a value or a formula over other names.
+
+    What holds no name any more is worked out.
+
+    Raises: FormulaError.
+    """
+    tree = _parsed(text)
+    if not names_in(text) & values.keys():
+        return text
+    if isinstance(tree, ast.Name):
+        return values[tree.id]
+    put = SIGN + ast.unparse(_Substitution(values, text).visit(deepcopy(tree)))
+    return put if names_in(put) else evaluate(put, {})
+
+
+class _Substitution(ast.NodeTransformer):
+    def __init__(self, values: Mapping[str, Value], text: str) -> None:
+        self._values, self._text = values, text
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        node.args = [self.visit(part) for part in node.args]  # the function's name is no constant
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id not in self._values:
+            return node
+        value = self._values[node.id]
+        if is_formula(value):
+            return deepcopy(_parsed(value))
+        if not isinstance(value, (bool, int, float, tuple)):
+            raise FormulaError(f"{node.id} in {self._text!r} needs to be a number, got {value!r}.")
+        return _parsed(SIGN + repr(value))
 
 
 @lru_cache(maxsize=4096)

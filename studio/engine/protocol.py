@@ -112,6 +112,24 @@ class GetAttention(_Message, frozen=True, tag=True):
     weights: str = ""
 
 
+class Spot(Struct, frozen=True, omit_defaults=True):
+    """An output port of a node by its id path, or one channel of it (None: all)."""
+
+    path: str
+    port: str = "out"
+    channel: int | None = None
+
+
+class Peek(_Message, frozen=True, tag=True):
+    """What flows at up to 16 spots while one sample is answered, after surgery. Answer: `Peeked`."""
+
+    project: Project
+    index: int
+    split: str = "validation"
+    weights: str = ""
+    spots: tuple[Spot, ...] = ()
+
+
 class Job(Struct, frozen=True, omit_defaults=True):
     """What a run is made of; `job.json` holds it.
 
@@ -173,6 +191,7 @@ Request = (
     | Predict
     | Explain
     | GetAttention
+    | Peek
     | Train
     | Control
     | Snapshot
@@ -295,11 +314,57 @@ class AttentionMaps(_Message, frozen=True, tag=True):
     outputs: np.ndarray
 
 
+class Wire(Struct, frozen=True, omit_defaults=True):
+    """The tensor at a spot for one sample; where there is none, `fault` says why in a sentence.
+
+    `shape` has no batch dimension; `axis` is that of the channels (−1: none), of which there are `channels`.
+    A node that is passed several times (`passes`) has a dimension for them in front. Figures are of every
+    finite value, `zeros` and `unusual` (not finite) the shares of all; `histogram` counts in equal bins over
+    `low`…`high`. `values` float32 is the tensor with every `stride`-th value along each side but the channels';
+    `note` says in a sentence what is left out.
+    """
+
+    spot: Spot
+    fault: str = ""
+    dtype: str = ""
+    shape: tuple[int, ...] = ()
+    axis: int = -1
+    channels: int = 0
+    passes: int = 1
+    low: float = 0.0
+    high: float = 0.0
+    mean: float = 0.0
+    std: float = 0.0
+    norm: float = 0.0
+    zeros: float = 0.0
+    unusual: float = 0.0
+    histogram: tuple[int, ...] = ()
+    values: np.ndarray | None = None
+    stride: int = 1
+    note: str = ""
+
+
+class Peeked(_Message, frozen=True, tag=True):
+    """What was seen of one sample; `outputs` as `Explanation`'s, `plain` the same without surgery.
+
+    `target` is the true class, or the true outputs in their own units.
+    """
+
+    split: str
+    index: int
+    weights: str
+    wires: tuple[Wire, ...]
+    outputs: np.ndarray
+    plain: np.ndarray
+    target: tuple[float, ...] = ()
+
+
 class Weights(_Message, frozen=True, tag=True):
-    """A safetensors file with the state at `step`."""
+    """A safetensors file with the state at `step`; training waited `seconds` for it."""
 
     path: str
     step: int
+    seconds: float = 0.0
 
 
 class RunSummary(_Message, frozen=True, tag=True):
@@ -328,6 +393,7 @@ Answer = (
     | Predictions
     | Explanation
     | AttentionMaps
+    | Peeked
     | Weights
     | RunSummary
 )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from studio.explain.attention_maps import attention
 from studio.explain.attributions import explain, methods
+from studio.explain.interventions import operated
+from studio.explain.peek import peek
 from studio.explain.predictions import predict
 from studio.explain.question import Cancelled, ExplainProblem
 from studio.explain.replicas import replica
@@ -18,6 +20,8 @@ __all__ = [
     "attention",
     "explain",
     "methods",
+    "operated",
+    "peek",
     "predict",
     "replica",
 ]

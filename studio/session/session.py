@@ -22,6 +22,7 @@ from studio.graph.graph import Node
 from studio.graph.params import Value
 from studio.graph.project import Project
 from studio.graph.spec import LayerSpec
+from studio.graph.surgery import in_place
 from studio.graph.topology import block_spec
 from studio.paths import Paths
 from studio.session import events as e
@@ -386,7 +387,9 @@ class Session:
                 )
             )
             return False
-        self._training.start(self.document.project, folder, name, document, live)
+        # Wire surgery is for asking a network, not for teaching it.
+        project = replace(self.document.project, surgery=())
+        self._training.start(project, folder, name, document, live)
         return True
 
     def pause(self) -> None:
@@ -478,9 +481,14 @@ class Session:
 
     @property
     def subject(self) -> Project:
-        """The project whose weights are explained: the shown run's, else the document's."""
-        job = self._training.job
-        return job.project if job is not None and self.history.folder else self.document.project
+        """The project whose weights are explained: the shown run's, else the document's.
+
+        The document's wire surgery goes with it, as far as it has a place there.
+        """
+        job, document = self._training.job, self.document.project
+        project = job.project if job is not None and self.history.folder else document
+        operated = replace(project, surgery=document.surgery)
+        return replace(operated, surgery=in_place(operated))
 
     @property
     def edited_since_run(self) -> bool:
@@ -488,6 +496,25 @@ class Session:
         return bool(self.history.folder) and _computes_otherwise(
             self.subject, self.document.project
         )
+
+    @property
+    def snapshot_s(self) -> float:
+        """How long the running job waited for the newest snapshot of its weights, in seconds."""
+        return self._training.snapshot_s
+
+    @property
+    def probed(self) -> tuple[Project, bool]:
+        """The document as its wires are looked at, and whether the shown run's weights are its own.
+
+        They are while networks, constants and data are those of the run; else it has fresh ones.
+        """
+        document = self.document.project
+        document = replace(document, surgery=in_place(document))
+        job = self._training.job
+        if job is None or not self.history.folder:
+            return document, False
+        same = job.project.constants == document.constants and job.project.data == document.data
+        return document, same and _same_networks(job.project, document)
 
     def weights(
         self,
@@ -537,8 +564,8 @@ def _computes_otherwise(before: Project, after: Project) -> bool:
     """Whether shapes, cost or training may differ: not when only places, frames or notes do."""
     if before is after:
         return False
-    if replace(before, networks={}, blocks={}, notes="") != replace(
-        after, networks={}, blocks={}, notes=""
+    if replace(before, networks={}, blocks={}, notes="", surgery=()) != replace(
+        after, networks={}, blocks={}, notes="", surgery=()
     ):
         return True
     return not _same_networks(before, after)

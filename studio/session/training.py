@@ -30,6 +30,7 @@ class Training:
         self.history = History()
         self.hello: p.Hello | None = None
         self._started = False
+        self.snapshot_s = 0.0
 
     @property
     def busy(self) -> bool:
@@ -80,6 +81,7 @@ class Training:
 
         def take(answer: p.Answer) -> None:
             assert isinstance(answer, p.Weights)
+            self.snapshot_s = answer.seconds
             on_ready(answer)
 
         self._engine.ask(p.Snapshot(), take, on_refused)

@@ -351,7 +351,7 @@ class Trainer:
         answer = command.answer
         if answer is None or not answer.set_running_or_notify_cancel():
             return
-        step = self._stepper.step
+        step, started = self._stepper.step, time.perf_counter()
         try:
             path = self._keeper.snapshot(step, weights_of(self._stepper.networks))
         except OSError as error:
@@ -363,7 +363,7 @@ class Trainer:
                 )
             )
         else:
-            answer.set_result(p.Weights(str(path), step))
+            answer.set_result(p.Weights(str(path), step, time.perf_counter() - started))
 
     def _change(self, values: dict[str, Value]) -> Iterator[p.Event]:
         groups = [group for opt in self._stepper.optimizers for group in opt.param_groups]

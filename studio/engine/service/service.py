@@ -11,9 +11,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
+from torch import nn
 
 from studio import __version__, compile, data, explain, layers, train
-from studio.data import DataProblem
+from studio.data import DataProblem, Dataset
 from studio.engine import catalogue_cache
 from studio.engine import protocol as p
 from studio.engine.lanes import Do, Lane, Work
@@ -28,6 +29,7 @@ from studio.graph.builder import Net
 from studio.graph.catalog import Catalog
 from studio.graph.facts import DataFacts
 from studio.graph.problems import Problem
+from studio.graph.project import Project
 from studio.graph.spec import LayerSpec
 
 _JOB = (p.Train, p.Control, p.Snapshot, p.Watch)
@@ -65,6 +67,7 @@ class Service:
             p.Predict: (self._slow, self._predict),
             p.Explain: (self._slow, self._explain),
             p.GetAttention: (self._slow, self._attention),
+            p.Peek: (self._slow, self._peek),
             p.Export: (self._quick, self._export),
         }
         self._warm = threading.Event()
@@ -249,20 +252,31 @@ class Service:
     def _predict(self, work: Work) -> p.Predictions:
         request = work.request
         assert isinstance(request, p.Predict)
-        module, dataset = self._shelf.subject(request.project, request.weights)
+        module, dataset = self._subject(request.project, request.weights)
         return explain.predict(request, module, dataset, work.cancelled, work.report)
 
     def _explain(self, work: Work) -> p.Explanation:
         request = work.request
         assert isinstance(request, p.Explain)
-        module, dataset = self._shelf.subject(request.project, request.weights)
+        module, dataset = self._subject(request.project, request.weights)
         return explain.explain(request, module, dataset, work.cancelled, work.report)
 
     def _attention(self, work: Work) -> p.AttentionMaps:
         request = work.request
         assert isinstance(request, p.GetAttention)
-        module, dataset = self._shelf.subject(request.project, request.weights)
+        module, dataset = self._subject(request.project, request.weights)
         return explain.attention(request, module, dataset)
+
+    def _peek(self, work: Work) -> p.Peeked:
+        request = work.request
+        assert isinstance(request, p.Peek)
+        module, dataset = self._shelf.subject(request.project, request.weights)
+        return explain.peek(request, module, dataset, work.cancelled)
+
+    def _subject(self, project: Project, weights: str) -> tuple[nn.Module, Dataset]:
+        """Return the replica that is asked about, as the project's surgery has it, and its data."""
+        module, dataset = self._shelf.subject(project, weights)
+        return explain.operated(module, project, dataset), dataset
 
     # ----------------------------------------------------------------------------------- the job
 

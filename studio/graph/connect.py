@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from studio.graph.edits import reaches
+from studio.graph.edits.wires import circle, reaches
 from studio.graph.graph import End, Graph, Link
 from studio.graph.spec import LayerSpec, Port, PortType
 
@@ -58,7 +58,7 @@ def check_connect(
     if taker is None:
         return f"{target.name} has no input named {link.target.port!r}."
     if source.id == target.id:
-        return f"{source.name} cannot feed itself. Data flows one way through a network."
+        return circle(source.name)
     if not fits(giver.type, taker.type):
         return (
             f"Input {taker.name} of {target.name} needs {_NOUNS[taker.type]}, "
@@ -67,10 +67,7 @@ def check_connect(
     if link in graph.links:
         return f"{source.name} feeds this input of {target.name} already."
     if not walked and reaches(graph, target.id, source.id):
-        return (
-            f"This wire would lead {target.name} back into itself. "
-            f"Data flows one way through a network."
-        )
+        return circle(target.name)
     return ""
 
 
@@ -91,6 +88,29 @@ def first_input(
         if link.target.port in many or not graph.into(target, link.target.port)
     ]
     return next(iter(free or able), None)
+
+
+def open_ends(
+    graph: Graph, specs: Mapping[str, LayerSpec], nodes: Collection[str]
+) -> tuple[tuple[End, ...], tuple[End, ...]]:
+    """Return the needed inputs of these nodes that nothing feeds, and the outputs where data ends.
+
+    They become ports too when the nodes are made a block.
+    """
+    inputs: list[End] = []
+    outputs: list[End] = []
+    for key in graph.nodes:
+        spec = specs.get(graph.nodes[key].kind) if key in nodes else None
+        if spec is None:
+            continue
+        inputs += [
+            End(key, port.name)
+            for port in spec.inputs
+            if not port.optional and not graph.into(key, port.name)
+        ]
+        if not graph.outgoing.get(key):
+            outputs += [End(key, port.name) for port in spec.outputs[:1]]
+    return tuple(inputs), tuple(outputs)
 
 
 def reached(graph: Graph, start: str, forwards: bool = True) -> set[str]:

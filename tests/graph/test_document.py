@@ -11,7 +11,7 @@ from studio.graph import edits as ed
 from studio.graph import files
 from studio.graph.document import Document
 from studio.graph.graph import Node, link
-from studio.graph.project import Place, Project
+from studio.graph.project import Frame, Place, Project
 
 
 @settings(max_examples=150, deadline=None)
@@ -108,7 +108,7 @@ def test_insert_splices_and_keeps_the_other_wires_in_order() -> None:
 
 def test_removing_nodes_takes_their_wires_places_and_frames() -> None:
     document = two_nodes()
-    document.do(ed.SetFrame("main", "f", ed.Frame("Head", ("b",))))
+    document.do(ed.SetFrame("main", "f", Frame("Head", ("b",))))
     document.do(ed.RemoveNodes("main", ("b",)))
     sheet = document.project.networks["main"]
     assert sheet.graph.links == ()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from studio.graph.edits.edit import BaseEdit, EditRefused, node_at, sheet_at, with_graph
-from studio.graph.edits.instances import PORTS, check_block_name
+from studio.graph.edits.instances import FIXED, check_block_name
 from studio.graph.formulas import FormulaError, is_formula, names_in
 from studio.graph.geometry import PILL, ROW_GAP, WIDTH, node_size, snap
 from studio.graph.graph import BLOCK, INPUT, OUTPUT, End, Graph, Link, Node, free_name, name_for
@@ -40,7 +40,7 @@ class MakeBlock(BaseEdit, frozen=True, tag=True, omit_defaults=True):
         for key in self.nodes:
             node_at(project, self.where, key)
         graph = sheet.graph
-        chosen = {key for key in self.nodes if graph.nodes[key].kind not in PORTS}
+        chosen = {key for key in self.nodes if graph.nodes[key].kind not in FIXED}
         if not chosen:
             raise EditRefused(
                 "A block is made of layers. Choose some; inputs and outputs stay on their sheet."

@@ -10,8 +10,10 @@ from studio.graph.edits.edit import EditRefused
 from studio.graph.graph import BLOCK, INPUT, NEXT, OUTPUT, STATE, End, Graph, Link, Node, is_name
 from studio.graph.project import Block, Project, Sheet
 
-#: Kinds that stand for something of their sheet: they hold no weights and stay where they are.
-PORTS = (INPUT, OUTPUT, STATE, NEXT)
+#: Kinds whose names are ports of the block that they stand in.
+PORTS = (INPUT, OUTPUT, STATE)
+#: Kinds that mean something on their own sheet only, and so stay there.
+FIXED = (*PORTS, NEXT)
 
 
 def sheets(project: Project) -> Iterator[tuple[str, Sheet]]:

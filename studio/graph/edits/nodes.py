@@ -199,7 +199,7 @@ class Rename(BaseEdit, frozen=True, tag=True, omit_defaults=True):
                     params = step.params | {"state": self.name}
                     graph = graph.with_node(replace(step, params=params))
         project = with_graph(project, self.where, graph)
-        ports = {node.name: self.name} if node.kind in PORTS and node.kind != NEXT else {}
+        ports = {node.name: self.name} if node.kind in PORTS else {}
         return follow_ports(project, self.where, ports)
 
 

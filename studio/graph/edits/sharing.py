@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from msgspec.structs import replace
 
 from studio.graph.edits.edit import BaseEdit, EditRefused, node_at, sheet_at, with_graph
-from studio.graph.edits.instances import PORTS
+from studio.graph.edits.instances import FIXED
 from studio.graph.graph import REROUTE, Graph, Node
 from studio.graph.project import Project
 
@@ -41,7 +41,7 @@ class Share(BaseEdit, frozen=True, tag=True, omit_defaults=True):
 
 
 def _sharing(node: Node, owner: Node) -> Node:
-    if owner.kind in PORTS or owner.kind == REROUTE:
+    if owner.kind in (*FIXED, REROUTE):
         raise EditRefused(f"{owner.name} has no weights that another node could use.")
     if node.kind != owner.kind:
         raise EditRefused(
@@ -91,7 +91,7 @@ def settled(graph: Graph, added: Iterable[str]) -> Graph:
                 and owner.id != key
                 and not owner.shares
                 and (owner.kind, owner.params) == (node.kind, node.params)
-                and node.kind not in (*PORTS, REROUTE)
+                and node.kind not in (*FIXED, REROUTE)
             )
             wanted = owner.id if owner is not None and fits else ""
             if wanted != node.shares:

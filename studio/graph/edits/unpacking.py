@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping, Sequence
 from msgspec.structs import replace
 
 from studio.graph.edits.edit import BaseEdit, EditRefused, node_at, sheet_at, with_graph
-from studio.graph.edits.instances import PORTS, block_at, block_of
+from studio.graph.edits.instances import FIXED, block_at, block_of
 from studio.graph.edits.sharing import group
 from studio.graph.formulas import FormulaError, evaluate, is_formula, substituted
 from studio.graph.geometry import CARD, ROW_GAP, WIDTH, node_size, snap
@@ -117,7 +117,7 @@ class _Copies:
         self, sheet: Sheet, node: Node, inner: Sheet, given: Sequence[Mapping[str, Value]]
     ) -> None:
         self._sheet, self._node, self._inner = sheet, node, inner
-        self._body = [n for n in inner.graph.nodes.values() if n.kind not in PORTS]
+        self._body = [n for n in inner.graph.nodes.values() if n.kind not in FIXED]
         self.nodes: dict[str, Node] = {}
         #: For every copy, the id on the sheet of each node inside.
         self._ids: list[dict[str, str]] = []

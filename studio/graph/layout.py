@@ -8,9 +8,10 @@ wires that skip rows, narrow place holders that keep a lane free.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from studio.graph import crossings
 from studio.graph.geometry import (
     COLUMN_GAP,
     COLUMN_HEIGHT,
@@ -43,7 +44,6 @@ class _Cell:
     height: float = 0.0
     trunk: bool = False
     row: int = 0
-    spot: int = 0
     x: float = 0.0
     up: list[_Cell] = field(default_factory=list)
     down: list[_Cell] = field(default_factory=list)
@@ -58,10 +58,14 @@ def arrange(
     *,
     sizes: Mapping[str, Size] | None = None,
     row_gap: float = ROW_GAP,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> dict[str, Place]:
     """Return a place for every node of a graph without cycles; with no specs, sizes are guessed.
 
-    `inside` says that the graph is a block's; `sizes` are those of nodes that are not drawn as usual. Rows in a frame keep clear of its edges. A column is cut, and the next one begun beside it, where the crossing wires have one producer.
+    `inside` says that the graph is a block's; `sizes` are those of nodes that are not drawn as usual.
+    Rows in a frame keep clear of its edges. A column is cut, and the next one begun beside it, where
+    the crossing wires have one producer.
+    Raises: Cancelled (of `crossings`), soon after `cancelled` says that nobody waits any more.
     """
     if not graph.nodes:
         return {}
@@ -70,7 +74,7 @@ def arrange(
     }
     cells = _stacks(graph, specs, room)
     rows = _rows(cells)
-    _order(rows)
+    _order(rows, cancelled)
     _align(rows)
     return _place(rows, room, column_height, _framed(rows, frames or {}), row_gap)
 
@@ -170,9 +174,6 @@ def _rows(stacks: Sequence[_Cell]) -> list[list[_Cell]]:
         for n, lower in enumerate(cell.down):
             if lower.row - cell.row > 1:
                 cell.down[n] = _lanes(cell, lower, rows)
-    for row in rows:
-        for n, cell in enumerate(row):
-            cell.spot = n
     return rows
 
 
@@ -189,41 +190,17 @@ def _lanes(upper: _Cell, lower: _Cell, rows: list[list[_Cell]]) -> _Cell:
     return lanes[0]
 
 
-def _order(rows: list[list[_Cell]]) -> None:
-    """Sort each row by where its neighbours are, down and up, and keep the order that crosses least."""
-    best, fewest = [list(row) for row in rows], _crossings(rows)
-    for sweep in range(_SWEEPS):
-        if fewest == 0:
-            break
-        downward = sweep % 2 == 0
-        for row in rows if downward else reversed(rows):
-            _sort_row(row, downward)
-        crossings = _crossings(rows)
-        if crossings < fewest:
-            best, fewest = [list(row) for row in rows], crossings
-    rows[:] = best
-
-
-def _sort_row(row: list[_Cell], downward: bool) -> None:
-    """Sort one row by the mean position of its cells' neighbours, then number it."""
-    middles: dict[_Cell, float] = {}
-    for cell in row:
-        near = cell.up if downward else cell.down
-        middles[cell] = sum(end.spot for end in near) / len(near) if near else float(cell.spot)
-    row.sort(key=middles.__getitem__)
-    for n, cell in enumerate(row):
-        cell.spot = n
-
-
-def _crossings(rows: Sequence[Sequence[_Cell]]) -> int:
-    count = 0
-    for upper, lower in itertools.pairwise(rows):
-        if len(upper) < 2 or len(lower) < 2:
-            continue
-        spot = {cell: n for n, cell in enumerate(lower)}
-        ends = [spot[end] for cell in upper for end in sorted(cell.down, key=spot.__getitem__)]
-        count += sum(a > b for n, a in enumerate(ends) for b in ends[n + 1 :])
-    return count
+def _order(rows: list[list[_Cell]], cancelled: Callable[[], bool]) -> None:
+    """Put the cells of each row in an order in which few wires cross."""
+    cells = [cell for row in rows for cell in row]
+    number = {cell: n for n, cell in enumerate(cells)}
+    found = crossings.untangle(
+        [[number[cell] for cell in row] for row in rows],
+        [[number[end] for end in cell.up] for cell in cells],
+        [[number[end] for end in cell.down] for cell in cells],
+        cancelled,
+    )
+    rows[:] = [[cells[n] for n in row] for row in found]
 
 
 def _align(rows: Sequence[Sequence[_Cell]]) -> None:

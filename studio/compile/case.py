@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from studio.compile.splice import Splice
 from studio.compile.walk import Outcome, Trouble
 from studio.graph.edits import AnyEdit, SetParams
 from studio.graph.facts import DataFacts, TensorType
+from studio.graph.formulas import FormulaError, is_formula
 from studio.graph.graph import Graph, Link, Node
 from studio.graph.params import Value
 from studio.graph.project import Project, Sheet
 from studio.graph.spec import LayerSpec
+from studio.graph.unfold import resolved
 
 
 class Remedy(NamedTuple):
@@ -45,10 +49,19 @@ class Case:
         """The sheet itself."""
         return self.project.sheet(self.where)
 
-    @property
+    @cached_property
     def graph(self) -> Graph:
-        """Its graph."""
-        return self.sheet.graph
+        """Its graph, formulas worked out as they are at the trouble's place."""
+        graph = self.sheet.graph
+        prefix = self.trouble.path.removesuffix(self.trouble.node)
+        names = self.outcome.names.get(prefix, {})
+        if not any(is_formula(v) for n in graph.nodes.values() for v in n.params.values()):
+            return graph
+        nodes = dict(graph.nodes)
+        for key, node in nodes.items():
+            with suppress(FormulaError):  # told at that node
+                nodes[key] = resolved(node, names)
+        return Graph(nodes, graph.links)
 
     @property
     def node(self) -> Node | None:

@@ -8,22 +8,25 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from studio.compile import field as receptive
-from studio.compile import template, wording
+from studio.compile import ranges, template, wording
 from studio.compile.cache import Cache
 from studio.compile.field import Field
 from studio.compile.literals import NotLiteral
 from studio.compile.probe import probe, sample_bytes
 from studio.graph.facts import NodeFacts, TensorType
-from studio.graph.graph import Node
+from studio.graph.graph import REROUTE, Node
 from studio.graph.params import ParamError, Value, check_params, with_defaults
 from studio.graph.spec import LayerSpec
 
 
 class Signal(NamedTuple):
-    """What a wire carries: a type, and how much of the input each of its numbers sees."""
+    """What a wire carries: a type, how much of the input each of its numbers sees, what its named
+    dimensions count as in costs, and between which numbers they lie where the data tells."""
 
     kind: TensorType
     field: Field | None = None
+    sizes: tuple[tuple[str, int], ...] = ()
+    range: ranges.Range | None = None
 
 
 class Fault(NamedTuple):
@@ -58,20 +61,26 @@ def visit(
     try:
         given = check_params(spec.params, node.params)
     except ParamError as error:
-        return Visited(NodeFacts(shown), fault=_param_fault(spec, node, str(error)))
+        return Visited(NodeFacts(shown), fault=param_fault(spec, node, str(error)))
     fault = _ports(spec, node, inputs)
     if fault:
         return Visited(NodeFacts(shown), fault=fault)
-    if "bypassed" in node.flags:
-        return _passed(spec, arrivals, shown)
+    if "bypassed" in node.flags or node.kind == REROUTE:
+        return passed(spec, arrivals, shown)
     values, inferred, fault = _resolved(spec, given, inputs)
     fault = fault or _mismatch(spec, given, inputs)
     if fault:
         return Visited(NodeFacts(shown), fault=fault)
     if not spec.code.lines:
         return Visited(NodeFacts(shown))
+    reach = [signal.range for _, signal in arrivals]
+    beyond = ranges.outside(spec, values, reach)
+    if beyond:
+        fault = Fault(beyond, "range", arrivals[0][0], "num_embeddings")
+        return Visited(NodeFacts(shown), fault=fault)
+    sizes = _sizes(arrivals)
     try:
-        answer = probe(cache, spec, values, inputs)
+        answer = probe(cache, spec, values, inputs, sizes)
     except NotLiteral as error:
         return Visited(NodeFacts(shown), fault=Fault(str(error), "params"))
     if answer.error:
@@ -84,6 +93,8 @@ def visit(
             receptive.through(
                 spec, values, [s.field for _, s in arrivals], first.kind if first else None, kind
             ),
+            sizes,
+            ranges.passed_on(spec, values, reach, first.kind if first else None),
         )
         for port, kind in answer.outputs.items()
     }
@@ -94,10 +105,19 @@ def visit(
         inferred=inferred,
         parameters=0 if frozen or "frozen" in node.flags else answer.parameters,
         flops=answer.flops,
-        activation_bytes=sample_bytes(next(iter(answer.outputs.values()))) if lead else 0,
+        activation_bytes=sample_bytes(lead.kind, sizes) if lead else 0,
+        saved=answer.saved,
+        view=answer.view,
         receptive_field=lead.field.seen if lead and lead.field else (),
     )
     return Visited(facts, tuple(signals.items()), remark=_remark(spec, values))
+
+
+def _sizes(arrivals: Arrivals) -> tuple[tuple[str, int], ...]:
+    """Return what the named dimensions of everything that arrives count as."""
+    if not any(signal.sizes for _, signal in arrivals):
+        return ()
+    return tuple(sorted({pair for _, signal in arrivals for pair in signal.sizes}))
 
 
 def _shown(inputs: Mapping[str, tuple[TensorType, ...]]) -> dict[str, TensorType]:
@@ -109,15 +129,17 @@ def _shown(inputs: Mapping[str, tuple[TensorType, ...]]) -> dict[str, TensorType
     }
 
 
-def _passed(spec: LayerSpec, arrivals: Arrivals, shown: dict[str, TensorType]) -> Visited:
-    """A bypassed node hands its first input on."""
+def passed(spec: LayerSpec, arrivals: Arrivals, shown: dict[str, TensorType]) -> Visited:
+    """Return what leaves a bypassed node or a point of a wire: its first input."""
     if not arrivals or not spec.outputs:
         return Visited(NodeFacts(shown))
     signal, port = arrivals[0][1], spec.outputs[0].name
-    return Visited(NodeFacts(shown, {port: signal.kind}), ((port, signal),))
+    facts = NodeFacts(shown, {port: signal.kind}, view=True)
+    return Visited(facts, ((port, signal),))
 
 
-def _param_fault(spec: LayerSpec, node: Node, message: str) -> Fault:
+def param_fault(spec: LayerSpec, node: Node, message: str) -> Fault:
+    """Return the fault at the first setting that the node's kind does not take."""
     for name, value in node.params.items():
         param = spec.param(name)
         if param is None:

@@ -2,51 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from studio.compile import field as receptive
+from studio.compile import scan, sharing
 from studio.compile.cache import Cache
-from studio.compile.visit import Arrivals, Fault, Signal, Visited, visit
+from studio.compile.entry import entry
+from studio.compile.instance import Instance
+from studio.compile.memory import saved_bytes
+from studio.compile.outcome import Outcome, Trouble
+from studio.compile.visit import Arrivals, Fault, Signal, Visited, param_fault, passed, visit
 from studio.graph.edits import reaches
-from studio.graph.facts import DataFacts, NodeFacts, TensorType
-from studio.graph.graph import BLOCK, INPUT, OUTPUT, Graph, Node
+from studio.graph.facts import DataFacts, NodeFacts
+from studio.graph.formulas import FormulaError
+from studio.graph.graph import BLOCK, INPUT, NEXT, OUTPUT, STATE, Graph, Link, Node
 from studio.graph.params import ParamError, as_value, check_params
 from studio.graph.problems import Severity
 from studio.graph.project import Project
 from studio.graph.spec import LayerSpec
 from studio.graph.topology import block_spec, order
+from studio.graph.unfold import DEPTH, MOST, Names, resolved
 
-#: Blocks within blocks beyond this are taken for a mistake.
-DEPTH = 16
-
-
-class Trouble(NamedTuple):
-    """A fault at a place: the sheet and node to edit, and the id path to show it at."""
-
-    where: str
-    node: str
-    path: str
-    fault: Fault
-    severity: Severity = "error"
-
-
-@dataclass
-class Outcome:
-    """What a walk found: facts by id path, troubles, what leaves by output name, and sums."""
-
-    nodes: dict[str, NodeFacts] = field(default_factory=dict)
-    troubles: list[Trouble] = field(default_factory=list)
-    outputs: dict[str, Signal] = field(default_factory=dict)
-    parameters: int = 0
-    flops: int = 0
-    activation_bytes: int = 0
-
-    @property
-    def errors(self) -> list[Trouble]:
-        """What keeps the network from running."""
-        return [trouble for trouble in self.troubles if trouble.severity == "error"]
+__all__ = ["Outcome", "Trouble", "live", "walk"]
 
 
 def walk(
@@ -57,15 +35,15 @@ def walk(
     cache: Cache,
 ) -> Outcome:
     """Return what is known of a network; without data, of what its inputs' own shapes tell."""
-    outcome = Outcome()
     graph = project.networks[network].graph
-    _Walk(project, specs, data, cache, outcome).graph(network, graph, "", None, (), False)
-    return outcome
+    task = _Task(project, specs, data, cache)
+    return _Sheet(task, network, graph, project.constants, None, (), False).walked()
 
 
 def live(graph: Graph) -> set[str]:
-    """Return the ids of the nodes that an output depends on; of all nodes where there is no output."""
-    found = {node.id for node in graph.of_kind(OUTPUT) if node.id in graph.incoming}
+    """Return the ids of the nodes that an output or a next step depends on; of all where there is neither."""
+    ends = (*graph.of_kind(OUTPUT), *graph.of_kind(NEXT))
+    found = {node.id for node in ends if node.id in graph.incoming}
     if not found:
         return set(graph.nodes)
     stack = list(found)
@@ -78,75 +56,26 @@ def live(graph: Graph) -> set[str]:
 
 
 @dataclass
-class _Walk:
+class _Task:
+    """What all sheets of one walk share."""
+
     project: Project
     specs: Mapping[str, LayerSpec]
     data: DataFacts | None
     cache: Cache
-    outcome: Outcome
+    blocks: dict[str, LayerSpec | None] = field(default_factory=dict)
+    opened: int = 0
 
-    def graph(
-        self,
-        where: str,
-        graph: Graph,
-        prefix: str,
-        given: Mapping[str, Signal] | None,
-        inside: tuple[str, ...],
-        frozen: bool,
-    ) -> dict[str, Signal]:
-        """Visit a sheet's nodes; `given` are the signals at a block's inputs, by name."""
-        keys, tangled = order(graph)
-        needed = live(graph)
-        wires: dict[tuple[str, str], Signal] = {}
-        leaving: dict[str, Signal] = {}
-        nodes, specs, incoming = graph.nodes, self.specs, graph.incoming
-        for key in keys:
-            node = nodes[key]
-            arrivals, whole = [], True
-            for wire in incoming.get(key, ()):
-                signal = wires.get((wire.source.node, wire.source.port))
-                if signal is None:
-                    whole = False
-                else:
-                    arrivals.append((wire.target.port, signal))
-            if not whole:
-                continue
-            if node.kind == INPUT:
-                seen = self._input(where, node, prefix, given)
-            elif node.kind.startswith(BLOCK):
-                seen = self._block(where, node, prefix, tuple(arrivals), inside, frozen)
-            elif (spec := specs.get(node.kind)) is None:
-                seen = Visited(fault=_unknown(node))
-            else:
-                seen = self._visit(spec, node, tuple(arrivals), frozen)
-            if node.kind == OUTPUT and arrivals:
-                leaving[node.name] = arrivals[0][1]
-            path = prefix + key
-            self.outcome.nodes[path] = seen.facts
-            if seen.fault:
-                fault, first = seen.fault, incoming.get(key, ())
-                if fault.reason == "rank" and first and self._is_data(nodes, first[0].source.node):
-                    text = fault.message.replace("but gets", "but the data gives")
-                    fault = fault._replace(message=text)
-                severity: Severity = "error" if key in needed else "warning"
-                self.outcome.troubles.append(Trouble(where, key, path, fault, severity))
-            elif key not in needed and key in incoming and key not in graph.outgoing:
-                fault = Fault(f"{node.name} leads nowhere, so it takes no part.", "idle")
-                self.outcome.troubles.append(Trouble(where, key, path, fault, "hint"))
-            if seen.remark:
-                self.outcome.troubles.append(Trouble(where, key, path, seen.remark, "warning"))
-            for port, signal in seen.outputs:
-                wires[key, port] = signal
-            if key in needed:
-                self.outcome.parameters += seen.facts.parameters
-                self.outcome.flops += seen.facts.flops
-                self.outcome.activation_bytes += seen.facts.activation_bytes
-        if tangled:
-            self._cycle(where, graph, prefix, tangled)
-        self.outcome.outputs = leaving
-        return leaving
+    def spec(self, kind: str) -> LayerSpec | None:
+        """Return the spec of a layer, or of a block of the project."""
+        if not kind.startswith(BLOCK):
+            return self.specs.get(kind)
+        if kind not in self.blocks:
+            self.blocks[kind] = block_spec(self.project, kind)
+        return self.blocks[kind]
 
-    def _visit(self, spec: LayerSpec, node: Node, arrivals: Arrivals, frozen: bool) -> Visited:
+    def visit(self, spec: LayerSpec, node: Node, arrivals: Arrivals, frozen: bool) -> Visited:
+        """Return what a layer makes of what arrives, remembered where it was visited before."""
         params = tuple([(k, v, v.__class__) for k, v in node.params.items()])
         question = (node.kind, node.name, params, node.flags, arrivals, frozen)
         try:
@@ -161,108 +90,249 @@ class _Walk:
             question, lambda: visit(self.cache, spec, node, arrivals, frozen)
         )
 
-    def _input(
-        self, where: str, node: Node, prefix: str, given: Mapping[str, Signal] | None
-    ) -> Visited:
-        spec = self.specs.get(INPUT)
-        if given is not None:
-            signal = given.get(node.name)
+
+class _Sheet:
+    """One sheet: a network's, or a block's for one pass through one instance.
+
+    `given` are the signals at a block's inputs, by name; `inside` the blocks around it.
+    """
+
+    def __init__(
+        self,
+        task: _Task,
+        where: str,
+        graph: Graph,
+        names: Names,
+        given: Mapping[str, Signal] | None,
+        inside: tuple[str, ...],
+        frozen: bool,
+    ) -> None:
+        self.task, self.where, self.graph, self.names = task, where, graph, names
+        self.given, self.inside, self.frozen = given, inside, frozen
+        self.nodes = dict(graph.nodes)  # formulas worked out as the walk goes
+        self.live = live(graph)
+        self.keepers = sharing.keepers(graph, self.live)
+        self.found = Outcome(names={"": names})
+
+    def walked(self) -> Outcome:
+        """Visit every node that gets what it needs, in the order of data."""
+        keys, tangled = order(self.graph)
+        wires: dict[tuple[str, str], Signal] = {}
+        nodes, incoming, found = self.graph.nodes, self.graph.incoming, self.found
+        for key in keys:
+            node = nodes[key]
+            arrivals, lost = [], None
+            for wire in incoming.get(key, ()):
+                signal = wires.get((wire.source.node, wire.source.port))
+                if signal is None:
+                    lost = wire
+                else:
+                    arrivals.append((wire.target.port, signal))
+            if lost is not None:
+                self._lost(lost)
+                continue
+            seen = self._visited(node, tuple(arrivals))
+            found.nodes[key] = seen.facts
+            if node.kind == OUTPUT and arrivals:
+                found.outputs[node.name] = arrivals[0][1]
+            self._tell(node, seen)
+            for port, signal in seen.outputs:
+                wires[key, port] = signal
+            if key in self.live:
+                found.parameters += seen.facts.parameters
+                found.flops += seen.facts.flops
+                found.activation_bytes += seen.facts.activation_bytes
+        found.saved_bytes = saved_bytes(self.graph, self.live, found.nodes)
+        self._shared_sizes()
+        if self.given is not None:
+            for key, fault in scan.state_faults(Graph(self.nodes, self.graph.links), found.nodes):
+                found.troubles.append(Trouble(self.where, key, key, fault))
+        if tangled:
+            self._cycle(tangled)
+        return found
+
+    # ----------------------------------------------------------------------------------------- nodes
+
+    def _visited(self, node: Node, arrivals: Arrivals) -> Visited:
+        try:
+            node = self.nodes[node.id] = resolved(node, self.names)
+        except FormulaError as error:
+            shown = NodeFacts({port: signal.kind for port, signal in arrivals})
+            return Visited(shown, fault=Fault(str(error), "formula", param=error.param))
+        spec = self.task.spec(node.kind)
+        if spec is None:
+            return Visited(fault=_unknown(node))
+        if node.shares and (fault := sharing.owner_fault(self.graph, node)):
+            return Visited(NodeFacts({port: s.kind for port, s in arrivals}), fault=fault)
+        if node.kind == INPUT:
+            return self._input(spec, node)
+        if node.kind == STATE:
+            return self._state(spec, node)
+        if node.kind == NEXT and self.given is None:
+            return Visited(fault=_timeless(node))
+        frozen = self.frozen or self._borrows(node)
+        if node.kind.startswith(BLOCK):
+            return self._block(spec, node, arrivals, frozen)
+        return self.task.visit(spec, node, arrivals, frozen)
+
+    def _borrows(self, node: Node) -> bool:
+        """Tell whether the weights that a node uses are counted, or kept from learning, elsewhere."""
+        if not node.shares:
+            return False
+        return node.id not in self.keepers or "frozen" in self.graph.nodes[node.shares].flags
+
+    def _input(self, spec: LayerSpec, node: Node) -> Visited:
+        if self.given is not None:
+            signal = self.given.get(node.name)
             if signal is None:
                 return Visited()
             return Visited(NodeFacts(outputs={"out": signal.kind}), (("out", signal),))
         try:
-            params = check_params(spec.params, node.params) if spec else dict(node.params)
+            params = check_params(spec.params, node.params)
         except ParamError as error:
-            return Visited(fault=Fault(str(error), "params"))
-        shape = params.get("shape")
-        sample = self.data.sample if self.data else None
-        if shape is not None:
-            kind = TensorType(("N", *shape), str(params.get("dtype", "float32")))
-        elif sample is not None:
-            kind = TensorType(("N", *sample.shape), sample.dtype)
-        else:
-            text = "There is no data yet, so no shape is known. Choose data, or set the shape here."
-            return Visited(fault=Fault(text, "data"))
-        if sample is not None and where == "main" and kind.shape[1:] != sample.shape:
-            came = TensorType(sample.shape).text
-            text = (
-                f"The input is set to {TensorType(kind.shape[1:]).text}, but the data gives {came}. Clear its "
-                "shape, or choose other data."
-            )
-            return Visited(fault=Fault(text, "params", param="shape"))
-        signal = Signal(kind, receptive.start(kind))
-        return Visited(NodeFacts(outputs={"out": kind}), (("out", signal),))
+            return Visited(fault=param_fault(spec, node, str(error)))
+        arrival = entry(params, self.task.data, self.where == "main")
+        if isinstance(arrival, Fault):
+            return Visited(fault=arrival)
+        kind = arrival.kind
+        self.found.sizes.update(arrival.sizes)
+        return Visited(NodeFacts(outputs={"out": kind}), (("out", arrival),))
 
-    def _block(
-        self,
-        where: str,
-        node: Node,
-        prefix: str,
-        arrivals: Arrivals,
-        inside: tuple[str, ...],
-        frozen: bool,
-    ) -> Visited:
-        spec = block_spec(self.project, node.kind)
+    def _state(self, spec: LayerSpec, node: Node) -> Visited:
+        if self.given is None:
+            return Visited(fault=_timeless(node))
+        try:
+            params = check_params(spec.params, node.params)
+        except ParamError as error:
+            return Visited(fault=param_fault(spec, node, str(error)))
+        shape = params.get("shape", (64,))
+        kind = scan.state_kind(shape)
+        learned = params.get("init") == "learned" and not self.frozen and "frozen" not in node.flags
+        facts = NodeFacts(outputs={"out": kind}, parameters=math.prod(shape) if learned else 0)
+        return Visited(facts, (("out", Signal(kind)),))
+
+    def _block(self, spec: LayerSpec, node: Node, arrivals: Arrivals, frozen: bool) -> Visited:
         name = node.kind.removeprefix(BLOCK)
-        if spec is None:
-            text = f"This project has no block named {name}. Delete {node.name}, or draw the block."
-            return Visited(fault=Fault(text, "unknown"))
-        if name in inside or len(inside) >= DEPTH:
+        if name in self.inside or len(self.inside) >= DEPTH:
             text = f"The block {name} contains itself. Take {node.name} out of it."
             return Visited(fault=Fault(text, "cycle"))
         shown = {port: signal.kind for port, signal in arrivals}
+        try:
+            params = check_params(spec.params, node.params)
+        except ParamError as error:
+            return Visited(NodeFacts(shown), fault=param_fault(spec, node, str(error)))
         for port in spec.inputs:
-            if port.name not in shown:
+            if not port.optional and port.name not in shown:
                 text = f"{node.name} gets nothing at {port.name}. Connect a wire there."
                 return Visited(NodeFacts(shown), fault=Fault(text, "unconnected", port.name))
-        if "bypassed" in node.flags and arrivals and spec.outputs:
-            signal, first = arrivals[0][1], spec.outputs[0].name
-            return Visited(NodeFacts(shown, {first: signal.kind}), ((first, signal),))
-        outer = self.outcome
-        self.outcome = Outcome()
+        for given in shown:
+            if spec.input(given) is None:
+                return Visited(NodeFacts(shown), fault=_no_port(node, spec, given))
+        if not spec.outputs:
+            text = f"{node.name} gives nothing. Open it and add an Output."
+            return Visited(NodeFacts(shown), fault=Fault(text, "port"))
+        if "bypassed" in node.flags:
+            return passed(spec, arrivals, shown)
+        graph = self.task.project.blocks[name].sheet.graph
         frozen = frozen or "frozen" in node.flags
-        path = f"{prefix}{node.id}/"
-        leaving = self.graph(
-            node.kind,
-            self.project.blocks[name].sheet.graph,
-            path,
-            dict(arrivals),
-            (*inside, name),
-            frozen,
-        )
-        inner, self.outcome = self.outcome, outer
-        outer.nodes.update(inner.nodes)
-        outer.troubles.extend(inner.troubles)
-        lead = next(iter(leaving.values()), None)
-        facts = NodeFacts(
-            inputs=shown,
-            outputs={port: signal.kind for port, signal in leaving.items()},
-            parameters=inner.parameters,
-            flops=inner.flops,
-            activation_bytes=inner.activation_bytes,
-            receptive_field=lead.field.seen if lead and lead.field else (),
-        )
-        return Visited(facts, tuple(leaving.items()))
 
-    def _is_data(self, nodes: Mapping[str, Node], key: str) -> bool:
-        return self.data is not None and key in nodes and nodes[key].kind == INPUT
+        def opened(names: Names, feed: Mapping[str, Signal]) -> Outcome | None:
+            self.task.opened += len(graph.nodes)
+            if self.task.opened > MOST:
+                return None
+            inside = (*self.inside, name)
+            return _Sheet(self.task, node.kind, graph, names, feed, inside, frozen).walked()
 
-    def _cycle(self, where: str, graph: Graph, prefix: str, tangled: frozenset[str]) -> None:
+        plain = Node(node.id, node.kind, node.name, params, node.flags)
+        instance = Instance(self.task.project, plain, spec, graph, opened)
+        seen, inner = instance.visited(dict(arrivals))
+        self.found.take(inner, f"{node.id}/")
+        return seen
+
+    # ------------------------------------------------------------------------------------- troubles
+
+    def _tell(self, node: Node, seen: Visited) -> None:
+        """Note what is wrong or doubtful at a node."""
+        key, incoming, needed = node.id, self.graph.incoming, self.live
+        if seen.fault:
+            fault, first = seen.fault, incoming.get(key, ())
+            if fault.reason == "rank" and first and self._is_data(first[0].source.node):
+                fault = fault._replace(
+                    message=fault.message.replace("but gets", "but the data gives")
+                )
+            kept = key in needed or (node.kind in (STATE, NEXT) and self.given is not None)
+            severity: Severity = "error" if kept else "warning"
+            self.found.troubles.append(Trouble(self.where, key, key, fault, severity))
+        elif key not in needed and key in incoming and key not in self.graph.outgoing:
+            fault = Fault(f"{node.name} leads nowhere, so it takes no part.", "idle")
+            self.found.troubles.append(Trouble(self.where, key, key, fault, "hint"))
+        if seen.remark:
+            self.found.troubles.append(Trouble(self.where, key, key, seen.remark, "warning"))
+
+    def _lost(self, wire: Link) -> None:
+        """Note a wire that comes from a port which its node does not have."""
+        source, port = self.graph.nodes.get(wire.source.node), wire.source.port
+        spec = self.task.spec(source.kind) if source else None
+        if source is None or spec is None or spec.output(port) is not None:
+            return
+        known = ", ".join(port.name for port in spec.outputs) or "none"
+        text = (
+            f"{source.name} has no output named {port!r}. Its outputs: {known}. Wire another one."
+        )
+        key = wire.target.node
+        severity: Severity = "error" if key in self.live else "warning"
+        fault = Fault(text, "port", wire.target.port)
+        self.found.troubles.append(Trouble(self.where, key, key, fault, severity))
+
+    def _shared_sizes(self) -> None:
+        """Note nodes whose settings do not fit the weights that they use."""
+        for key, node in self.graph.nodes.items():
+            owner = self.nodes.get(node.shares) if node.shares else None
+            spec = self.task.spec(node.kind)
+            if owner is None or spec is None or sharing.owner_fault(self.graph, node):
+                continue
+            fault = sharing.size_fault(self.nodes[key], owner, spec, self.found.nodes)
+            if fault is not None:
+                severity: Severity = "error" if key in self.live else "warning"
+                self.found.troubles.append(Trouble(self.where, key, key, fault, severity))
+
+    def _is_data(self, key: str) -> bool:
+        nodes = self.graph.nodes
+        return self.task.data is not None and key in nodes and nodes[key].kind == INPUT
+
+    def _cycle(self, tangled: frozenset[str]) -> None:
+        graph = self.graph
         for key in graph.nodes:
             if key in tangled and any(
                 reaches(graph, wire.target.node, key) for wire in graph.outgoing.get(key, ())
             ):
                 name = graph.nodes[key].name
                 text = f"{name} leads back into itself. Cut one of the wires: data flows one way."
-                self.outcome.troubles.append(
-                    Trouble(where, key, prefix + key, Fault(text, "cycle"))
-                )
+                self.found.troubles.append(Trouble(self.where, key, key, Fault(text, "cycle")))
                 return
 
 
 def _unknown(node: Node) -> Fault:
+    if node.kind.startswith(BLOCK):
+        name = node.kind.removeprefix(BLOCK)
+        text = f"This project has no block named {name}. Delete {node.name}, or draw the block."
+        return Fault(text, "unknown")
     return Fault(
         f"What {node.kind} is, is not known here. Install the pack that it is from; its settings "
         "and wires are kept.",
         "unknown",
     )
+
+
+def _timeless(node: Node) -> Fault:
+    text = (
+        f"{node.name} hands a value from one step to the next, which only a block can do. Make a block "
+        "of the part that runs over time."
+    )
+    return Fault(text, "outside")
+
+
+def _no_port(node: Node, spec: LayerSpec, port: str) -> Fault:
+    known = ", ".join(known.name for known in spec.inputs) or "none"
+    text = f"{node.name} has no input named {port!r}, but a wire leads there. Its inputs: {known}."
+    return Fault(text, "port", port)

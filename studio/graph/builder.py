@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from studio.graph.graph import (
     BLOCK,
     INPUT,
+    NEXT,
     OUTPUT,
+    STATE,
     Graph,
     Link,
     Node,
@@ -19,7 +21,7 @@ from studio.graph.graph import (
     name_for,
 )
 from studio.graph.layout import arrange
-from studio.graph.params import Value, as_value
+from studio.graph.params import Param, Value, as_value
 from studio.graph.project import Block, DataRef, Frame, Project, Recipe, Sheet
 
 
@@ -73,19 +75,30 @@ class Net:
         key = self._put(OUTPUT, name, params)
         self._links.append(link(wire.node, wire.port, key, "x"))
 
+    def state(self, name: str, shape: Any = (64,), init: str = "zeros") -> Wire:
+        """Put what the step before left, in a block that runs over time; `next` sets it."""
+        return Wire(self._put(STATE, name, {"shape": shape, "init": init}))
+
+    def next(self, state: str, wire: Wire) -> None:
+        """Have `wire` be what the state named `state` is in the next step."""
+        key = self._put(NEXT, f"{state}_next", {"state": state})
+        self._links.append(link(wire.node, wire.port, key, "x"))
+
     def add(
         self,
         kind: str,
         *wires: Wire,
         name: str = "",
         inputs: Mapping[str, Wire] | None = None,
+        shares: Wire | None = None,
         **params: Any,
     ) -> Wire:
         """Put a layer behind `wires` (in the order of its ports, or by port name in `inputs`).
 
-        Returns its first output. A kind with one `many` port takes any number of wires.
+        Returns its first output. A kind with one `many` port takes any number of wires. With `shares` it
+        uses the weights of that node. A text such as `=width*2` is a formula.
         """
-        key = self._put(kind, name, params)
+        key = self._put(kind, name, params, shares.node if shares else "")
         block = kind.removeprefix(BLOCK)
         ports = self._root._inputs.get(block) if kind.startswith(BLOCK) else _PORTS.get(kind)
         for number, wire in enumerate(wires):
@@ -103,8 +116,11 @@ class Net:
         return wire
 
     @contextmanager
-    def block(self, name: str, doc: str = "") -> Iterator[Net]:
-        """Draw a block; afterwards `use(name, …)` puts linked instances of it."""
+    def block(self, name: str, doc: str = "", params: Iterable[Param] = ()) -> Iterator[Net]:
+        """Draw a block; afterwards `use(name, …)` puts linked instances of it.
+
+        `params` are what an instance may set; formulas in the block read them by name.
+        """
         if not is_name(name):
             raise ValueError(
                 f"A block's name becomes a class in the code: an identifier. Got {name!r}."
@@ -112,18 +128,25 @@ class Net:
         inner = Net(name, self._root)
         yield inner
         root = self._root
-        root._blocks[name] = Block(inner.sheet(), doc)
+        root._blocks[name] = Block(inner.sheet(), doc, tuple(params))
         graph = inner.graph()
-        root._inputs[name] = tuple(node.name for node in graph.of_kind(INPUT))
-        root._outputs[name] = tuple(node.name for node in graph.of_kind(OUTPUT))
+        states = tuple(node.name for node in graph.of_kind(STATE))
+        root._inputs[name] = (*(node.name for node in graph.of_kind(INPUT)), *states)
+        root._outputs[name] = (*(node.name for node in graph.of_kind(OUTPUT)), *states)
 
-    def use(self, block: str, *wires: Wire, name: str = "") -> Wire:
-        """Put an instance of a block; returns its first output."""
+    def use(
+        self, block: str, *wires: Wire, name: str = "", shares: Wire | None = None, **params: Any
+    ) -> Wire:
+        """Put an instance of a block; returns its first output.
+
+        `params` are the block's own, `repeat` and `share_weights`. Starts of states may be wired after the
+        inputs; `wire["h"]` is the final value of the state `h`.
+        """
         if block not in self._root._blocks:
             raise ValueError(
                 f"There is no block named {block!r}. Draw it first: with net.block({block!r})."
             )
-        return self.add(BLOCK + block, *wires, name=name or block)
+        return self.add(BLOCK + block, *wires, name=name or block, shares=shares, **params)
 
     def frame(self, title: str, *wires: Wire) -> None:
         """Draw a titled frame around nodes."""
@@ -149,9 +172,9 @@ class Net:
             blocks=dict(self._root._blocks),
         )
 
-    def _put(self, kind: str, name: str, params: Mapping[str, Any]) -> str:
+    def _put(self, kind: str, name: str, params: Mapping[str, Any], shares: str = "") -> str:
         given: dict[str, Value] = {key: as_value(value) for key, value in params.items()}
         taken = [node.name for node in self._nodes.values()]
         name = free_name(taken, name) if name else name_for(kind, taken)
-        self._nodes[name] = Node(id=name, kind=kind, name=name, params=given)
+        self._nodes[name] = Node(id=name, kind=kind, name=name, params=given, shares=shares)
         return name

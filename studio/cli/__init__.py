@@ -75,9 +75,10 @@ def _run(given: argparse.Namespace, here: paths.Paths) -> int:
 
             return projects.check(given, here)
         case "export":
-            from studio.cli import projects
+            from studio.cli import canvas_picture, projects
 
-            return projects.export(given, here)
+            picture = canvas_picture.wanted(given)
+            return canvas_picture.export(given, here) if picture else projects.export(given, here)
         case "list":
             from studio.cli import listing
 

@@ -73,11 +73,23 @@ def build_parser() -> argparse.ArgumentParser:
     _add_out(explain, "PNG", "the picture to write")
     _add_json(explain)
 
-    export = commands.add_parser("export", help="leave with plain PyTorch code")
+    export = commands.add_parser("export", help="leave with plain PyTorch code, or with a picture")
     export.add_argument("file", metavar="FILE", type=Path)
-    export.add_argument("--to", choices=("pytorch",), default="pytorch")
-    export.add_argument("--network", default="main", help="which network, where there are several")
-    _add_out(export, "PY", "the Python file to write")
+    kinds = export.add_mutually_exclusive_group()
+    kinds.add_argument("--to", choices=("pytorch",), help="code; the usual")
+    kinds.add_argument("--format", choices=("svg", "pdf", "png"), help="a picture of the canvas")
+    export.add_argument("--network", default="main", help="of code: which network")
+    picture = export.add_argument_group("of pictures")
+    picture.add_argument("--sheet", default="main", metavar="NAME", help="a network or a block")
+    picture.add_argument(
+        "--select", default="", metavar="NAMES", help="only these nodes: conv1,fc1"
+    )
+    picture.add_argument("--theme", choices=("dark", "light"), default="light")
+    picture.add_argument("--transparent", action="store_true", help="without a background")
+    picture.add_argument("--scale", type=int, choices=(1, 2, 3, 4), default=2, help="PNG only")
+    picture.add_argument("--title", default="", help="kept in the file, not drawn")
+    picture.add_argument("--caption", default="", help="kept in the file, not drawn")
+    _add_out(export, "OUT", "the file to write: .py for code, .svg, .pdf or .png for a picture")
 
     listing = commands.add_parser("list", help="list what there is")
     listing.add_argument("what", metavar="WHAT", choices=LISTS, help=", ".join(LISTS))

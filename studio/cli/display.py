@@ -57,11 +57,11 @@ def window_problem(environment: Mapping[str, str], system: str = sys.platform) -
     return qt_problem() or display_problem(environment, system)
 
 
-def qt_problem() -> str:
-    """Return why Qt cannot be imported, or nothing."""
+def qt_problem(what: str = "The window") -> str:
+    """Return why Qt, which `what` needs, cannot be imported, or nothing."""
     if importlib.util.find_spec("PySide6") is None:
         return (
-            "The window needs PySide6, which is not installed: python -m pip install "
+            f"{what} needs PySide6, which is not installed: python -m pip install "
             f'"pyside6-essentials>=6.10.1,<6.12" (neuroloom {HEADLESS}).'
         )
     for module in ("PySide6.QtCore", "PySide6.QtGui", "PySide6.QtWidgets", "PySide6.QtSvg"):

@@ -158,7 +158,7 @@ def export(given: argparse.Namespace, here: Paths) -> int:
         if given.network not in project.networks:
             known = ", ".join(project.networks)
             raise WrongUse(f"{given.file} has no network named {given.network!r}. It has: {known}.")
-        source = studio.ask(Export(project, given.to, given.network), SourceText)
+        source = studio.ask(Export(project, given.to or "pytorch", given.network), SourceText)
     with writing(given.output):
         given.output.write_text(source.text, encoding="utf-8")
     print(f"{given.output} needs PyTorch only.")

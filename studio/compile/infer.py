@@ -80,6 +80,8 @@ def _network(
         parameters=outcome.parameters,
         flops=outcome.flops,
         activation_bytes=outcome.activation_bytes,
+        saved_bytes=outcome.saved_bytes,
+        sizes=outcome.sizes,
     )
 
 

@@ -14,18 +14,24 @@ import torch
 from studio.graph.facts import TensorType
 
 #: Raised whenever a probe asks in another way.
-ASKED = 1
+ASKED = 2
 #: Answers kept; the oldest go first.
 MOST = 5_000
 
 
 class Probed(msgspec.Struct, frozen=True):
-    """What came out: types by port, trainable parameters and FLOPs of one sample; or an error."""
+    """What came out: types by port, trainable parameters and FLOPs of one sample; or an error.
+
+    `saved` are the bytes of one sample that autograd keeps, by port ("" for what is at none); `view`
+    says that the output is the very memory of an input.
+    """
 
     outputs: dict[str, TensorType] = msgspec.field(default_factory=dict)
     parameters: int = 0
     flops: int = 0
     error: str = ""
+    saved: dict[str, int] = msgspec.field(default_factory=dict)
+    view: bool = False
 
 
 class Kept:

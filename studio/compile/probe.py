@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from studio.compile import template
+from studio.compile import symbols, template
 from studio.compile.cache import Cache
 from studio.compile.kept import Probed
+from studio.compile.saving import Saved, watched
+from studio.compile.symbols import SAMPLES, Sizes
 from studio.compile.template import Filling
-from studio.graph.facts import Dim, TensorType
+from studio.graph.facts import TensorType
 from studio.graph.params import Value
 from studio.graph.spec import LayerSpec
-
-#: Samples in a probe: a prime that no layer has as its size, so that `N` can be told from numbers.
-SAMPLES = 100_003
 
 Inputs = Mapping[str, tuple[TensorType, ...]]
 
@@ -29,8 +29,16 @@ Inputs = Mapping[str, tuple[TensorType, ...]]
 Count = Callable[[Callable[[], None], Mapping[str, Any]], float]
 
 
-def probe(cache: Cache, spec: LayerSpec, values: Mapping[str, Value], inputs: Inputs) -> Probed:
+def probe(
+    cache: Cache,
+    spec: LayerSpec,
+    values: Mapping[str, Value],
+    inputs: Inputs,
+    sizes: tuple[tuple[str, int], ...] = (),
+) -> Probed:
     """Return what PyTorch says about a layer with these parameters and inputs.
+
+    `sizes` are the numbers that named dimensions count as in costs.
 
     Raises: NotLiteral.
     """
@@ -50,9 +58,16 @@ def probe(cache: Cache, spec: LayerSpec, values: Mapping[str, Value], inputs: In
         if answer.error:
             return answer
         if answer.outputs:
-            shape = inputs[port][0].shape
-            whole = {name: TensorType(shape, out.dtype) for name, out in answer.outputs.items()}
-            return Probed(whole, answer.parameters)
+            return _enlarged(answer, inputs[port][0], dict(sizes))
+    named = symbols.names_in(
+        dim for kinds in inputs.values() for kind in kinds for dim in kind.shape
+    )
+    if named:
+        known = dict(sizes)
+        asked = tuple((name, known.get(name, symbols.TYPICAL)) for name in named)
+        return cache.probe(
+            code.question(*inputs.items(), asked), lambda: _symbolic(cache, code, inputs, asked)
+        )
     return cache.probe(code.question(*inputs.items()), lambda: _asked(cache, code, inputs))
 
 
@@ -81,42 +96,136 @@ class _Code:
             exec(compile(self.spec.code.support, "<layer>", "exec"), scope)
         return scope
 
+    def aside(self, scope: dict[str, Any]) -> None:
+        """Run the statements beside the main one, whose outputs few networks use."""
+        for statement in self.statements[:-1]:
+            exec(compile(statement, "<layer>", "exec"), scope)
+
     def run(self, scope: dict[str, Any], count: Count) -> float:
-        """Run the statements and return the FLOPs of the main one."""
-        for aside in self.statements[:-1]:
-            exec(compile(aside, "<layer>", "exec"), scope)
+        """Run the main statement and return its FLOPs."""
         main = compile(self.statements[-1], "<layer>", "exec")
         return count(lambda: exec(main, scope), scope)
 
 
+class _Ran(NamedTuple):
+    """What one run on the meta device gave: sizes and dtypes by port, and costs of one sample."""
+
+    outputs: dict[str, tuple[tuple[int, ...], str]]
+    parameters: int
+    flops: int
+    saved: dict[str, int]
+    view: bool
+
+
 def _asked(cache: Cache, code: _Code, inputs: Inputs) -> Probed:
-    """Return what a layer does on the meta device."""
+    """Return what a layer does on the meta device, `N` being the only name."""
+    ran = _run(cache, code, inputs, {})
+    if isinstance(ran, str):
+        return Probed(error=ran)
+    outputs = {
+        port: TensorType(tuple(symbols.batches(number) for number in shape), dtype)
+        for port, (shape, dtype) in ran.outputs.items()
+    }
+    return Probed(outputs, ran.parameters, ran.flops, saved=ran.saved, view=ran.view)
+
+
+def _symbolic(
+    cache: Cache, code: _Code, inputs: Inputs, sizes: tuple[tuple[str, int], ...]
+) -> Probed:
+    """Return what a layer does with named dimensions: asked with several numbers for each name."""
+    given = [dim for kinds in inputs.values() for kind in kinds for dim in kind.shape]
+    names = [name for name, _ in sizes]
+    answers: dict[tuple[int, ...], _Ran | str] = {}
+
+    def at(point: Sizes) -> _Ran | str:
+        key = tuple(point[name] for name in names)
+        if key not in answers:
+            answers[key] = _run(cache, code, inputs, point)
+        return answers[key]
+
+    for point in symbols.points(names):
+        ran = at(point)
+        if isinstance(ran, str):
+            shown = {str(symbols.worth(dim, point)): dim for dim in given if isinstance(dim, str)}
+            shown.pop(str(SAMPLES), None)
+            said = [shown.get(part, part) for part in re.split(r"(\d+)", ran)]
+            return Probed(error="".join(map(str, said)))
+    first, real = at(symbols.stand_ins(names)), at(dict(sizes))
+    assert not isinstance(first, str)  # it was among the points
+    if isinstance(real, str):
+        counts = " and ".join(f"{name} = {size}" for name, size in sizes)
+        return Probed(error=f"{real} (with {counts})")
+    outputs = {}
+    for port, (shape, dtype) in first.outputs.items():
+        dims = []
+        for axis in range(len(shape)):
+
+            def number(point: Sizes, port: str = port, axis: int = axis) -> int | None:
+                ran = at(point)
+                if isinstance(ran, str) or axis >= len(ran.outputs[port][0]):
+                    return None
+                return ran.outputs[port][0][axis]
+
+            dim = symbols.expression(names, given, number)
+            dims.append(symbols.batches(real.outputs[port][0][axis]) if dim is None else dim)
+        outputs[port] = TensorType(tuple(dims), dtype)
+    return Probed(outputs, real.parameters, real.flops, saved=real.saved, view=real.view)
+
+
+def _run(cache: Cache, code: _Code, inputs: Inputs, sizes: Sizes) -> _Ran | str:
+    """Run a layer on the meta device, or return what PyTorch said against it."""
     scope = code.scope(cache, "meta")
     if isinstance(scope, str):
-        return Probed(error=scope)
+        return scope
     module = scope["module"]
-    steps = _steps(module, inputs)
+    steps = _steps(module, inputs, sizes)
     for port, types in inputs.items():
         for number, kind in enumerate(types):
-            shape = [size(dim) for dim in kind.shape]
+            shape = [symbols.worth(dim, sizes) for dim in kind.shape]
             if steps and port == "x":
                 shape[1] = 1
-            dtype = getattr(torch, kind.dtype)
-            scope[f"{port}_{number}"] = torch.empty(shape, dtype=dtype, device="meta")
+            scope[f"{port}_{number}"] = _meta(shape, kind.dtype)
+    counted: list[float] = []
     try:
-        with torch.no_grad():
-            flops = code.run(scope, _counter(code.spec, module))
+        code.aside(scope)
+        saved = watched(
+            lambda: counted.append(code.run(scope, _counter(code.spec, module))),
+            scope,
+            [f"out_{port.name}" for port in code.spec.outputs],
+        )
     except Exception as error:  # anything PyTorch or a pack's code raises is an answer
-        return Probed(error=_said(error))
-    outputs: dict[str, TensorType] = {}
+        return _said(error)
+    outputs: dict[str, tuple[tuple[int, ...], str]] = {}
     for name in (port.name for port in code.spec.outputs):
         value = scope.get(f"out_{name}")
         if isinstance(value, Tensor):
-            known = type_of(value)
+            known = tuple(value.shape)
             if steps and name == "out":
-                known = TensorType((known.shape[0], steps, *known.shape[2:]), known.dtype)
-            outputs[name] = known
-    return Probed(outputs, trainable(module), round(flops * max(steps, 1) / SAMPLES))
+                known = (known[0], steps, *known[2:])
+            outputs[name] = known, str(value.dtype).removeprefix("torch.")
+    many = max(steps, 1)
+    held = {name: count * many // SAMPLES for name, count in _by_port(saved).items()}
+    flops = round(counted[0] * many / SAMPLES)
+    return _Ran(outputs, trainable(module), flops, held, saved.view)
+
+
+def _meta(shape: list[int], dtype: str) -> Tensor:
+    """Return an input without contents. It is no leaf, so that a layer may work in its place."""
+    kind = getattr(torch, dtype)
+    tensor = torch.empty(shape, dtype=kind, device="meta")
+    return tensor.requires_grad_().clone() if kind.is_floating_point else tensor
+
+
+def _by_port(saved: Saved) -> dict[str, int]:
+    """Return what is kept by port: `x`, `x[1]`, `out`, and "" for what is at none."""
+    found: dict[str, int] = {}
+    for name, count in saved.held.items():
+        port = name.removeprefix("out_") if name.startswith("out_") else name
+        if port == name and name:
+            port, _, number = name.rpartition("_")
+            port += f"[{number}]" if number != "0" else ""
+        found[port] = found.get(port, 0) + count
+    return found
 
 
 def _small(
@@ -151,10 +260,14 @@ def _tried(cache: Cache, code: _Code, port: str, kind: TensorType) -> Probed:
         return Probed(error=scope)
     module = scope["module"]
     shape = [2 if isinstance(dim, str) else dim for dim in kind.shape]
-    scope[f"{port}_0"] = torch.ones(shape, dtype=getattr(torch, kind.dtype))
+    given = torch.ones(shape, dtype=getattr(torch, kind.dtype))
+    if given.is_floating_point():
+        given = given.requires_grad_().clone()
+    scope[f"{port}_0"] = given
+    outs = [f"out_{port.name}" for port in code.spec.outputs]
     try:
-        with torch.no_grad():
-            code.run(scope, _uncounted)
+        code.aside(scope)
+        saved = watched(lambda: code.run(scope, _uncounted), scope, outs, given.numel())
     except Exception as error:  # as above
         return Probed(error=_said(error))
     values = {port.name: scope[f"out_{port.name}"] for port in code.spec.outputs}
@@ -163,7 +276,23 @@ def _tried(cache: Cache, code: _Code, port: str, kind: TensorType) -> Probed:
         name: TensorType(kind.shape, str(value.dtype).removeprefix("torch."))
         for name, value in values.items()
     }
-    return Probed(outputs if kept else {}, trainable(module))
+    held = _by_port(saved)
+    if isinstance(module, nn.modules.dropout._DropoutNd) and module.p:
+        held[""] = held.get("", 0) + given.nbytes  # its mask, which evaluation does not draw
+    return Probed(outputs if kept else {}, trainable(module), saved=held, view=saved.view)
+
+
+def _enlarged(answer: Probed, kind: TensorType, sizes: Sizes) -> Probed:
+    """Return what a try with a small input says about the real one."""
+    (small,) = {out.shape for out in answer.outputs.values()}
+    tried = math.prod(2 if isinstance(dim, str) else dim for dim in small)
+    numbers = sample_numbers(kind, sizes)
+    return Probed(
+        {name: TensorType(kind.shape, out.dtype) for name, out in answer.outputs.items()},
+        answer.parameters,
+        saved={port: count * numbers // tried for port, count in answer.saved.items()},
+        view=answer.view,
+    )
 
 
 def _make(attribute: str, scope: dict[str, Any], device: str) -> Any:
@@ -182,44 +311,26 @@ def _said(error: Exception) -> str:
     return f"{error}".strip() or type(error).__name__
 
 
-def _steps(module: Any, inputs: Mapping[str, tuple[TensorType, ...]]) -> int:
+def _steps(module: Any, inputs: Inputs, sizes: Sizes) -> int:
     """Return the length of a recurrent layer's sequence: one step is enough to see its shapes, and
     the meta device takes milliseconds for each."""
     if not isinstance(module, nn.RNNBase) or not module.batch_first or "x" not in inputs:
         return 0
     shape = inputs["x"][0].shape
-    return shape[1] if len(shape) == 3 and isinstance(shape[1], int) else 0
+    return symbols.worth(shape[1], sizes) if len(shape) == 3 and shape[1] != "N" else 0
 
 
-# ------------------------------------------------------------------------------------------- types
+def sample_numbers(kind: TensorType, sizes: Sizes) -> int:
+    """Return how many numbers one sample of this type has."""
+    known = {name: sizes.get(name, symbols.TYPICAL) for name in symbols.names_in(kind.shape)}
+    numbers = math.prod(symbols.worth(dim, known) for dim in kind.shape)
+    batched = any(isinstance(dim, str) and "N" in symbols.words(dim) for dim in kind.shape)
+    return numbers // SAMPLES if batched else numbers
 
 
-def size(dim: Dim) -> int:
-    """Return the number that stands for a dimension in a probe: `N` is `SAMPLES`, `4N` four times it."""
-    if isinstance(dim, int):
-        return dim
-    return SAMPLES * int(dim.removesuffix("N") or 1)
-
-
-def dimension(number: int) -> Dim:
-    """Return the dimension that a probe's number stands for."""
-    if number == 0 or number % SAMPLES:
-        return number
-    times = number // SAMPLES
-    return "N" if times == 1 else f"{times}N"
-
-
-def type_of(tensor: Tensor) -> TensorType:
-    """Return a probe tensor's type."""
-    shape = tuple(dimension(number) for number in tensor.shape)
-    return TensorType(shape, str(tensor.dtype).removeprefix("torch."))
-
-
-def sample_bytes(kind: TensorType) -> int:
+def sample_bytes(kind: TensorType, sizes: tuple[tuple[str, int], ...] = ()) -> int:
     """Return the bytes of one sample of this type."""
-    wide = getattr(torch, kind.dtype).itemsize
-    numbers = math.prod(size(dim) for dim in kind.shape)
-    return int(numbers * wide // SAMPLES) if "N" in str(kind.shape) else int(numbers * wide)
+    return sample_numbers(kind, dict(sizes)) * int(getattr(torch, kind.dtype).itemsize)
 
 
 # -------------------------------------------------------------------------------------------- cost

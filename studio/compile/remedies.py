@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from studio.compile import symbols
 from studio.compile.case import SIZES, Case, Remedy
 from studio.graph.edits import AddNodes, RemoveNodes, SetParams
+from studio.graph.graph import INPUT
 from studio.graph.params import Value
 
 # -------------------------------------------------------------------------------- number of dimensions
@@ -202,6 +205,30 @@ def arrangement(case: Case) -> Iterator[Remedy]:
         yield case.set(
             f"Set {name} to {'×'.join(map(str, free)).replace('-', '−')}", **{name: free}
         )
+
+
+def number(case: Case) -> Iterator[Remedy]:
+    """A name in the shape of an input becomes the number that it counts as."""
+    graph = case.project.networks[case.network].graph
+    kind = case.kind(case.wires[0]) if case.wires else None
+    if kind is None:
+        return
+    for name in symbols.names_in(kind.shape):
+        size = case.outcome.sizes.get(name)
+        for node in graph.of_kind(INPUT):
+            shape = node.params.get("shape")
+            if isinstance(shape, tuple) and name in shape and size is not None:
+                whole = tuple(size if dim == name else dim for dim in shape)
+                edit = SetParams(case.network, node.id, {"shape": whole})
+                yield Remedy(f"Make {name} the number {size}", (edit,))
+
+
+def more_rows(case: Case) -> Iterator[Remedy]:
+    """A table with a row for every id that may come."""
+    found = re.search(r"at least (\d+)\.$", case.trouble.fault.message)
+    if found:
+        rows = int(found[1])
+        yield case.set(f"Set num_embeddings to {rows}", num_embeddings=rows)
 
 
 def more_layers(case: Case) -> Iterator[Remedy]:

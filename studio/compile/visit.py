@@ -105,7 +105,7 @@ def visit(
         inferred=inferred,
         parameters=0 if frozen or "frozen" in node.flags else answer.parameters,
         flops=answer.flops,
-        activation_bytes=sample_bytes(lead.kind, sizes) if lead else 0,
+        activation_bytes=sample_bytes(lead.kind, sizes) if lead and not answer.view else 0,
         saved=answer.saved,
         view=answer.view,
         receptive_field=lead.field.seen if lead and lead.field else (),

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from studio.compile.probe import SAMPLES
-from studio.graph.facts import TensorType
+from studio.compile import symbols
+from studio.compile.symbols import SAMPLES
+from studio.graph.facts import TensorType, dim_text
 from studio.graph.graph import Node
 from studio.graph.params import Param, Value
 from studio.graph.spec import LayerSpec, Port
@@ -26,7 +27,7 @@ def sample(kind: TensorType) -> str:
     shape = kind.shape[1:] if kind.shape and kind.shape[0] == "N" else kind.shape
     if not shape:
         return "one number"
-    return "×".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} numbers"
+    return "×".join(map(dim_text, shape)) if len(shape) > 1 else f"{shape[0]} numbers"
 
 
 def unconnected(node: Node, spec: LayerSpec, port: Port) -> str:
@@ -96,16 +97,25 @@ def dimension(spec: LayerSpec, kind: TensorType, given: Mapping[str, Value]) -> 
     return None
 
 
+_NOUNS = {"channels": "channels", "features": "features", "size": "features", "dim": "features"}
+
+
 def unreadable(spec: LayerSpec, param: Param, kind: TensorType | None) -> str:
     """A parameter that the wire does not tell."""
     came = sample(kind) if kind else "nothing"
+    axis = int(param.reads.partition("[")[2].removesuffix("]") or 0)
+    named = kind.shape[axis] if kind and -len(kind.shape) <= axis < len(kind.shape) else 0
+    if isinstance(named, str):
+        noun = next((noun for end, noun in _NOUNS.items() if param.name.endswith(end)), "numbers")
+        letters = " and ".join(symbols.names_in((named,))) or "N"
+        return (
+            f"{spec.title} needs a fixed number of {noun} for its weights, but gets {dim_text(named)}, which "
+            f"changes with {letters}. Pool or average over it first, or give the input a number for it."
+        )
     return (
         f"{param.name} of {spec.title} cannot be read off {came}. Set {param.name}, or change what "
         "comes in."
     )
-
-
-_NOUNS = {"channels": "channels", "features": "features", "size": "features", "dim": "features"}
 
 
 def contradicts(spec: LayerSpec, param: Param, value: Value, arrives: int) -> str:

@@ -7,8 +7,15 @@ from msgspec import Struct, field
 from studio.graph.params import Value
 from studio.graph.problems import Problem
 
-#: A dimension: a number, or a symbol such as `N` (samples of a batch).
+#: A dimension: a number, or an expression of names: `N` (samples of a batch), `T−2`, `⌊(T−1)/2⌋`, `28·T`.
 Dim = int | str
+
+
+def dim_text(dim: Dim) -> str:
+    """Return a dimension as it stands in a shape: sums in brackets."""
+    text = str(dim)
+    loose = isinstance(dim, str) and ("−" in text or "+" in text) and "⌊" not in text
+    return f"({text})" if loose else text
 
 
 class TensorType(Struct, frozen=True, omit_defaults=True):
@@ -19,15 +26,17 @@ class TensorType(Struct, frozen=True, omit_defaults=True):
 
     @property
     def text(self) -> str:
-        """`N×32×26×26`"""
-        return "×".join(str(dim) for dim in self.shape)
+        """`N×32×26×26`, `N×(T−2)×32`"""
+        return "×".join([dim_text(dim) for dim in self.shape])
 
 
 class NodeFacts(Struct, frozen=True, omit_defaults=True):
     """One node: types at its ports, parameters read off the wire, and its cost.
 
     Units: `parameters` trainable ones; `flops` 2 × multiply–adds of one sample's forward;
-    `activation_bytes` of one sample's outputs; `receptive_field` in input pixels (0: not defined).
+    `activation_bytes` of one sample's outputs; `receptive_field` in input pixels (0: not defined);
+    `saved` bytes of one sample that training keeps for the backward pass, by port ("" for what is at
+    none). A `view` takes no memory of its own: its output is its input's.
     """
 
     inputs: dict[str, TensorType] = field(default_factory=dict)
@@ -37,16 +46,30 @@ class NodeFacts(Struct, frozen=True, omit_defaults=True):
     flops: int = 0
     activation_bytes: int = 0
     receptive_field: tuple[int, ...] = ()
+    saved: dict[str, int] = field(default_factory=dict)
+    view: bool = False
+
+    @property
+    def saved_bytes(self) -> int:
+        """Bytes of one sample that training keeps because of this node."""
+        return sum(self.saved.values())
 
 
 class NetworkFacts(Struct, frozen=True, omit_defaults=True):
-    """One network: its nodes by id path (`conv1`, `res1/conv1`) and its totals."""
+    """One network: its nodes by id path (`conv1`, `res1/conv1`) and its totals.
+
+    `saved_bytes` of one sample are kept for the backward pass, each tensor counted once. `dismissed` are
+    hints that were answered by *not here*. `sizes` are what named dimensions count as in the totals.
+    """
 
     nodes: dict[str, NodeFacts] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     parameters: int = 0
     flops: int = 0
     activation_bytes: int = 0
+    saved_bytes: int = 0
+    dismissed: tuple[Problem, ...] = ()
+    sizes: dict[str, int] = field(default_factory=dict)
 
 
 class DataFacts(Struct, frozen=True, omit_defaults=True):
@@ -80,6 +103,29 @@ class DataFacts(Struct, frozen=True, omit_defaults=True):
     bytes: int = 0
 
 
+class TrainingMemory(Struct, frozen=True, omit_defaults=True):
+    """Bytes that training is estimated to need, part by part, on a device that has `available` (0: unknown).
+
+    `activations` are those of one batch that the backward pass waits for; `working` is what its largest
+    step needs beside them; `data` are the samples that lie on the device.
+    """
+
+    device: str = "cpu"
+    weights: int = 0
+    gradients: int = 0
+    optimizer: int = 0
+    activations: int = 0
+    working: int = 0
+    data: int = 0
+    available: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        fixed = self.weights + self.gradients + self.optimizer + self.data
+        return fixed + self.activations + self.working
+
+
 class ProjectFacts(Struct, frozen=True, omit_defaults=True):
     """The engine's answer about one revision of a project."""
 
@@ -87,6 +133,7 @@ class ProjectFacts(Struct, frozen=True, omit_defaults=True):
     networks: dict[str, NetworkFacts] = field(default_factory=dict)
     data: DataFacts | None = None
     problems: tuple[Problem, ...] = ()
+    memory: TrainingMemory | None = None
 
     @property
     def errors(self) -> tuple[Problem, ...]:

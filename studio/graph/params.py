@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -12,6 +13,10 @@ ParamType = Literal["int", "ints", "float", "bool", "str", "choice", "path"]
 
 #: What a parameter may hold: None, bool, int, float, str, or (nested) tuples of these.
 Value = Any
+
+
+#: What a dimension may be called.
+_SIZE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,15}\Z")
 
 
 class ParamError(ValueError):
@@ -25,7 +30,8 @@ class Param(Struct, frozen=True, omit_defaults=True):
     PyTorch's `kernel_size=(3, 5)` is; the type `ints` takes as many whole numbers as are wanted, as a
     shape does. `inferred` means that None stands for *read off the wire*: `reads` says from which input
     and dimension (`x[1]`). `optional` means that None is a value of its own. `required` means that there
-    is no default. Beside numbers, `choices` are words that are accepted too (`padding="same"`).
+    is no default. Beside numbers, `choices` are words that are accepted too (`padding="same"`), and with
+    `named` sizes may be names (`T, 32`), all but `N`, which counts the samples of a batch.
     """
 
     name: str
@@ -39,6 +45,7 @@ class Param(Struct, frozen=True, omit_defaults=True):
     maximum: float | None = None
     choices: tuple[Value, ...] = ()
     size: int = 0
+    named: bool = False
     unit: str = ""
     help: str = ""
 
@@ -66,6 +73,10 @@ class Param(Struct, frozen=True, omit_defaults=True):
 
     def _scalar(self, value: Value) -> Value:
         bad = ParamError(f"{self.name} needs {self._expected()}, but got {value!r}.")
+        if self.named and isinstance(value, str):
+            if not _SIZE_NAME.match(value) or value == "N":
+                raise bad
+            return value
         match self.type:
             case "bool":
                 if not isinstance(value, bool):
@@ -118,10 +129,15 @@ class Param(Struct, frozen=True, omit_defaults=True):
             return text
         parts = [part for part in text.replace("×", ",").strip("()[]").split(",") if part.strip()]
         try:
-            numbers = [int(part) if self.type in ("int", "ints") else float(part) for part in parts]
+            numbers = [self._number(part.strip()) for part in parts]
         except ValueError:
             raise ParamError(f"{self.name} needs {self._expected()}, but got {text!r}.") from None
         return self.check(numbers[0] if len(numbers) == 1 else tuple(numbers))
+
+    def _number(self, text: str) -> Value:
+        if self.named and _SIZE_NAME.match(text):
+            return text
+        return int(text) if self.type in ("int", "ints") else float(text)
 
     def _expected(self) -> str:
         noun = {
@@ -141,6 +157,8 @@ class Param(Struct, frozen=True, omit_defaults=True):
             noun += f" of at most {_plain(self.maximum)}"
         if self.size:
             noun += f", or {self.size} of them"
+        if self.named:
+            noun += ", or a name such as T (N counts the samples)"
         return noun
 
 

@@ -25,7 +25,9 @@ ENDS = (
                 "ints",
                 optional=True,
                 minimum=1,
-                help="One sample's shape, without the batch. Left open: what the data gives.",
+                named=True,
+                help="One sample's shape, without the batch: 3×32×32, or T×32 where T may be any "
+                "length. Left open: what the data gives.",
             ),
             Param("dtype", "choice", "float32", choices=DTYPES, help="Used with a shape."),
             Param(

@@ -11,21 +11,23 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from studio.graph.graph import End, Graph, Link, Node, is_name, link
 from studio.graph.migrations import FORMAT, migrate
 from studio.graph.params import as_value
-from studio.graph.project import Block, DataRef, Place, Project, Recipe, Sheet, Step
+from studio.graph.project import Block, DataRef, Project, Recipe, Sheet, Step
 
 #: A project file larger than this is refused; 10,000 nodes take about 3 MB.
 MAX_BYTES = 64 * 1024 * 1024
+#: Values within values beyond this are no project.
+DEPTH = 64
 BACKUPS = 5
 
 T = TypeVar("T", bound=Struct)
@@ -57,6 +59,7 @@ def loads(text: str, name: str = "The text", base: Path | None = None) -> Loaded
     """
     try:
         raw = json.loads(text)
+        check_depth(raw)
     except json.JSONDecodeError as error:
         raise FileProblem(
             f"{name} should be JSON, but breaks off or goes wrong at line {error.lineno}, "
@@ -90,12 +93,29 @@ def loads(text: str, name: str = "The text", base: Path | None = None) -> Loaded
     return Loaded(project, readonly)
 
 
+def check_depth(raw: Any) -> None:
+    """See that what JSON gave can be written again: Python's writer goes less deep than its reader.
+
+    Raises: RecursionError.
+    """
+    level = [raw]
+    for _ in range(DEPTH):
+        level = [
+            part
+            for value in level
+            if isinstance(value, (dict, list))
+            for part in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return
+    raise RecursionError
+
+
 def _to_raw(project: Project, base: Path | None) -> dict[str, Any]:
     raw = _flat(project)
     raw["format"] = FORMAT
-    raw["networks"] = {name: _sheet_raw(sheet) for name, sheet in project.networks.items()}
-    blocks = {name: _flat(b) | {"sheet": _sheet_raw(b.sheet)} for name, b in project.blocks.items()}
-    raw["blocks"] = blocks
+    raw["networks"] = {name: sheet_raw(sheet) for name, sheet in project.networks.items()}
+    raw["blocks"] = {name: block_raw(block) for name, block in project.blocks.items()}
     raw["data"] = _whole(project.data)
     raw["recipe"] = _whole(project.recipe)
     if base is not None:
@@ -104,7 +124,13 @@ def _to_raw(project: Project, base: Path | None) -> dict[str, Any]:
     return raw
 
 
-def _sheet_raw(sheet: Sheet) -> dict[str, Any]:
+def block_raw(block: Block) -> dict[str, Any]:
+    """Return a block as builtins."""
+    return _flat(block) | {"sheet": sheet_raw(block.sheet)}
+
+
+def sheet_raw(sheet: Sheet) -> dict[str, Any]:
+    """Return a sheet as builtins: a node an entry, wires as four words."""
     raw = _flat(sheet)
     del raw["graph"]
     raw["nodes"] = [_flat(node) for node in sheet.graph.nodes.values()]
@@ -132,15 +158,9 @@ def _whole(value: Struct) -> dict[str, Any]:
 
 def _from_raw(raw: Mapping[str, Any], base: Path | None) -> Project:
     known = {key: value for key, value in raw.items() if key != "format"}
-    networks = {str(name): _read_sheet(sheet) for name, sheet in known.pop("networks").items()}
+    networks = {str(name): read_sheet(sheet) for name, sheet in known.pop("networks").items()}
     networks = networks or {"main": Sheet()}  # there is always a sheet to draw on
-    blocks = {}
-    for name, block in known.pop("blocks", {}).items():
-        if not is_name(name):
-            raise ValueError(f"a block is named {name!r}, which is no identifier")
-        blocks[name] = replace(
-            _read(block | {"sheet": {}}, Block), sheet=_read_sheet(block["sheet"])
-        )
+    blocks = {name: read_block(block, name) for name, block in known.pop("blocks", {}).items()}
     data = _read(known.pop("data", {}), DataRef)
     params = {key: _absolute(as_value(value), base) for key, value in data.params.items()}
     steps = tuple(Step(step.kind, _values(step.params)) for step in data.transforms)
@@ -162,7 +182,26 @@ def _from_raw(raw: Mapping[str, Any], base: Path | None) -> Project:
     )
 
 
-def _read_sheet(raw: Mapping[str, Any]) -> Sheet:
+def read_block(raw: Mapping[str, Any], name: str) -> Block:
+    """Return the block in `raw`.
+
+    Raises: ValueError and what conversion raises, saying what is not as expected.
+    """
+    if not is_name(name):
+        raise ValueError(f"a block is named {name!r}, which is no identifier")
+    block = _read({**raw, "sheet": {}}, Block)
+    params = tuple(
+        replace(param, default=as_value(param.default), choices=as_value(param.choices))
+        for param in block.params
+    )
+    return replace(block, sheet=read_sheet(raw["sheet"]), params=params)
+
+
+def read_sheet(raw: Mapping[str, Any]) -> Sheet:
+    """Return the sheet in `raw`; places and frames of nodes that it has not are left out.
+
+    Raises: ValueError and what conversion raises, saying what is not as expected.
+    """
     rest = dict(raw)
     nodes = [_read(node, Node) for node in rest.pop("nodes", [])]
     links = tuple(_read_link(wire) for wire in rest.pop("links", []))
@@ -175,11 +214,19 @@ def _read_sheet(raw: Mapping[str, Any]) -> Sheet:
     for node in nodes:
         if not is_name(node.name):
             raise ValueError(f"a node is named {node.name!r}, which is no identifier")
+        if not node.id or "/" in node.id:
+            raise ValueError(f"a node has the id {node.id!r}, which cannot stand in a path")
     for wire in links:
         for end in (wire.source, wire.target):
             if end.node not in graph.nodes:
                 raise ValueError(f"a wire leads to {end.node!r}, which is no node of its sheet")
-    return replace(_read(rest, Sheet), graph=graph)
+    sheet = _read(rest, Sheet)
+    places = {key: place for key, place in sheet.places.items() if key in graph.nodes}
+    frames = {
+        key: replace(frame, nodes=tuple(node for node in frame.nodes if node in graph.nodes))
+        for key, frame in sheet.frames.items()
+    }
+    return replace(sheet, graph=graph, places=places, frames=frames)
 
 
 def _read_link(raw: Any) -> Link:
@@ -213,50 +260,6 @@ def _absolute(value: Any, base: Path | None) -> Any:
     if base is not None and isinstance(value, str) and value.startswith(("./", "../")):
         return os.path.normpath(base / value)
     return value
-
-
-# --------------------------------------------------------------------------------------- fragments
-
-
-class Fragment(Struct, frozen=True):
-    """Part of a sheet, as the clipboard carries it."""
-
-    nodes: tuple[Node, ...]
-    links: tuple[Link, ...] = ()
-    places: dict[str, Place] = field(default_factory=dict)
-
-
-def fragment_text(sheet: Sheet, ids: Collection[str]) -> str:
-    """Return these nodes, the wires between them and their places as text that can be pasted."""
-    chosen = set(ids)
-    graph = sheet.graph
-    part = Sheet(
-        Graph(
-            {key: node for key, node in graph.nodes.items() if key in chosen},
-            tuple(w for w in graph.links if {w.source.node, w.target.node} <= chosen),
-        ),
-        {key: place for key, place in sheet.places.items() if key in chosen},
-    )
-    raw = {"format": FORMAT, "loom": "fragment"} | _sheet_raw(part)
-    return json.dumps(raw, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def read_fragment(text: str) -> Fragment:
-    """Return the part of a sheet that `text` holds.
-
-    Raises: FileProblem, when it is no such text.
-    """
-    try:
-        raw = json.loads(text)
-        if not isinstance(raw, dict) or raw.pop("loom", "") != "fragment":
-            raise ValueError
-        raw.pop("format", None)
-        sheet = _read_sheet(raw)
-    except (ValueError, TypeError, KeyError, RecursionError, msgspec.ValidationError):
-        raise FileProblem(
-            "The clipboard holds no nodes. Copy nodes in Neuroloom first, or paste their text."
-        ) from None
-    return Fragment(tuple(sheet.graph.nodes.values()), sheet.graph.links, sheet.places)
 
 
 # -------------------------------------------------------------------------------------------- disk

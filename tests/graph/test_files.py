@@ -144,20 +144,6 @@ def test_paths_beside_the_file_move_with_it(tmp_path: Path) -> None:
     assert params == {"path": str(moved / "data" / "a.csv"), "other": outside}
 
 
-def test_a_fragment_travels_as_text() -> None:
-    sheet = project().networks["main"]
-    part = files.read_fragment(files.fragment_text(sheet, ("res1", "fc")))
-    assert [node.name for node in part.nodes] == ["res1", "fc"]
-    assert len(part.links) == 1
-    assert set(part.places) == {"res1", "fc"}
-
-
-@pytest.mark.parametrize("text", ["", "hello", "[1]", '{"loom": "fragment", "nodes": 3}', "{}"])
-def test_text_that_is_no_fragment_is_refused(text: str) -> None:
-    with pytest.raises(files.FileProblem, match="holds no nodes"):
-        files.read_fragment(text)
-
-
 def test_a_project_without_networks_opens_with_an_empty_sheet() -> None:
     raw = json.loads(files.dumps(project())) | {"networks": {}}
     assert files.loads(json.dumps(raw)).project.sheet("main").graph.nodes == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -13,7 +14,9 @@ from studio.graph.geometry import PILL, ROW_GAP, WIDTH, node_size, snap
 from studio.graph.graph import BLOCK, INPUT, OUTPUT, End, Graph, Link, Node, free_name, name_for
 from studio.graph.params import Param
 from studio.graph.project import Block, Place, Project, Sheet
+from studio.graph.scope import renamed
 from studio.graph.topology import order
+from studio.graph.unfold import REPEAT
 
 
 class MakeBlock(BaseEdit, frozen=True, tag=True, omit_defaults=True):
@@ -50,10 +53,11 @@ class MakeBlock(BaseEdit, frozen=True, tag=True, omit_defaults=True):
         _check_closed(graph, chosen)
         _check_sharing(graph, chosen)
         cut = _cut(graph, chosen, self.inputs, self.outputs)
-        params = _params_read(project, self.where, graph, chosen)
-        block = Block(_inside(sheet, chosen, cut), params=params)
+        handed = _handed_on(project, self.where, graph, chosen)
+        inside = _inside(sheet, chosen, cut, handed)
+        block = Block(inside, params=tuple(handed.values()))
         project = replace(project, blocks=project.blocks | {self.name: block})
-        return self._collapsed(project, sheet, chosen, cut, params)
+        return self._collapsed(project, sheet, chosen, cut, handed)
 
     def _collapsed(
         self,
@@ -61,13 +65,13 @@ class MakeBlock(BaseEdit, frozen=True, tag=True, omit_defaults=True):
         sheet: Sheet,
         chosen: set[str],
         cut: _Cut,
-        params: tuple[Param, ...],
+        handed: dict[str, Param],
     ) -> Project:
         """Return the project with the instance on the sheet where the nodes were."""
         graph = sheet.graph
         names = {node.name for key, node in graph.nodes.items() if key not in chosen}
         kind = BLOCK + self.name
-        values = {param.name: f"={param.name}" for param in params}
+        values = {param.name: f"={outside}" for outside, param in handed.items()}
         instance = Node(self.instance, kind, name_for(kind, names), values)
         inputs = {source: port.name for port, source in cut.inputs if source is not None}
         outputs = {source: port.name for port, source in cut.outputs}
@@ -188,28 +192,45 @@ def _cut(
     return cut
 
 
-def _params_read(project: Project, where: str, graph: Graph, chosen: set[str]) -> tuple[Param, ...]:
-    """Return the parameters of the block around that these nodes read: the new block hands them on."""
+def _handed_on(project: Project, where: str, graph: Graph, chosen: set[str]) -> dict[str, Param]:
+    """Return what these nodes read of the block around, by name: the new block's parameters.
+
+    Which pass of a repeat this is, the new block would answer for itself: it gets another name.
+    """
     if not where.startswith(BLOCK):
-        return ()
+        return {}
     read: set[str] = set()
     for key in chosen:
         for value in graph.nodes[key].params.values():
+            with suppress(FormulaError):  # it is shown as a problem, here as there
+                read |= names_in(value) if is_formula(value) else set()
+    params = project.blocks[where.removeprefix(BLOCK)].params
+    found = {param.name: param for param in params if param.name in read}
+    taken = {*read, *project.constants, *(param.name for param in params)}
+    for name, start in (("index", 0), (REPEAT.name, 1)):
+        if name in read and name not in found:
+            found[name] = Param(free_name(taken, f"outer_{name}"), "int", start, minimum=0)
+    return found
+
+
+def _reading(node: Node, handed: dict[str, Param]) -> Node:
+    """Return the node with formulas that read what is handed on by the name that it has inside."""
+    params = dict(node.params)
+    for outside, param in handed.items():
+        for name, value in params.items():
             if is_formula(value):
-                try:
-                    read |= names_in(value)
-                except FormulaError:
-                    continue  # it is shown as a problem, here as there
-    return tuple(p for p in project.blocks[where.removeprefix(BLOCK)].params if p.name in read)
+                params[name] = renamed(value, outside, param.name)
+    return replace(node, params=params) if params != node.params else node
 
 
-def _inside(sheet: Sheet, chosen: set[str], cut: _Cut) -> Sheet:
+def _inside(sheet: Sheet, chosen: set[str], cut: _Cut, handed: dict[str, Param]) -> Sheet:
     """Return the block's sheet: the nodes as they stood, its inputs above and its outputs below."""
     graph = sheet.graph
     sources = {source: node for node, source in cut.inputs if source is not None}
     outputs = [node for node, _ in cut.outputs]
     nodes = [node for node, _ in cut.inputs]
-    nodes += [node for key, node in graph.nodes.items() if key in chosen] + outputs
+    nodes += [_reading(node, handed) for key, node in graph.nodes.items() if key in chosen]
+    nodes += outputs
     links = [
         Link(End(sources[w.source].id, "out") if w.source in sources else w.source, w.target)
         for w in graph.links

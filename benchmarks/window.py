@@ -33,6 +33,7 @@ from studio.engine import subprocess
 from studio.engine.setup import Setup
 from studio.graph.builder import Net
 from studio.graph.project import DataRef, Project, Recipe, Step
+from studio.opening import make_session
 from studio.paths import find
 
 HERE = Path(__file__).resolve()
@@ -131,7 +132,7 @@ def run_window(case: Case, epochs: int) -> dict[str, float]:
         application = studio_app.make_application()
         theme = Theme(here.assets)
         theme.dress(application)
-        session = studio_app.make_session(here)
+        session = make_session(here)
         session.new(project_of(case, 1))
         window = MainWindow(session, theme, Preferences(here.settings, Settings()))
         window.resize(1600, 1000)

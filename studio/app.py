@@ -1,10 +1,9 @@
-"""The application: builds everything once and passes it in."""
+"""The window's life: filled, shown, closed; and its picture."""
 
 from __future__ import annotations
 
 import gc
 import logging
-import os
 import signal
 import sys
 import time
@@ -14,18 +13,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from PySide6.QtCore import QMessageLogContext, QTimer, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from studio import extensions, logs, settings
-from studio.engine import catalogue_cache, subprocess
-from studio.engine.client import Client
-from studio.engine.setup import Setup
-from studio.graph import files
+from studio.opening import make_session
 from studio.paths import Paths
 from studio.session import events as e
 from studio.session.session import Session
 from studio.settings import Settings
+from studio.start import make_application
+from studio.ui.frame import Frame
 from studio.ui.preferences import Preferences
 from studio.ui.theme import Theme
 from studio.ui.window import MainWindow
@@ -37,23 +34,16 @@ log = logging.getLogger(__name__)
 FACTS_S, RUN_S, SETTLE_S = 60.0, 900.0, 1.5
 
 
-def run(here: Paths, file: Path | None = None) -> int:
-    """Open the window and return when it is closed.
-
-    The window paints before any engine is started; the engines then warm up beside it.
-    """
-    logs.write_to(here.log)
-    app = make_application()
-    values, trouble = settings.load(here.settings)
-    window = assemble(app, here, Preferences(here.settings, values))
-    session = window.session
+def run(
+    app: QApplication, frame: Frame, session: Session, preferences: Preferences, trouble: str = ""
+) -> int:
+    """Fill the frame with the window, and return when it is closed; `trouble` is said at once."""
+    window = fill(app, frame, session, preferences)
     restore = report_crashes(window)
-    open_first(session, here, values, file)
-    window.show()
     if trouble:
         window.notices.show(trouble, "warning")
     QTimer.singleShot(0, window, lambda: begin(window))
-    signal.signal(signal.SIGINT, lambda *_: window.close())
+    signal.signal(signal.SIGINT, lambda *_: frame.close())
     try:
         return int(app.exec())
     finally:
@@ -62,51 +52,27 @@ def run(here: Paths, file: Path | None = None) -> int:
         restore()
 
 
+def fill(app: QApplication, frame: Frame, session: Session, preferences: Preferences) -> MainWindow:
+    """Put the window into its frame, in its look."""
+    window = MainWindow(session, frame.theme, preferences)
+    dress(app, frame.theme)
+    frame.hold(window)
+    return window
+
+
 def assemble(app: QApplication, here: Paths, preferences: Preferences) -> MainWindow:
     """Return the window with its session and look, not yet shown; no engine runs yet."""
     theme = Theme(here.assets, preferences.values.theme)
     theme.prepare(app)
     window = MainWindow(make_session(here), theme, preferences)
-    theme.dress(app)
-    theme.changed.connect(lambda: theme.dress(app))
+    dress(app, theme)
     return window
 
 
-def make_application() -> QApplication:
-    """Return the one QApplication, in the style that the theme builds on."""
-    app = QApplication.instance()
-    if not isinstance(app, QApplication):
-        app = QApplication([sys.argv[0]])
-    app.setApplicationName("neuroloom")
-    app.setApplicationDisplayName("Neuroloom")
-    app.setStyle("Fusion")
-    qInstallMessageHandler(_log_qt)
-    return app
-
-
-def make_session(here: Paths) -> Session:
-    """Return a session whose engines are processes; the catalogue is the one of the last start."""
-    packs = tuple(str(folder) for folder in here.plugin_folders)
-
-    def connect(role: str) -> Client:
-        known: Literal["workbench", "job"] = "job" if role == "job" else "workbench"
-        return subprocess.spawn(Setup(role=known, packs=packs, cache=str(here.cache)))
-
-    found = extensions.scan(here.plugin_folders).hash
-    return Session(connect, here, catalogue_cache.read(here.cache, found))
-
-
-def open_first(session: Session, here: Paths, values: Settings, file: Path | None) -> None:
-    """Open what was asked for, else the last project, else the starter."""
-    recent = [Path(path) for path in values.recent[:1] if os.path.isfile(path)]
-    for candidate in [file] if file else recent:
-        if candidate is not None and session.open(candidate):
-            return
-    try:
-        session.new(files.load(here.starter).project)
-    except files.FileProblem as problem:
-        log.error("The starter project cannot be opened: %s", problem)
-        session.new()
+def dress(app: QApplication, theme: Theme) -> None:
+    """Give the application its look, now and whenever it changes."""
+    theme.dress(app)
+    theme.changed.connect(lambda: theme.dress(app))
 
 
 def report_crashes(window: MainWindow) -> Callable[[], None]:
@@ -220,14 +186,8 @@ def _note(told: list[str], event: e.SessionEvent) -> None:
 
 
 def begin(window: MainWindow) -> None:
-    """Start the engines, now that the window has been painted."""
+    """Listen to the engines, now that the window has been painted."""
     gc.freeze()  # the window lives as long as the process: no collection need look through it
     gc.enable()
     window.bridge.start()
-    window.session.start()
     window.recovery.offer()
-
-
-def _log_qt(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:
-    level = logging.DEBUG if kind == QtMsgType.QtDebugMsg else logging.WARNING
-    logging.getLogger("studio.qt").log(level, text)

@@ -44,6 +44,8 @@ ROOMS: dict[str, set[str]] = {
     | {"numpy", "PySide6", "shiboken6", "studio.graph", "studio.session", "studio.ui"}
     | {"studio.engine.protocol", "studio.engine.runs", "studio.settings", "studio.paths", "studio"},
     "studio.app": {"*"},
+    "studio.opening": {"*"},
+    "studio.start": {"*"},
     "studio.cli": {"*"},
     "studio.doctor": {"*"},
     "studio.__main__": {"*"},

@@ -19,10 +19,10 @@ def open_window(file: Path | None, here: Paths) -> int:
         raise JobFailed(problem)
     if file is not None and not file.exists():
         raise WrongUse(f"There is no file {file}.")
-    gc.disable()  # nothing made before the first paint is garbage; `app.run` collects from then on
-    from studio import app
+    gc.disable()  # nothing made before the first paint is garbage; `app.begin` collects from then on
+    from studio import start
 
-    return app.run(here, file)
+    return start.run(here, file)
 
 
 def shot(given: argparse.Namespace, here: Paths) -> int:

@@ -60,7 +60,7 @@ def _file(window: MainWindow) -> list[Entry]:
             "settings",
             "quit",
         ),
-        Entry("quit", "File", "Quit", window.close, "Ctrl+Q", group="quit"),
+        Entry("quit", "File", "Quit", lambda: window.window().close(), "Ctrl+Q", group="quit"),
     ]
 
 

@@ -6,10 +6,8 @@ import re
 import tomllib
 import weakref
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-import numpy.typing as npt
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt, QTemporaryDir, Signal
 from PySide6.QtGui import QAction, QColor, QFont, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import QAbstractButton, QApplication
@@ -39,7 +37,12 @@ ICON_GAP = 4
 THIN_SPACE = "\u202f"
 MINUS = "\u2212"
 
-Rgb = npt.NDArray[np.uint8]
+if TYPE_CHECKING:
+    # The window's frame is painted before numpy, which takes longer to import than that.
+    import numpy as np
+    import numpy.typing as npt
+
+    Rgb = npt.NDArray[np.uint8]
 
 
 class Theme(QObject):
@@ -153,14 +156,21 @@ class Theme(QObject):
 
     def sequential(self, t: npt.ArrayLike) -> Rgb:
         """Return colours for values from 0 to 1. Shapes: `[…]` → uint8 `[…, 3]`."""
-        index = np.clip(np.nan_to_num(np.asarray(t, dtype=np.float32)), 0.0, 1.0) * 255.0
-        picked: Rgb = self._sequential[np.rint(index).astype(np.uint8)]
-        return picked
+        return self._picked("sequential", t, 0.0, 256)
 
     def diverging(self, t: npt.ArrayLike) -> Rgb:
         """Return colours for signed values from −1 to 1. Shapes: `[…]` → uint8 `[…, 3]`."""
-        index = np.clip(np.nan_to_num(np.asarray(t, dtype=np.float32)), -1.0, 1.0) * 127.0 + 127.0
-        picked: Rgb = self._diverging[np.rint(index).astype(np.uint8)]
+        # An odd number of steps, so that zero is exactly the middle one.
+        return self._picked("diverging", t, -1.0, 255)
+
+    def _picked(self, name: str, t: npt.ArrayLike, low: float, steps: int) -> Rgb:
+        import numpy as np
+
+        if name not in self._ramps:
+            self._ramps[name] = _ramp(self._stops[name], np.linspace(low, 1.0, steps))
+        known = np.clip(np.nan_to_num(np.asarray(t, dtype=np.float32)), low, 1.0)
+        index = (known - low) / (1.0 - low) * (steps - 1)
+        picked: Rgb = self._ramps[name][np.rint(index).astype(np.uint8)]
         return picked
 
     @staticmethod
@@ -230,9 +240,8 @@ class Theme(QObject):
         )
         self._name: ThemeName = name
         self._colors = {token: QColor(text) for token, text in values["color"].items()}
-        self._sequential = _ramp(values["maps"]["sequential"], np.linspace(0.0, 1.0, 256))
-        # An odd number of steps, so that zero is exactly the middle one.
-        self._diverging = _ramp(values["maps"]["diverging"], np.linspace(-1.0, 1.0, 255))
+        self._stops: dict[str, list[tuple[float, str]]] = values["maps"]
+        self._ramps: dict[str, Rgb] = {}
         self._pixmaps.clear()
         self._icons.clear()
 
@@ -260,6 +269,8 @@ def _widened(pixmap: QPixmap, gap: int) -> QPixmap:
 
 def _ramp(stops: list[tuple[float, str]], positions: npt.NDArray[np.float64]) -> Rgb:
     """Return the colours between the stops at each position."""
+    import numpy as np
+
     at = [float(stop[0]) for stop in stops]
     colors = [QColor(stop[1]) for stop in stops]
     rgb = np.array([(c.red(), c.green(), c.blue()) for c in colors], dtype=np.float64)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from studio.engine import protocol as p
 from studio.session import events as e
@@ -16,6 +16,7 @@ from studio.ui.bridge import Bridge
 from studio.ui.build import BuildWorkspace
 from studio.ui.controls import column
 from studio.ui.documents import Documents
+from studio.ui.frame import MINIMUM
 from studio.ui.header import MenuRow, StatusRow, Toolbar
 from studio.ui.palette import CommandPalette, commands_of
 from studio.ui.plugins_panel import PluginsPanel
@@ -28,17 +29,20 @@ from studio.ui.theme import Theme
 from studio.ui.views.numbers import size
 from studio.ui.workspaces import TRAIN, Workspaces
 
-MINIMUM = (1024, 640)
-USUAL = (1600, 1000)
 #: How long a run has to end cleanly before the window closes without it.
 STOP_MS = 20_000
 
 
-class MainWindow(QMainWindow):
-    """One project, four workspaces. Workspaces other than Build are made when first looked at."""
+class MainWindow(QWidget):
+    """One project, four workspaces. Workspaces other than Build are made when first looked at.
+
+    The application shows it in a `Frame`; pictures and tests show it by itself.
+    """
 
     def __init__(self, session: Session, theme: Theme, preferences: Preferences) -> None:
         super().__init__()
+        self.setProperty("surface", "window")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.session = session
         self.theme = theme
         self.preferences = preferences
@@ -62,7 +66,6 @@ class MainWindow(QMainWindow):
         self._assemble()
         self.setMinimumSize(*MINIMUM)
         self.setAcceptDrops(True)
-        self._restore()
 
         self.documents.on_saved = self._show_document
         self._show_document()
@@ -72,7 +75,6 @@ class MainWindow(QMainWindow):
 
     def _assemble(self) -> None:
         self.menu_row = MenuRow(self.theme, self.find_command)
-        self.setMenuWidget(self.menu_row)
         self.toolbar = Toolbar(self.session, self.theme, self.actions_table)
         self.toolbar.workspace_picked.connect(self.show_workspace)
         self.status = StatusRow(self.session, self.theme)
@@ -82,13 +84,12 @@ class MainWindow(QMainWindow):
         )
         keys = [self.actions_table[key] for key in ("pause_key", "step_key")]
         self.workspaces.give_train(*keys)
-        centre = QWidget()
-        layout = column(centre)
+        layout = column(self)
+        layout.addWidget(self.menu_row)
         layout.addWidget(self.toolbar)
         layout.addWidget(self.recovery)
         layout.addWidget(self.workspaces, 1)
         layout.addWidget(self.status)
-        self.setCentralWidget(centre)
         self._fill_menus()
         for action in self.actions_table.all():
             if action.objectName() not in ("pause_key", "step_key", "search"):
@@ -132,7 +133,7 @@ class MainWindow(QMainWindow):
             case e.TrainingChanged(state=state):
                 self.refresh()
                 if self._closing and state in ("ended", "idle"):
-                    self.close()
+                    self.window().close()
                 elif state == "ended":
                     self._watch_space()
             case e.EngineChanged(role="job", state="ready"):
@@ -242,7 +243,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self._patience.stop()
-        self.preferences.change(geometry=self.saveGeometry().toBase64().toStdString())
+        self.preferences.change(geometry=self.window().saveGeometry().toBase64().toStdString())
         self.build.keep()
         self.bridge.stop()
         self.session.close()
@@ -277,7 +278,7 @@ class MainWindow(QMainWindow):
     def _on_stop_overdue(self) -> None:
         if self.isVisible():
             self._overdue = True
-            self.close()
+            self.window().close()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if _loom_of(event) is not None:
@@ -289,17 +290,10 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
             self.documents.open(path)
 
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.WindowStateChange and self.session.training == "running":
-            # Nobody looks at a minimised window: the job need not show its inside.
-            self.session.watch(0.0 if self.isMinimized() else 4.0)
-
-    def _restore(self) -> None:
-        kept = self.preferences.values.geometry
-        if not (kept and self.restoreGeometry(QByteArray.fromBase64(kept.encode()))):
-            room = self.screen().availableSize()
-            self.resize(min(USUAL[0], room.width()), min(USUAL[1], room.height()))
+    def minimised(self, yes: bool) -> None:
+        """Nobody looks at a minimised window: the job need not show its inside."""
+        if self.session.training == "running":
+            self.session.watch(0.0 if yes else 4.0)
 
 
 def _loom_of(event: QDragEnterEvent | QDropEvent) -> Path | None:

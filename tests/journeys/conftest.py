@@ -22,7 +22,8 @@ else:
     from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
     from studio import app as application
-    from studio import paths, settings
+    from studio import paths, settings, start
+    from studio.opening import make_session, open_first
     from studio.session.events import Noticed
     from studio.ui.preferences import Preferences
 
@@ -33,24 +34,23 @@ else:
             self.app = qapp
             self.here = paths.find({"NEUROLOOM_HOME": str(home)})
             values, _ = settings.load(self.here.settings)
-            self.window = application.assemble(
-                qapp, self.here, Preferences(self.here.settings, values)
-            )
-            self.session = self.window.session
+            self.frame = start.show_frame(qapp, self.here, values)
+            self.session = make_session(self.here)
+            open_first(self.session, self.here, values, file)
+            self.session.start()
+            preferences = Preferences(self.here.settings, values)
+            self.window = application.fill(qapp, self.frame, self.session, preferences)
             self.told: list[str] = []
             self.gone = False
             self.session.subscribe(
                 lambda event: self.told.append(event.text) if isinstance(event, Noticed) else None
             )
-            application.open_first(self.session, self.here, values, file)
-            self.window.show()
             self.window.bridge.start()
-            self.session.start()
             self.until(lambda: self.session.settled and bool(self.session.catalog.layers), 60)
             self.press_at(
                 self.middle(self.window.menu_row)
             )  # no window manager: a click gives focus
-            self.window.activateWindow()
+            self.frame.activateWindow()
 
         # ----------------------------------------------------------------------------------- waiting
 
@@ -129,8 +129,8 @@ else:
             self.window.bridge.stop()
             self.session.let_go()
             self.session.close()
-            self.window.hide()
-            self.window.deleteLater()
+            self.frame.hide()
+            self.frame.deleteLater()
             self.app.processEvents()
 
     @pytest.fixture
@@ -139,7 +139,7 @@ else:
         people: list[Person] = []
 
         def come(file: Path | None = None) -> Person:
-            application.make_application()
+            start.make_application()
             people.append(Person(qapp, tmp_path / "home", file))
             return people[-1]
 

@@ -11,7 +11,7 @@ from fakes import Script, catalog, network
 from msgspec.structs import replace
 from pytestqt.qtbot import QtBot
 
-from studio import app, extensions, paths
+from studio import app, extensions, opening, paths
 from studio.engine import catalogue_cache
 from studio.graph import files
 from studio.session.session import Session
@@ -25,16 +25,20 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 LIGHT = """
 import sys
-from studio import app, paths
+from studio import paths, start
 from studio.settings import Settings
-from studio.ui.preferences import Preferences
 here = paths.find()
-application = app.make_application()
-window = app.assemble(application, here, Preferences(None, Settings()))
-session = window.session
-app.open_first(session, here, Settings(), None)
-window.show()
+application = start.make_application()
+frame = start.show_frame(application, here, Settings())
+early = [name for name in ("numpy", "studio.session", "studio.ui.canvas") if name in sys.modules]
+assert frame.isVisible() and not early, early
+from studio import app, opening
+from studio.ui.preferences import Preferences
+session = opening.make_session(here)
+opening.open_first(session, here, Settings(), None)
+window = app.fill(application, frame, session, Preferences(None, Settings()))
 application.processEvents()
+assert window.isVisible() and window.window() is frame and "Neuroloom" in frame.windowTitle()
 heavy = [name for name in ("torch", "captum", "pyqtgraph", "sklearn") if name in sys.modules]
 window.bridge.stop()
 print(len(session.document.project.sheet("main").graph.nodes), heavy)
@@ -55,9 +59,9 @@ def test_from_the_second_start_on_the_library_is_there_before_any_engine(
     qtbot: QtBot, theme: Theme
 ) -> None:
     here = paths.find()
-    assert not app.make_session(here).catalog.layers
+    assert not opening.make_session(here).catalog.layers
     catalogue_cache.write(here.cache, extensions.scan(here.plugin_folders).hash, catalog())
-    second = app.make_session(here)
+    second = opening.make_session(here)
     library = Library(second, theme, lambda kind: None)
     qtbot.addWidget(library)
     assert second.hello is None
@@ -75,7 +79,7 @@ def bare() -> Session:
 def test_the_last_project_opens_again(bare: Session, tmp_path: Path) -> None:
     path = tmp_path / "last.loom"
     files.save(network(), path)
-    app.open_first(bare, paths.find(), Settings(recent=(str(path),)), None)
+    opening.open_first(bare, paths.find(), Settings(recent=(str(path),)), None)
     assert bare.document.path == str(path)
 
 
@@ -83,12 +87,12 @@ def test_a_named_file_goes_before_the_last_project(bare: Session, tmp_path: Path
     last, named = tmp_path / "last.loom", tmp_path / "named.loom"
     for path in (last, named):
         files.save(network(), path)
-    app.open_first(bare, paths.find(), Settings(recent=(str(last),)), named)
+    opening.open_first(bare, paths.find(), Settings(recent=(str(last),)), named)
     assert bare.document.path == str(named)
 
 
 def test_a_file_that_is_gone_gives_way_to_the_starter(bare: Session, tmp_path: Path) -> None:
-    app.open_first(bare, paths.find(), Settings(recent=(str(tmp_path / "gone.loom"),)), None)
+    opening.open_first(bare, paths.find(), Settings(recent=(str(tmp_path / "gone.loom"),)), None)
     assert bare.document.path == ""
     assert bare.document.project.sheet("main").graph.nodes
 
@@ -97,7 +101,7 @@ def test_without_a_starter_the_window_is_empty_rather_than_gone(
     bare: Session, tmp_path: Path
 ) -> None:
     here = replace(paths.find(), assets=tmp_path)
-    app.open_first(bare, here, Settings(), None)
+    opening.open_first(bare, here, Settings(), None)
     assert not bare.document.project.sheet("main").graph.nodes
 
 

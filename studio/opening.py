@@ -1,0 +1,44 @@
+"""A session with engines of its own, and the first project in it: what a window is opened on."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Literal
+
+from studio import extensions
+from studio.engine import catalogue_cache, subprocess
+from studio.engine.client import Client
+from studio.engine.setup import Setup
+from studio.graph import files
+from studio.paths import Paths
+from studio.session.session import Session
+from studio.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def make_session(here: Paths) -> Session:
+    """Return a session whose engines are processes; the catalogue is the one of the last start."""
+    packs = tuple(str(folder) for folder in here.plugin_folders)
+
+    def connect(role: str) -> Client:
+        known: Literal["workbench", "job"] = "job" if role == "job" else "workbench"
+        return subprocess.spawn(Setup(role=known, packs=packs, cache=str(here.cache)))
+
+    found = extensions.scan(here.plugin_folders).hash
+    return Session(connect, here, catalogue_cache.read(here.cache, found))
+
+
+def open_first(session: Session, here: Paths, values: Settings, file: Path | None) -> None:
+    """Open what was asked for, else the last project, else the starter."""
+    recent = [Path(path) for path in values.recent[:1] if os.path.isfile(path)]
+    for candidate in [file] if file else recent:
+        if candidate is not None and session.open(candidate):
+            return
+    try:
+        session.new(files.load(here.starter).project)
+    except files.FileProblem as problem:
+        log.error("The starter project cannot be opened: %s", problem)
+        session.new()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from studio.graph.graph import BLOCK, INPUT, OUTPUT, Node
+from studio.graph.graph import BLOCK, INPUT, OUTPUT, REROUTE, Node
 from studio.graph.project import Place
 from studio.graph.spec import LayerSpec, Port
 
@@ -15,6 +15,8 @@ WIDTH = 216.0
 CARD = (WIDTH, 56.0)
 PILL = (WIDTH, 32.0)
 DATA = (WIDTH, 64.0)
+#: A point that a wire is led through; both of its ports are in its middle.
+DOT = (12.0, 12.0)
 
 SNAP = 4.0
 DOCK = 8.0
@@ -57,6 +59,8 @@ def is_pill(node: Node, spec: LayerSpec | None, inside: bool = False) -> bool:
 
 def node_size(node: Node, spec: LayerSpec | None, inside: bool = False) -> Size:
     """Return how large the node is drawn where nothing more has to be said on it."""
+    if node.kind == REROUTE:
+        return DOT
     if is_pill(node, spec, inside):
         return PILL
     return DATA if node.kind == INPUT else CARD
@@ -74,6 +78,8 @@ def input_spots(
 
     Three and more that are all needed stand above; options are always at the side.
     """
+    if size == DOT:
+        return {port.name: (DOT[0] / 2, DOT[1] / 2) for port in ports}
     ports = sorted(ports, key=lambda port: port.name != first) if first else tuple(ports)
     needed = [port for port in ports if not port.optional] or list(ports[:1])
     above = needed if len(needed) > 2 else needed[:1]
@@ -87,6 +93,8 @@ def input_spots(
 def output_spots(ports: Iterable[Port], size: Size) -> dict[str, tuple[float, float]]:
     """Return where outputs are: the first below the middle, the others to its right."""
     ports = tuple(ports)
+    if size == DOT:
+        return {port.name: (DOT[0] / 2, DOT[1] / 2) for port in ports}
     return {port.name: (_across(n, len(ports), size[0]), size[1]) for n, port in enumerate(ports)}
 
 

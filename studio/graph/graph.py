@@ -73,6 +73,15 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
         """Links by the node that they leave."""
         return _grouped(self.links, lambda link: link.source.node)
 
+    @cached_property
+    def sharers(self) -> Mapping[str, tuple[str, ...]]:
+        """Nodes that use another's weights, by the node that owns them."""
+        groups: dict[str, list[str]] = {}
+        for node in self.nodes.values():
+            if node.shares:
+                groups.setdefault(node.shares, []).append(node.id)
+        return {owner: tuple(group) for owner, group in groups.items()}
+
     def into(self, node: str, port: str) -> tuple[Link, ...]:
         """Return the links into one input port, in order."""
         return tuple(link for link in self.incoming.get(node, ()) if link.target.port == port)

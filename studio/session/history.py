@@ -90,6 +90,7 @@ class History:
         self.curves: dict[str, Curve] = {}
         self.epochs: list[p.EpochDone] = []
         self.layers: dict[str, p.LayerStat] = {}
+        self.flows: dict[str, float] = {}
         self.layer_steps: list[int] = []
         self.layer_series: dict[str, list[p.LayerStat]] = {}
         self.checkpoints: list[p.CheckpointSaved] = []
@@ -159,7 +160,7 @@ class History:
                 pass
 
     def _take_layers(self, event: p.LayerStats) -> None:
-        self.layers = dict(event.nodes)
+        self.layers, self.flows = dict(event.nodes), dict(event.flows)
         self.layer_steps.append(event.step)
         for path, stat in event.nodes.items():
             self.layer_series.setdefault(path, []).append(stat)

@@ -22,11 +22,14 @@ from studio.ui.canvas.editor import Editor
 from studio.ui.canvas.faces import Told
 from studio.ui.canvas.hand import PointerHand
 from studio.ui.canvas.header import Header
-from studio.ui.canvas.knowledge import LiveStore, Sight, way_to
+from studio.ui.canvas.knowledge import Sight, way_to
+from studio.ui.canvas.legend import Legend
+from studio.ui.canvas.living import Living
 from studio.ui.canvas.minimap import Minimap
 from studio.ui.canvas.scene import SheetScene
 from studio.ui.canvas.search_desk import SearchDesk
 from studio.ui.canvas.view import CanvasView
+from studio.ui.canvas.view_menu import ViewMenu
 from studio.ui.canvas.words import spoken
 from studio.ui.canvas.writing import Writing
 from studio.ui.controls import column, rule
@@ -54,13 +57,14 @@ class Canvas(QWidget):
         self._theme = theme
         self._way: list[tuple[str, Sight]] = []
         self._sight = Sight()
-        self._live = LiveStore()
         self._thumbnail_of = ""
         self._fit_next = True
         #: Where the context menu was opened, while it is: what it adds belongs there.
         self.menu_spot: QPointF | None = None
         self.scene = SheetScene(theme, self)
         self.view = CanvasView(self.scene, theme, self)
+        self.living = Living(session, self.scene, lambda: self._sight, self)
+        self.view_menu = ViewMenu(self.living, self.view)
         self.hint = Hint(theme, self.view)
         self.editor = Editor(session, self.scene, self.hint.say)
         self.hand = PointerHand(self.scene, self.view, self.editor, self)
@@ -79,6 +83,8 @@ class Canvas(QWidget):
         self._rule = rule()
         outer.addWidget(self._rule)
         outer.addWidget(self.view, 1)
+        self.legend = Legend(theme, self.living, self)
+        outer.addWidget(self.legend)
         self.setFocusProxy(self.view)
         self._connect()
         self.show_sheet(_first_sheet(session.document.project))
@@ -125,9 +131,9 @@ class Canvas(QWidget):
         """Show a sheet; `prefix` says through which block instances it is seen."""
         network = self._sight.network if where.startswith(BLOCK) else where
         self._way = way_to(self._session.document.project, network, prefix) if prefix else []
-        if not prefix:
+        if not self._way:
             self._way = [(where.removeprefix(BLOCK), Sight(where, network))]
-        self._show(Sight(where, network, prefix))
+        self._show(self._way[-1][1])
 
     def open_block(self, node: str) -> None:
         """Enter a block by one of its instances on this sheet."""
@@ -137,15 +143,28 @@ class Canvas(QWidget):
         if found.kind.removeprefix(BLOCK) not in self._session.document.project.blocks:
             self.hint.say(f"The block {found.kind.removeprefix(BLOCK)!r} is not in this project.")
             return
-        sight = Sight(found.kind, self._sight.network, f"{self._sight.prefix}{node}/")
+        project = self._session.document.project
+        sight = knowledge.entered(project, self._sight, node)
+        if sight is None:  # a block's own sheet, seen through no instance, leads to another such
+            sight = Sight(found.kind, self._sight.network, f"{self._sight.prefix}{node}/")
         self._way.append((found.name, sight))
         self._show(sight)
+
+    def show_pass(self, step: int) -> None:
+        """Show another pass of the repeated block that this sheet is seen in, the first being 0."""
+        sight = knowledge.other_pass(self._session.document.project, self._sight, step)
+        if sight != self._sight:
+            self._way[-1] = (self._way[-1][0], sight)
+            self._sight = sight
+            self.scene.tell(self._told())
+            self.sheet_shown.emit()
 
     def leave(self) -> bool:
         """Go back to the sheet that this one was entered from; tells whether there is one."""
         if len(self._way) < 2:
             return False
-        left = self._sight.prefix.rstrip("/").rsplit("/", 1)[-1]
+        outside = self._way[-2][1].prefix
+        left = self._sight.prefix.removeprefix(outside).split("/", 1)[0]
         self._on_crumb(len(self._way) - 1)
         self.scene.select((left,))
         return True
@@ -200,8 +219,7 @@ class Canvas(QWidget):
         self._rule.setVisible(not training)
         self.minimap.setVisible(not training and bool(self.scene.nodes))
         self._take_room()
-        told = replace(self.scene.told, training=training)
-        self.scene.tell(told)
+        self.living.set_training(training)
         if training:
             self._take_history()
         self.fit()
@@ -220,7 +238,7 @@ class Canvas(QWidget):
         """Follow the session."""
         match event:
             case e.DocumentOpened(project):
-                self._live.clear()
+                self.living.forget()
                 self._thumbnail_of = ""
                 self.show_sheet(_first_sheet(project))
             case e.DocumentChanged(before, after):
@@ -252,6 +270,7 @@ class Canvas(QWidget):
             self.scene.sync(sheet)
             if not old.graph.nodes.keys() & sheet.graph.nodes.keys():
                 self.fit()
+        self.living.check_edits()
 
     def _told(self) -> Told:
         session = self._session
@@ -260,7 +279,7 @@ class Canvas(QWidget):
             session.catalog,
             session.facts,
             self._sight,
-            self._live,
+            self.living.store,
             self.scene.told,
         )
 
@@ -271,22 +290,13 @@ class Canvas(QWidget):
             self.scene.tell(after, changed)
 
     def _on_live(self, event: p.LayerStats | p.Pictures) -> None:
-        paths = self._live.take(event)
-        if self.scene.told.training:
-            keys = {key for path in paths if (key := self._sight.own(path)) is not None}
-            told = replace(self.scene.told, live=knowledge.live_nodes(self._live, self._sight))
-            fitted, before = self.view.fitted, self.scene.content()
-            self.scene.tell(told, keys)
-            if fitted and self.scene.content() != before:
-                self.fit()
+        fitted, before = self.view.fitted, self.scene.content()
+        self.living.take(event)
+        if self.scene.told.training and fitted and self.scene.content() != before:
+            self.fit()
 
     def _take_history(self) -> None:
-        self._live.clear()
-        history = self._session.history
-        if history.layers:
-            self._live.take(p.LayerStats(0, dict(history.layers)))
-        if history.pictures is not None:
-            self._live.take(history.pictures)
+        self.living.take_history()
         self._tell()
 
     def _ask_thumbnail(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,9 +10,11 @@ from PySide6.QtGui import QFontMetricsF
 
 from studio.engine.protocol import LayerStat
 from studio.graph.facts import DataFacts, NodeFacts
+from studio.graph.formulas import FormulaError
 from studio.graph.geometry import (
     CARD,
     DATA,
+    DOT,
     PILL,
     Size,
     input_spots,
@@ -21,12 +22,14 @@ from studio.graph.geometry import (
     node_size,
     output_spots,
 )
-from studio.graph.graph import BLOCK, INPUT, OUTPUT, Graph, Node
-from studio.graph.params import Value, with_defaults
+from studio.graph.graph import BLOCK, INPUT, NEXT, OUTPUT, REROUTE, STATE, Graph, Node
 from studio.graph.problems import Problem
-from studio.graph.project import Place, Sheet
-from studio.graph.spec import LayerSpec, Port, PortType
-from studio.ui.theme import MINUS, Theme
+from studio.graph.spec import LayerSpec
+from studio.graph.unfold import Names, is_shared, repeats, resolved
+from studio.ui.canvas.lines import title_and_line
+from studio.ui.canvas.previews import EVERYTHING, GRADIENT, HISTOGRAM, MAPS
+from studio.ui.canvas.spots import USUAL, Spot, Turn, ports_of, spots_at
+from studio.ui.theme import Theme
 
 BODY_WIDTH = 168.0
 BODY_LINE = 16.0
@@ -37,12 +40,10 @@ REPAIRS_SHOWN = 3
 LIVE_WIDTH = 184.0
 LIVE_CARD = 84.0
 MAP_SIDE = 22.0
+#: While building, previews stand below the settings: maps, then histogram and gradient.
+MAPS_ROW, FIGURES_ROW = 28.0, 24.0
 #: The shares of units silent for every probe sample that are told in words, and that ask for a look.
 TOLD_DEAD, MANY_DEAD = 0.05, 0.5
-
-
-#: Operations whose operands may change places.
-_SYMMETRIC = ("core.add", "core.mul", "core.maximum", "core.minimum")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,19 +59,6 @@ class Thumbnail:
     """One sample as grey or RGB bytes, `[h, w]` or `[h, w, 3]`."""
 
     pixels: npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Spot:
-    """A port on a node: where it is, relative to the node, and what passes through it."""
-
-    port: str
-    type: PortType
-    x: float
-    y: float
-    many: bool = False
-    #: 1 at the right side, −1 at the left one, 0 above or below.
-    side: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,9 +83,46 @@ class Face:
     repairs: tuple[tuple[str, str], ...] = ()
     header: float = 0.0
     live: Live | None = None
+    #: What of `live` is shown, below which line, and whether the graph has been edited since.
+    previews: frozenset[str] = EVERYTHING
+    below: float = 28.0
+    stale: bool = False
+    typical: float | None = None
+    #: How often a block's instance is run in series (with the same weights, or its own), and whether
+    #: it runs over time.
+    repeat: int = 1
+    again: bool = False
+    loop: bool = False
+    #: Whose weights it uses, and how many others use its own.
+    owner: str = ""
+    sharers: int = 0
+    dot: bool = False
     thumbnail: Thumbnail | None = None
     inputs: tuple[Spot, ...] = ()
     outputs: tuple[Spot, ...] = ()
+
+    @property
+    def maps(self) -> npt.NDArray[np.uint8] | None:
+        """The feature maps to show."""
+        shown = self.live and MAPS in self.previews and not self.pill
+        return self.live.maps if self.live and shown else None
+
+    @property
+    def histogram(self) -> tuple[int, ...]:
+        """The counts to show."""
+        stat = self.live.stat if self.live and HISTOGRAM in self.previews else None
+        return stat.histogram if stat else ()
+
+    @property
+    def gradient(self) -> LayerStat | None:
+        """The statistics whose gradient is to be shown."""
+        stat = self.live.stat if self.live and GRADIENT in self.previews else None
+        return stat if stat and stat.grad is not None and not self.pill else None
+
+    @property
+    def has_previews(self) -> bool:
+        """Whether anything of a run is shown."""
+        return self.maps is not None or bool(self.histogram) or self.gradient is not None
 
     def __hash__(self) -> int:
         # Asked for at every paint of every node; these tell most faces apart.
@@ -112,73 +137,47 @@ class Told:
     facts: dict[str, NodeFacts] = field(default_factory=dict)
     problems: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
     live: dict[str, Live] = field(default_factory=dict)
+    #: How strong tensors are, by `node:port`.
+    flows: dict[str, float] = field(default_factory=dict)
+    #: The middle one of all layers' gradients, relative to their weights.
+    typical: float | None = None
     data: DataFacts | None = None
     thumbnail: Thumbnail | None = None
     layers: dict[str, int] = field(default_factory=dict)
+    #: What formulas on the sheet read.
+    names: Names = field(default_factory=dict)
     training: bool = False
+    #: What of a run nodes show, whether wires show their strength, and whether the graph is another now.
+    previews: frozenset[str] = frozenset()
+    strength: bool = False
+    stale: bool = False
     parameters: bool = True
     top: bool = True
 
 
-@dataclass(frozen=True)
-class Turn:
-    """How a node turns its inputs towards what feeds them.
-
-    `first` is the input that stands above it, "" for the usual one; `left` are those that, beside it,
-    are at its left.
-    """
-
-    first: str = ""
-    left: frozenset[str] = frozenset()
-
-
-def turn_of(
-    node: Node, sheet: Sheet, depths: Mapping[str, int], places: Mapping[str, Place]
-) -> Turn:
-    """Return where inputs belong: the operand with more layers before it above, others on their side.
-
-    Only operands that may change places do. What comes into a frame comes from above, so it stays right.
-    """
-    graph = sheet.graph
-    links = graph.incoming.get(node.id, ())
-    if len(links) < 2:
-        return _USUAL
-    here = places[node.id].x
-    frames = [frame.nodes for frame in sheet.frames.values() if node.id in frame.nodes]
-    left = frozenset(
-        link.target.port
-        for link in links
-        if places[link.source.node].x + CARD[0] <= here
-        and all(link.source.node in nodes for nodes in frames)
-    )
-    if node.kind not in _SYMMETRIC:
-        return Turn(left=left)
-    deepest = max(links, key=lambda link: depths.get(link.source.node, 0))
-    return Turn(deepest.target.port, left)
-
-
-_USUAL = Turn()
-
-
-def make_face(node: Node, graph: Graph, told: Told, theme: Theme, turn: Turn = _USUAL) -> Face:
+def make_face(node: Node, graph: Graph, told: Told, theme: Theme, turn: Turn = USUAL) -> Face:
     """Return what `node` shows."""
     spec = told.specs.get(node.kind)
     facts = told.facts.get(node.id)
+    if node.kind == REROUTE:
+        return _dot(node, graph, spec)
     is_data = node.kind == INPUT and told.top
     plain = node.kind in (INPUT, OUTPUT)
-    live = told.live.get(node.id) if told.training and not plain else None
     pill = is_pill(node, spec, not told.top)
     errors = [one for one in told.problems.get(node.id, ()) if one.severity == "error"]
     warnings = [one for one in told.problems.get(node.id, ()) if one.severity == "warning"]
-    header = DATA[1] if is_data else PILL[1] if pill else CARD[1]
-    if live and live.maps is not None and not pill and not is_data:
-        header = LIVE_CARD
+    watched = told.previews and not plain and not errors
+    live = told.live.get(node.id) if watched else None
+    header, below = _header(is_data, pill, live, told)
     sentence, repairs = _trouble(errors, theme)
     width = LIVE_WIDTH if told.training else CARD[0]
     size = (width, header + _body_height(sentence, repairs))
-    inputs, outputs = _ports(node, graph, spec)
-    title, line = _words(node, spec, facts, told)
+    inputs, outputs = ports_of(node, graph, spec)
+    layers = told.layers.get(node.kind, 0)
+    title, line = title_and_line(node, spec, facts, told.data, told.top, layers)
     dead = _dead(live)
+    repeat, again = _repeats(node, told.names)
+    owner = graph.nodes.get(node.shares) if node.shares else None
     return Face(
         title=title,
         size=size,
@@ -198,51 +197,69 @@ def make_face(node: Node, graph: Graph, told: Told, theme: Theme, turn: Turn = _
         repairs=repairs,
         header=header,
         live=live,
+        previews=told.previews if live else EVERYTHING,
+        below=below,
+        stale=told.stale and live is not None,
+        typical=told.typical if live else None,
+        repeat=repeat,
+        again=again,
+        loop=spec is not None
+        and any(port.type == "state" for port in spec.outputs)
+        and node.kind.startswith(BLOCK),
+        owner=owner.name if owner else "",
+        sharers=len(graph.sharers.get(node.id, ())),
         thumbnail=told.thumbnail if is_data else None,
-        inputs=_spots(
+        inputs=spots_at(
             inputs, input_spots(inputs, (size[0], header), turn.first), size[0], turn.left
         ),
-        outputs=_spots(outputs, output_spots(outputs, size), size[0]),
+        outputs=spots_at(outputs, output_spots(outputs, size), size[0]),
     )
+
+
+def _dot(node: Node, graph: Graph, spec: LayerSpec | None) -> Face:
+    """Return the point that a wire is led through: no words, both ports in its middle."""
+    inputs, outputs = ports_of(node, graph, spec)
+    return Face(
+        title="",
+        size=DOT,
+        name=node.name,
+        header=DOT[1],
+        dot=True,
+        inputs=tuple(Spot(port.name, port.type, DOT[0] / 2, DOT[1] / 2) for port in inputs),
+        outputs=tuple(Spot(port.name, port.type, DOT[0] / 2, DOT[1] / 2) for port in outputs),
+    )
+
+
+def _header(is_data: bool, pill: bool, live: Live | None, told: Told) -> Size:
+    """Return how high a node is without what is wrong with it, and where its previews begin."""
+    usual = DATA[1] if is_data else PILL[1] if pill else CARD[1]
+    if live is None or pill or is_data:
+        return usual, 28.0
+    maps = live.maps is not None and MAPS in told.previews
+    if told.training:
+        return (LIVE_CARD if maps else usual), 28.0
+    stat = live.stat
+    figures = stat is not None and (
+        (bool(stat.histogram) and HISTOGRAM in told.previews)
+        or (stat.grad is not None and GRADIENT in told.previews)
+    )
+    return usual + (MAPS_ROW if maps else 0.0) + (FIGURES_ROW if figures else 0.0), usual - 4.0
+
+
+def _repeats(node: Node, names: Names) -> tuple[int, bool]:
+    """Return how often a block's instance is run, and whether always with the same weights."""
+    if not node.kind.startswith(BLOCK):
+        return 1, False
+    try:
+        params = resolved(node, names).params
+    except FormulaError:  # a problem of the node's own tells of it
+        return 1, False
+    return repeats(params), is_shared(params)
 
 
 def base_size(node: Node, told: Told) -> Size:
     """Return the size that the node's place was made for: the one without errors and live views."""
     return node_size(node, told.specs.get(node.kind), not told.top)
-
-
-def _spots(
-    ports: Sequence[Port],
-    at: Mapping[str, tuple[float, float]],
-    width: float,
-    left: frozenset[str] = frozenset(),
-) -> tuple[Spot, ...]:
-    spots = []
-    for port in ports:
-        x, y = at[port.name]
-        side = 0 if x < width else -1 if port.name in left else 1
-        spots.append(Spot(port.name, port.type, 0.0 if side < 0 else x, y, port.many, side))
-    return tuple(spots)
-
-
-def _ports(
-    node: Node, graph: Graph, spec: LayerSpec | None
-) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
-    """Return the ports, and for a missing plugin those that its wires still tell of."""
-    if spec is not None:
-        inputs, outputs = spec.inputs, spec.outputs
-    else:
-        inputs = () if node.kind == INPUT else (Port("x", "any"),)
-        outputs = () if node.kind == OUTPUT else (Port("out", "any"),)
-        if node.kind not in (INPUT, OUTPUT):
-            inputs = outputs = ()
-    known = {port.name for port in inputs}
-    wired = dict.fromkeys(link.target.port for link in graph.incoming.get(node.id, ()))
-    inputs += tuple(Port(name, "any") for name in wired if name not in known)
-    known = {port.name for port in outputs}
-    wired = dict.fromkeys(link.source.port for link in graph.outgoing.get(node.id, ()))
-    outputs += tuple(Port(name, "any") for name in wired if name not in known)
-    return inputs, outputs
 
 
 def _category(node: Node, spec: LayerSpec | None) -> str:
@@ -256,6 +273,8 @@ def _glyph(node: Node, spec: LayerSpec | None) -> str:
         return "io"
     if node.kind == OUTPUT:
         return "target"
+    if node.kind in (STATE, NEXT):
+        return "loop"
     if node.kind.startswith(BLOCK):
         return "block"
     if spec is None:
@@ -264,91 +283,6 @@ def _glyph(node: Node, spec: LayerSpec | None) -> str:
     if "dropout" in node.kind.lower():
         return "dropout"
     return special.get(node.kind, spec.category)
-
-
-def _words(
-    node: Node, spec: LayerSpec | None, facts: NodeFacts | None, told: Told
-) -> tuple[str, str]:
-    if node.kind == INPUT:
-        if told.top and told.data:
-            return _data_title(told.data), _data_line(told.data)
-        return ("Data" if told.top else "Input", node.name)
-    if node.kind == OUTPUT:
-        return "Output", node.name if not told.top else ""
-    if spec is None:
-        return node.kind.rsplit(".", 1)[-1], f"pack missing: {node.kind}"
-    if node.kind.startswith(BLOCK):
-        layers = told.layers.get(node.kind, 0)
-        return spec.title, f"{node.name} · {layers} layer{'' if layers == 1 else 's'}"
-    return spec.title, summary(node, spec, facts)
-
-
-def _data_title(data: DataFacts) -> str:
-    """Return the name of the data; of pictures also their size, as they come after all transforms."""
-    shape = data.sample.shape
-    if data.form != "image" or len(shape) < 2:
-        return data.title
-    return f"{data.title} {shape[-2]}×{shape[-1]}"
-
-
-def _data_line(data: DataFacts) -> str:
-    shape = data.sample.shape
-    if data.form == "image":
-        first = {1: "grey", 3: "colour"}.get(shape[0] if len(shape) == 3 else 1, "image")  # type: ignore[arg-type]
-    elif data.form == "sequence":
-        first = f"{shape[0]} steps" if shape else "sequence"
-    else:
-        count = len(data.features) or (shape[-1] if shape else 0)
-        first = f"{count} features"
-    what = f"{len(data.classes)} classes" if data.classes else data.task
-    return f"{first} · {what}"
-
-
-#: Parameters that need no name, and what stands before or after others.
-_BARE = ("out_channels", "kernel_size", "output_size", "size")
-_AFTER = {
-    "out_features": "outputs",
-    "hidden_size": "hidden",
-    "num_layers": "layers",
-    "num_heads": "heads",
-    "nhead": "heads",
-    "embed_dim": "wide",
-    "d_model": "wide",
-}
-_BEFORE = {"padding": "pad", "negative_slope": "slope", "normalized_shape": "over"}
-
-
-def summary(node: Node, spec: LayerSpec, facts: NodeFacts | None) -> str:
-    """Return the parameters worth a line: `32 · 3×3 · stride 1 · pad 0`."""
-    values = with_defaults(spec.params, node.params)
-    if facts:
-        values |= {key: value for key, value in facts.inferred.items() if values.get(key) is None}
-    parts = []
-    for name in spec.summary:
-        param = spec.param(name)
-        value = values.get(name)
-        if param is None or value is False or (value is None and not param.required):
-            continue
-        if value is True:
-            parts.append(name.replace("_", " "))
-            continue
-        text = "?" if value is None else _value(name, value, spec.kind)
-        if name in _AFTER:
-            noun = _AFTER[name]
-            text = f"{text} {noun.removesuffix('s') if value == 1 else noun}"
-        elif name not in _BARE:
-            text = f"{_BEFORE.get(name, name.replace('_', ' '))} {text}"
-        parts.append(text)
-    return " · ".join(parts)
-
-
-def _value(name: str, value: Value, kind: str) -> str:
-    if isinstance(value, tuple):
-        return "×".join(str(part) for part in value)
-    if name in ("kernel_size", "output_size") and kind[-2:] in ("2d", "3d"):
-        return "×".join([str(value)] * int(kind[-2]))
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    return text.replace("-", MINUS) if isinstance(value, (int, float)) else text
 
 
 def _badge(node: Node, facts: NodeFacts | None, told: Told, broken: bool) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import (
     QGraphicsItem,
     QGraphicsPathItem,
@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 from studio.graph.facts import Dim
 from studio.graph.graph import Link
 from studio.ui.canvas.node_paint import Detail, outline
+from studio.ui.canvas.previews import LEVELS, wire_width
 from studio.ui.canvas.routes import Route, path_of
 from studio.ui.canvas.sprites import Sprites
 from studio.ui.reporting import reported
@@ -48,6 +49,7 @@ class WireLook:
     def dress(self) -> None:
         """Take on the theme as it is now."""
         self._pens: dict[tuple[str, bool, bool], QPen] = {}
+        self._strong: list[QPen] = []
         self.font = self.theme.font("mono")
         self.letter = QFontMetricsF(self.font).horizontalAdvance("0")
 
@@ -57,6 +59,19 @@ class WireLook:
         if key not in self._pens:
             self._pens[key] = outline(self.theme.color(token), 3.0 if thick else 2.0, dashed)
         return self._pens[key]
+
+    def strong(self, level: int) -> QPen:
+        """Return the pen of a wire that shows how strong its tensor is: wider and brighter."""
+        if not self._strong:
+            weak, most = self.theme.color("wire"), self.theme.color("text.1")
+            for n in range(LEVELS):
+                share = n / (LEVELS - 1)
+                parts = (
+                    round(a + (b - a) * share)
+                    for a, b in zip(weak.getRgb()[:3], most.getRgb()[:3], strict=True)
+                )
+                self._strong.append(outline(QColor(*parts), wire_width(n)))
+        return self._strong[level]
 
 
 class LabelItem(QGraphicsItem):
@@ -139,6 +154,8 @@ class LinkItem(QGraphicsPathItem):
         self.label: LabelItem | None = None
         self._look = look
         self.tone = ""
+        #: How strong its tensor is, where that is shown.
+        self.level: int | None = None
         self.setZValue(LINK_Z)
 
     def set_route(self, route: Route) -> None:
@@ -149,10 +166,16 @@ class LinkItem(QGraphicsPathItem):
         if self.label:
             self.label.setPos(*route.label)
 
-    def show_state(self, tone: str, hovered: bool, selected: bool) -> None:
-        """Draw the wire plain, `error` or `unknown` (dashed); bright where it is hovered or selected."""
-        self.tone = tone
+    def show_state(
+        self, tone: str, hovered: bool, selected: bool, level: int | None = None
+    ) -> None:
+        """Draw the wire plain, `error` or `unknown` (dashed), or with the strength of its tensor;
+        bright where it is hovered or selected."""
+        self.tone, self.level = tone, level
         bright = hovered or selected
         token = "accent" if bright else "error" if tone == "error" else "wire"
-        self.setPen(self._look.pen(token, bright, tone == "unknown"))
+        if level is not None and token == "wire":
+            self.setPen(self._look.strong(level))
+        else:
+            self.setPen(self._look.pen(token, bright, tone == "unknown"))
         self.setZValue(LINK_Z + bright)

@@ -7,8 +7,9 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from studio.graph.graph import Node
-from studio.ui.canvas.faces import Face, Spot, repair_top
+from studio.ui.canvas.faces import Face, repair_top
 from studio.ui.canvas.node_paint import MARGIN, Detail, NodePainter
+from studio.ui.canvas.spots import Spot
 from studio.ui.canvas.sprites import Sprites
 from studio.ui.reporting import reported
 
@@ -24,6 +25,8 @@ class NodeItem(QGraphicsItem):
         self.node = node
         self.face = face
         self.selected = False
+        #: A dot is lit with the wire that is hovered.
+        self.lit = False
         self.bare: frozenset[str] = frozenset()
         self.faded: frozenset[str] = frozenset()
         self._painter = painter
@@ -49,6 +52,12 @@ class NodeItem(QGraphicsItem):
             self.setZValue(NODE_Z + selected)
             self.update()
 
+    def set_lit(self, lit: bool) -> None:
+        """Show a dot together with the wire that is hovered, or no longer."""
+        if lit != self.lit:
+            self.lit = lit
+            self.update()
+
     def set_ports(self, bare: frozenset[str], faded: frozenset[str]) -> None:
         """Choose which ports are not drawn and which only faintly (`in x`, `out y`)."""
         if (bare, faded) != (self.bare, self.faded):
@@ -68,6 +77,8 @@ class NodeItem(QGraphicsItem):
     def spot_at(self, pos: QPointF, reach: float = PORT_REACH) -> tuple[Spot, bool] | None:
         """Return the port near a point of the scene, and whether it gives."""
         x, y = pos.x() - self.pos().x(), pos.y() - self.pos().y()
+        if self.face.dot and reach <= PORT_REACH and self.rect.contains(pos):
+            return None  # the dot itself is taken hold of; its output is the ring around it
         near: list[tuple[float, Spot, bool]] = []
         for gives, spots in ((True, self.face.outputs), (False, self.face.inputs)):
             for spot in spots:
@@ -98,13 +109,19 @@ class NodeItem(QGraphicsItem):
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
         detail = Detail.at(painter.worldTransform().m11())
-        face, selected, bare, faded = self.face, self.selected, self.bare, self.faded
-        if detail is Detail.GLYPHS and face.live:
+        face, selected, bare, faded, lit = (
+            self.face,
+            self.selected,
+            self.bare,
+            self.faded,
+            self.lit,
+        )
+        if detail is Detail.GLYPHS and face.has_previews:
             detail = Detail.TITLES  # maps and histograms can be read where words cannot
         self._sprites.draw(
             painter,
-            (face, selected, bare, faded),
+            (face, selected, bare, faded, lit),
             self.boundingRect(),
-            lambda inner: self._painter.paint(inner, face, detail, selected, bare, faded),
+            lambda inner: self._painter.paint(inner, face, detail, selected, bare, faded, lit),
             detail,
         )

@@ -20,14 +20,16 @@ from PySide6.QtGui import (
 from studio.ui.canvas.faces import (
     BODY_LINE,
     LIVE_WIDTH,
-    MAP_SIDE,
     REPAIR_HEIGHT,
     Face,
-    Spot,
     Thumbnail,
     repair_top,
 )
+from studio.ui.canvas.live_paint import LivePainter
+from studio.ui.canvas.mark_paint import MarkPainter
+from studio.ui.canvas.spots import Spot
 from studio.ui.theme import Theme
+from studio.ui.views.pixels import rgb_image
 
 #: How far ring, glow and ports reach beyond the card.
 MARGIN = 14.0
@@ -59,6 +61,8 @@ class NodePainter:
 
     def __init__(self, theme: Theme) -> None:
         self._theme = theme
+        self._live = LivePainter(theme)
+        self._mark = MarkPainter(theme)
 
     def paint(
         self,
@@ -68,8 +72,12 @@ class NodePainter:
         selected: bool = False,
         bare: frozenset[str] = frozenset(),
         faded: frozenset[str] = frozenset(),
+        lit: bool = False,
     ) -> None:
-        """Paint a node. `bare` ports are not drawn, `faded` ones at 30 %."""
+        """Paint a node. `bare` ports are not drawn, `faded` ones at 30 %; a `lit` dot is hovered."""
+        if face.dot:
+            self._mark.dot(painter, face, selected, lit)
+            return
         color = self._theme.color
         width, height = face.size
         card = QRectF(0.5, 0.5, width - 1, height - 1)
@@ -87,6 +95,8 @@ class NodePainter:
             edge.setStyle(Qt.PenStyle.DashLine)
         painter.setPen(edge)
         painter.setBrush(color("bg.card"))
+        if face.repeat > 1:
+            self._mark.stack(painter, face, edge)
         painter.drawRoundedRect(card, 7.5, 7.5)
         # Cut to the card's corners as a shape: not everything that is painted on can clip.
         outline, bar = QPainterPath(), QPainterPath()
@@ -108,21 +118,27 @@ class NodePainter:
     def _contents(self, painter: QPainter, face: Face, detail: Detail) -> None:
         if detail is Detail.FULL:
             self._head(painter, face)
-            self._live(painter, face)
+            if not face.pill:
+                self._live.card(painter, face)
             if face.error:
                 self._body(painter, face)
             return
         tall = 1.0 if detail is Detail.TITLES else 1.55
         middle = face.header / 2
-        living = face.live is not None and not face.pill
+        living = face.has_previews and not face.pill
         if detail is Detail.TITLES and living:
-            middle = 15.0
+            middle = 15.0 if face.below < 30 else 26.0
         self._glyph(painter, face, 14, middle - 7 * tall, 14 * tall)
         font = self._theme.font("title", 600)
         font.setPixelSize(round(14 * tall))
         metrics = QFontMetricsF(font)
         taken = _picture_side(face) + 14 if face.thumbnail else 12
         room = face.size[0] - taken - 20 - 16 * tall
+        room = (
+            self._mark.from_afar(painter, face, room + 20 + 16 * tall, middle, tall)
+            - 20
+            - 16 * tall
+        )
         painter.setFont(font)
         painter.setPen(self._theme.color("text.1"))
         baseline = middle + (metrics.ascent() - metrics.descent()) / 2
@@ -131,9 +147,10 @@ class NodePainter:
         if face.thumbnail:
             self._thumbnail(painter, face)
         if detail is Detail.TITLES:
-            self._live(painter, face)
             if face.pill and face.live:
                 self._aside(painter, face, face.size[0] - 10, middle + 4.5)
+            elif not face.pill:
+                self._live.card(painter, face)
         if face.error:
             body = QRectF(5, face.header, face.size[0] - 6, face.size[1] - face.header - 1)
             painter.fillRect(body, self._theme.color("error.soft"))
@@ -143,7 +160,9 @@ class NodePainter:
     def _head(self, painter: QPainter, face: Face) -> None:
         color, font = self._theme.color, self._theme.font
         width = face.size[0]
-        short = face.pill or (face.live is not None and face.live.maps is not None)
+        # While a run is watched, previews take the line of the settings.
+        tight = face.below < 30 and face.has_previews and not face.pill
+        short = face.pill or (tight and face.maps is not None)
         rise = 0.0
         if face.thumbnail:
             rise = 4.0
@@ -158,8 +177,11 @@ class NodePainter:
             top = base - 11.5
             self._icon(painter, QPointF(right, top), "freeze", "syn.type", 14)
             right -= 6
-        if face.badge and not face.live:
-            right = self._badge(painter, face, right, base)
+        if face.stale and face.has_previews and not face.pill:
+            right = self._live.edited(painter, right, base, worded=True)
+        right = self._mark.beside(painter, face, right, base)
+        if face.badge and not tight:
+            right = self._mark.badge(painter, right, base, face.badge)
         right = self._aside(painter, face, right, base)
         title = font("title", 600)
         metrics = QFontMetricsF(title)
@@ -168,14 +190,13 @@ class NodePainter:
         text = metrics.elidedText(face.title, Qt.TextElideMode.ElideRight, right - 40)
         painter.drawText(QPointF(36, base), text)
         self._name(painter, face, 36 + metrics.horizontalAdvance(text) + 8, right, base)
-        if face.line and not (face.live and face.live.maps is not None):
+        if face.line and not tight:
             small = font("caption")
             painter.setFont(small)
             painter.setPen(color("text.2"))
             room = (right if face.thumbnail else width - 12) - 36
             line = QFontMetricsF(small).elidedText(face.line, Qt.TextElideMode.ElideRight, room)
-            if not (face.live and face.live.stat):
-                painter.drawText(QPointF(36, base + 19), line)
+            painter.drawText(QPointF(36, base + 19), line)
 
     def _aside(self, painter: QPainter, face: Face, right: float, base: float) -> float:
         """Paint what a pill says at its right: a warning, a small histogram or its one setting."""
@@ -192,11 +213,14 @@ class NodePainter:
             self._icon(painter, QPointF(right, base - 11.5), "warning", "warn", 14)
             return right - 6
         dead = face.note.endswith("dead")
-        if face.pill and not dead and face.live and face.live.stat and face.live.stat.histogram:
+        if face.pill and face.stale and face.has_previews:
+            right = self._live.edited(painter, right, base, worded=False)
+        if face.pill and not dead and face.histogram:
             # A long title takes some of its room.
             title = QFontMetricsF(self._theme.font("title", 600)).horizontalAdvance(face.title)
             wide = min(52.0, max(28.0, right - 44 - title))
-            self._histogram(painter, face, QRectF(right - wide, face.header / 2 - 8, wide, 16))
+            box = QRectF(right - wide, face.header / 2 - 8, wide, 16)
+            self._live.hill(painter, face.histogram, box)
             return right - wide - 6
         if face.pill and face.note:
             room = right - 120
@@ -207,19 +231,6 @@ class NodePainter:
             painter.drawText(QPointF(right, base - 0.5), text)
             right -= 6
         return right
-
-    def _badge(self, painter: QPainter, face: Face, right: float, base: float) -> float:
-        color = self._theme.color
-        small = self._theme.font("caption")
-        room = QFontMetricsF(small).horizontalAdvance(face.badge) + 12
-        box = QRectF(right - room, base - 13.5, room, 18)
-        painter.setPen(QPen(color("line")) if self._theme.name == "light" else Qt.PenStyle.NoPen)
-        painter.setBrush(color("bg.raised"))
-        painter.drawRoundedRect(box, 4, 4)
-        painter.setFont(small)
-        painter.setPen(color("text.2"))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, face.badge)
-        return right - room - 6
 
     def _name(self, painter: QPainter, face: Face, left: float, right: float, base: float) -> None:
         font = self._theme.font("caption")
@@ -233,61 +244,6 @@ class NodePainter:
         painter.setPen(self._theme.color("text.3"))
         text = metrics.elidedText(face.name, Qt.TextElideMode.ElideRight, room)
         painter.drawText(QPointF(left, base - 0.5), text)
-
-    def _live(self, painter: QPainter, face: Face) -> None:
-        live = face.live
-        if live is None or face.pill or face.error:
-            return
-        top = 33.0
-        if live.maps is not None:
-            top = 30 + MAP_SIDE + 4
-            picture = self._theme.sequential(live.maps.astype(np.float32) / 255)
-            count = min(8, len(picture))
-            step = (face.size[0] - 24) / 8
-            side = min(step - 2, MAP_SIDE)
-            for n in range(count):
-                box = QRectF(14 + n * step, 28 + (MAP_SIDE - side) / 2, side, side)
-                painter.drawImage(box, rgb_image(picture[n]))
-        if live.stat is None:
-            return
-        if live.stat.histogram:
-            self._histogram(painter, face, QRectF(14, top, 72, 18))
-        if live.stat.grad is not None:
-            self._gradient(painter, live.stat.grad, 98, top, face.size[0] - 12)
-
-    def _histogram(self, painter: QPainter, face: Face, box: QRectF) -> None:
-        assert face.live is not None
-        assert face.live.stat is not None
-        counts = np.sqrt(np.asarray(face.live.stat.histogram, dtype=np.float64))
-        tallest = float(counts.max()) or 1.0
-        xs = np.linspace(box.left(), box.right(), len(counts))
-        ys = box.bottom() - counts / tallest * box.height()
-        points = [QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]
-        area = QPolygonF([QPointF(box.left(), box.bottom()), *points, box.bottomRight()])
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._theme.color("series.1", 0.65))
-        painter.drawPolygon(area)
-
-    def _gradient(
-        self, painter: QPainter, norm: float, left: float, top: float, right: float
-    ) -> None:
-        color = self._theme.color
-        small = self._theme.font("caption")
-        painter.setFont(small)
-        painter.setPen(color("text.2"))
-        painter.drawText(QPointF(left, top + 9), "grad")
-        text = f"{norm:.3f}" if 0.001 <= abs(norm) < 100 else f"{norm:.1e}"
-        painter.setPen(color("text.1"))
-        room = QFontMetricsF(small).horizontalAdvance(text)
-        painter.drawText(QPointF(right - room, top + 9), text)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(color("line"))
-        track = QRectF(left, top + 14, right - left, 4)
-        painter.drawRoundedRect(track, 2, 2)
-        share = (math.log10(norm) + 4) / 5 if norm > 0 else 0.0
-        painter.setBrush(color("series.2"))
-        track.setWidth(track.width() * min(1.0, max(0.0, share)))
-        painter.drawRoundedRect(track, 2, 2)
 
     def _body(self, painter: QPainter, face: Face) -> None:
         color, font = self._theme.color, self._theme.font
@@ -398,13 +354,6 @@ def port_shape(spot: Spot) -> QPainterPath:
 
 def _polygon(*corners: tuple[float, float]) -> QPolygonF:
     return QPolygonF([QPointF(x, y) for x, y in (*corners, corners[0])])
-
-
-def rgb_image(pixels: np.ndarray) -> QImage:
-    """Return an image of uint8 `[h, w, 3]`; it owns its bytes."""
-    pixels = np.ascontiguousarray(pixels)
-    height, width = pixels.shape[:2]
-    return QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()
 
 
 def thumbnail_image(thumbnail: Thumbnail) -> QImage:

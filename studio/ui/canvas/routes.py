@@ -100,6 +100,7 @@ class Ends:
     """Where a wire begins and ends, what it passes on its way, and what it must not touch.
 
     `floor` and `ceiling` are the edges of frames that it leaves and enters: it turns outside of them.
+    `free_start` and `free_end` are dots, which it leaves and enters from any side.
     """
 
     start: Point
@@ -109,6 +110,8 @@ class Ends:
     side: int = 0
     floor: float | None = None
     ceiling: float | None = None
+    free_start: bool = False
+    free_end: bool = False
 
     @property
     def low(self) -> float:
@@ -126,12 +129,36 @@ def find_route(ends: Ends, obstacles: Obstacles, tries: int = MOST_TRIES) -> Rou
 
     It is the first of `tries` that runs into nothing, else the plainest.
     """
-    ways = islice(_sides[ends.side](ends), max(1, tries))
+    ways = islice(chain(_free_ways(ends), _sides[ends.side](ends)), max(1, tries))
     first = next(ways)
     for points, label in chain((first,), ways):
         if obstacles.clear_run(points, ends.source):
             return Route(points, _middle(points, label, ends))
     return Route(first[0], _middle(*first, ends))
+
+
+def _free_ways(ends: Ends) -> Iterator[tuple[tuple[Point, ...], int]]:
+    """Propose straight lines and single corners to and from dots."""
+    (sx, sy), (tx, ty) = ends.start, ends.end
+    if not (ends.free_start or ends.free_end) or ends.floor or ends.ceiling:
+        return
+    # Which ways the end can be come to: from above or below, and from a side.
+    beside = ends.free_end or (ends.side and (tx - sx) * ends.side < 0)
+    above = (ends.free_end or ends.side == 0) and (ends.free_end or ty > sy)
+    if (abs(sy - ty) < 1 and ends.free_start and beside) or (
+        abs(sx - tx) < 1 and above and (ends.free_start or ty > sy)
+    ):
+        yield ((sx, sy), (tx, ty)), 0
+    else:
+        if ends.free_start and above:
+            yield _corner(ends.start, (tx, sy), ends.end)
+        if beside and (ends.free_start or ty > sy):
+            yield _corner(ends.start, (sx, ty), ends.end)
+
+
+def _corner(start: Point, turn: Point, end: Point) -> tuple[tuple[Point, ...], int]:
+    points = (start, turn, end)
+    return points, _longest(points)
 
 
 def _ways(ends: Ends) -> Iterator[tuple[tuple[Point, ...], int]]:

@@ -8,18 +8,21 @@ from itertools import pairwise
 from PySide6.QtCore import QObject, QPointF, QRectF, Signal
 from PySide6.QtWidgets import QGraphicsScene
 
+from studio.graph.facts import TensorType
 from studio.graph.geometry import Size, spread
-from studio.graph.graph import End, Link, Node
+from studio.graph.graph import End, Graph, Link, Node
 from studio.graph.layout import all_places, depths
 from studio.graph.project import Place, Sheet
-from studio.ui.canvas.faces import Face, Told, Turn, base_size, make_face, turn_of
+from studio.ui.canvas.faces import Face, Told, base_size, make_face
 from studio.ui.canvas.folding import folded
 from studio.ui.canvas.frame_item import FrameItem, NoteItem, frame_around
 from studio.ui.canvas.link_item import LabelItem, LinkItem
 from studio.ui.canvas.node_item import NodeItem
 from studio.ui.canvas.node_paint import NodePainter
 from studio.ui.canvas.routes import Route
+from studio.ui.canvas.spots import Turn, turn_of
 from studio.ui.canvas.sprites import Sprites
+from studio.ui.canvas.ties import Ties
 from studio.ui.canvas.wires import Wires
 from studio.ui.theme import Theme
 
@@ -56,6 +59,7 @@ class SheetScene(QGraphicsScene):
         self.revision = 0
         self._painter = NodePainter(theme)
         self.wires = Wires(self)
+        self.ties = Ties(self)
         self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.BspTreeIndex)
 
     @property
@@ -92,6 +96,8 @@ class SheetScene(QGraphicsScene):
             self._drop_node(key)
         self.places = dict(all_places(sheet, self.told.specs, not self.told.top))
         touched = {end.node for link in old_links ^ new_links for end in (link.source, link.target)}
+        if old.sharers != new.sharers or _names(old) != _names(new):
+            touched |= {key for graph in (old, new) for key in _sharing(graph)}
         resized: set[str] = set()
         for key, node in new.nodes.items():
             item = self.nodes.get(key)
@@ -120,6 +126,9 @@ class SheetScene(QGraphicsScene):
             self._sync_notes(sheet)
         self._sync_frames()
         self._keep_selection()
+        if self.told.strength:
+            self.wires.show_strength()
+        self.ties.follow()
         self._changed(moved)
 
     def tell(self, told: Told, only: Iterable[str] | None = None) -> None:
@@ -134,11 +143,30 @@ class SheetScene(QGraphicsScene):
                 grown.add(key)
         if grown:
             self.wires.follow(self._settle() | grown)
+        self.wires.show_strength()
         for link in self.links.values() if only is None else self.wires.at(keys):
             self.wires.label(link)
         if grown or only is None:
             self._sync_frames()
+        self.ties.follow()
         self._changed()
+
+    def watch(self, told: Told, keys: Iterable[str]) -> None:
+        """Take in what a run told about nodes: previews and strengths, nothing else has changed."""
+        self.told = told
+        grown: set[str] = set()
+        for key in set(keys) & self.nodes.keys():
+            item = self.nodes[key]
+            face = self._face(item.node, self._turns[key])
+            if face != item.face and item.set_face(face):
+                grown.add(key)
+        if told.strength:
+            self.wires.show_strength()
+        if grown:
+            self.wires.follow(self._settle() | grown)
+            self._sync_frames()
+            self.ties.follow()
+            self._changed()
 
     def set_room(self, room: Size) -> None:
         """Say how large the window is that a watched run is folded for, in pixels."""
@@ -170,6 +198,7 @@ class SheetScene(QGraphicsScene):
     def _empty(self) -> None:
         self.clear()
         self.wires.forget()
+        self.ties.forget()
         self.nodes, self.frames, self.notes = {}, {}, {}
         self.sheet = Sheet()
         self.places, self.drawn, self.down, self._turns = {}, {}, {}, {}
@@ -214,6 +243,11 @@ class SheetScene(QGraphicsScene):
             if box.left() < pos.x() + size[0] and pos.x() < box.right() and box.bottom() <= pos.y():
                 push = max(push, self.down[key] + max(0.0, grown))
         return Place(pos.x(), pos.y() - push)
+
+    def tensor(self, end: End) -> TensorType | None:
+        """Return what an output gives, where that is known."""
+        facts = self.told.facts.get(end.node)
+        return facts.outputs.get(end.port) if facts else None
 
     def port_pos(self, end: End, gives: bool) -> QPointF:
         """Return where a port is in the scene."""
@@ -315,6 +349,7 @@ class SheetScene(QGraphicsScene):
         for link in {*before, *wires}:
             if link in self.links:
                 self.wires.label(self.links[link])
+        self.ties.follow()
         self.selection_changed.emit()
 
     def _keep_selection(self) -> None:
@@ -328,6 +363,14 @@ class SheetScene(QGraphicsScene):
         for one in (before, link):
             if one in self.links:
                 self.wires.label(self.links[one])
+                for end in (one.source.node, one.target.node):
+                    self._light(end)
+
+    def _light(self, key: str) -> None:
+        """Show a dot together with the wire that is hovered."""
+        item, link = self.nodes.get(key), self.hovered
+        if item is not None and item.face.dot:
+            item.set_lit(link is not None and key in (link.source.node, link.target.node))
 
     # ---------------------------------------------------------------------------------- what is at
 
@@ -391,3 +434,13 @@ class SheetScene(QGraphicsScene):
         if not self.sceneRect().contains(box):
             self.setSceneRect(self.sceneRect().united(box))
         self.redrawn.emit()
+
+
+def _sharing(graph: Graph) -> set[str]:
+    """Return the nodes that use others' weights, and those whose weights are used."""
+    return {key for owner, users in graph.sharers.items() for key in (owner, *users)}
+
+
+def _names(graph: Graph) -> list[str]:
+    """Return the names of the nodes whose weights others use: cards of these say them."""
+    return [graph.nodes[key].name for key in graph.sharers if key in graph.nodes]

@@ -9,10 +9,11 @@ from PySide6.QtCore import QPointF
 
 from studio.graph.facts import Dim
 from studio.graph.geometry import FRAME_BOTTOM, FRAME_TOP, is_docked
-from studio.graph.graph import Link
+from studio.graph.graph import REROUTE, Link
 from studio.graph.project import Frame, Place
 from studio.ui.canvas.frame_item import HEADER
 from studio.ui.canvas.link_item import LABELLED, LabelItem, LinkItem, WireLook, axes_of
+from studio.ui.canvas.previews import Strength
 from studio.ui.canvas.routes import MOST_TRIES, Ends, Obstacles, find_route, lanes
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Wires:
         self._obstacles = Obstacles()
         self.look = WireLook(scene.theme, scene.sprites)
         self.items: dict[Link, LinkItem] = {}
+        #: The scale on which wires show how strong their tensors are; None while they do not.
+        self.strength: Strength | None = None
 
     def forget(self) -> None:
         """Begin again; the scene has been cleared."""
@@ -58,7 +61,8 @@ class Wires:
         if not moved:
             return
         for key in moved:
-            if key in self._scene.nodes:
+            # Wires run through the middle of a dot.
+            if key in self._scene.nodes and not self._scene.nodes[key].face.dot:
                 box = self._scene.nodes[key].rect
                 self._obstacles.put(key, (box.left(), box.top(), box.right(), box.bottom()))
         graph = self._scene.sheet.graph
@@ -97,7 +101,8 @@ class Wires:
         spot = self._scene.nodes[link.target.node].spot(link.target.port, False)
         side = spot.side if spot is not None else 0
         upper, lower = self._scene.nodes[link.source.node], self._scene.nodes[link.target.node]
-        item.docked = not side and is_docked(
+        free = (upper.face.dot, lower.face.dot)
+        item.docked = not (side or any(free)) and is_docked(
             Place(*upper.pos().toTuple()),
             upper.face.size,
             Place(*lower.pos().toTuple()),
@@ -108,7 +113,7 @@ class Wires:
         item.joined = joint is not None
         if joint is not None and ceiling is not None:
             start, ceiling = QPointF(joint, ceiling + HEADER), None
-        ends = Ends(start.toTuple(), end.toTuple(), link.source, side, floor, ceiling)
+        ends = Ends(start.toTuple(), end.toTuple(), link.source, side, floor, ceiling, *free)
         route = find_route(ends, self._obstacles, tries)
         owner = (link.source, link)
         self._obstacles.put(owner, *lanes(route))
@@ -167,7 +172,7 @@ class Wires:
         wrong = any(p.port == link.target.port for p in errors)
         tone = "unknown" if tensor is None else "error" if wrong else ""
         hovered = self._scene.hovered == link
-        item.show_state(tone, hovered, link in self._scene.selected_links)
+        item.show_state(tone, hovered, link in self._scene.selected_links, self._level(link))
         shown = tensor is not None and (
             hovered or (self._scene.shapes and route.length > LABELLED and not item.docked)
         )
@@ -182,6 +187,35 @@ class Wires:
             item.label.setPos(*route.label)
         axes = axes_of(tensor.shape, self._shape_before(link.source.node))
         item.label.show_axes(axes, "hover" if hovered else tone)
+
+    def show_strength(self) -> None:
+        """Give every wire the strength of its tensor, or none, as it is told now."""
+        told = self._scene.told
+        flows = (told.flows.get(self._flow(link)) for link in self.items) if told.strength else ()
+        self.strength = Strength.of(flow for flow in flows if flow is not None)
+        for link, item in self.items.items():
+            level = self._level(link)
+            if level != item.level:
+                hovered = self._scene.hovered == link
+                item.show_state(item.tone, hovered, link in self._scene.selected_links, level)
+
+    def _level(self, link: Link) -> int | None:
+        flow = self._scene.told.flows.get(self._flow(link)) if self.strength else None
+        return self.strength.level(flow) if self.strength and flow is not None else None
+
+    def _flow(self, link: Link) -> str:
+        """Return the name by which statistics speak of what a wire carries.
+
+        Dots and bypassed nodes hand on what they get: they are nowhere in the code.
+        """
+        graph = self._scene.sheet.graph
+        for _ in range(len(graph.nodes)):
+            node = graph.nodes[link.source.node]
+            before = graph.incoming.get(node.id, ())
+            if not before or not (node.kind == REROUTE or "bypassed" in node.flags):
+                break
+            link = before[0]
+        return f"{link.source.node}:{link.source.port}"
 
     def _bare_ports(self, key: str) -> None:
         """Hide the ports of a node at which only docked wires end."""

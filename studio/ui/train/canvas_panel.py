@@ -1,18 +1,18 @@
-"""The network, live: a canvas in train mode with a head and a legend."""
+"""The network, live: a canvas in train mode, and above it what is chosen to be seen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from studio.session import events as e
 from studio.session.session import Session
 from studio.ui import controls
 from studio.ui.canvas import Canvas
 from studio.ui.theme import Theme
-from studio.ui.train.legend import Legend
 from studio.ui.views.panel import Panel
 
 #: Makes a canvas of its own for this workspace.
@@ -29,6 +29,7 @@ class CanvasPanel(Panel):
     ) -> None:
         super().__init__(theme, "main", "live on the probe image", parent)
         self._session = session
+        self._theme = theme
         self._missed = False
         self.canvas = make_canvas()
         self.canvas.set_mode("train")
@@ -36,17 +37,22 @@ class CanvasPanel(Panel):
         self.body.addWidget(controls.rule())
         self.body.setSpacing(0)
         self.body.addWidget(self.canvas, 1)
-        self.legend = Legend(theme)
-        self.body.addWidget(self.legend)
-        marks = controls.chip(theme, "Legend", checked=True)
-        marks.toggled.connect(self.legend.setVisible)
+        self.chips = [self._chip(action) for action in self.canvas.view_menu.marks()]
         self.zoom = controls.label(theme, "", "3")
-        self.add_to_head(marks)
         self.add_to_head(self.zoom)
         self.canvas.zoom_changed.connect(self._on_zoom)
         self.canvas.selection_changed.connect(self._on_selection)
         self.canvas.sheet_shown.connect(self._on_sheet)
         self._on_sheet()
+
+    def _chip(self, action: QAction) -> QPushButton:
+        """Put a choice of the canvas' view into the head."""
+        chip = controls.chip(self._theme, action.text(), checked=action.isChecked())
+        chip.setToolTip(action.toolTip())
+        chip.clicked.connect(action.trigger)
+        action.toggled.connect(chip.setChecked)
+        self.add_to_head(chip)
+        return chip
 
     def on_event(self, event: e.SessionEvent) -> None:
         """Follow the session; what a run tells meanwhile is caught up with when it is seen again."""

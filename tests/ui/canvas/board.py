@@ -218,6 +218,7 @@ class BoardSession:
         self.catalog = CATALOG
         self.facts = facts
         self.history = History()
+        self.edited_since_run = False
         self.asked: list[p.Request] = []
         self.refusals: list[str] = []
         self.drawn: list[str] = []

@@ -31,7 +31,8 @@ class Node(Struct, frozen=True, omit_defaults=True):
 
     `id` is permanent and unique in its graph; `name` is an identifier, unique in its graph, and the
     attribute's name in the generated code. `shares` is the id of the node on the same sheet whose weights
-    this one uses ("" for its own). `extra` keeps keys of files that this version does not know.
+    this one uses ("" for its own). `dismissed` names the hints that a person does not want here. `extra`
+    keeps keys of files that this version does not know.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Node(Struct, frozen=True, omit_defaults=True):
     params: dict[str, Value] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     shares: str = ""
+    dismissed: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
 
 

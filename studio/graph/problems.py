@@ -12,17 +12,21 @@ Severity = Literal["error", "warning", "hint"]
 
 
 class Repair(Struct, frozen=True, omit_defaults=True):
-    """A change that was checked to help: `result` is the shape that it leads to."""
+    """A change that was checked to help: `result` is what it leads to, a shape or a size of memory;
+    `left` counts the errors that remain, `parameters` how many more there are to learn."""
 
     title: str
     edits: tuple[AnyEdit, ...] = ()
     result: str = ""
+    left: int = 0
+    parameters: int = 0
 
 
 class Problem(Struct, frozen=True, omit_defaults=True):
     """What cannot work, in words, at a node and port, with repairs (best first).
 
-    `node` is an id path: `conv1`, or `res1/conv1` inside a block.
+    `node` is an id path: `conv1`, or `res1/conv1` inside a block. `rule` names the rule that a hint is
+    from, by which it can be dismissed.
     """
 
     message: str
@@ -31,6 +35,7 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     port: str = ""
     severity: Severity = "error"
     repairs: tuple[Repair, ...] = ()
+    rule: str = ""
 
 
 class Fault(Struct, frozen=True, omit_defaults=True):

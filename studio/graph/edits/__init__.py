@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from studio.graph.edits.blocks import AddBlocks, Detach, Promote, RemoveBlock, RenameBlock, SetBlock
+from studio.graph.edits.dismissing import Dismiss
 from studio.graph.edits.edit import BaseEdit, Edit, EditRefused
 from studio.graph.edits.grouping import MakeBlock
 from studio.graph.edits.nodes import (
@@ -31,6 +32,7 @@ __all__ = [
     "Connect",
     "Detach",
     "Disconnect",
+    "Dismiss",
     "Edit",
     "EditRefused",
     "Insert",
@@ -67,6 +69,7 @@ SimpleEdit = (
     | SetParams
     | Rename
     | SetFlag
+    | Dismiss
     | Insert
     | Swap
     | Share

@@ -22,6 +22,7 @@ class Paths(Struct, frozen=True):
     assets: Path
     settings: Path
     plugins: Path
+    blocks: Path
     runs: Path
     autosave: Path
     cache: Path
@@ -59,6 +60,7 @@ def find(environment: Mapping[str, str] = os.environ) -> Paths:
         assets=shipped / "assets",
         settings=config / "settings.json",
         plugins=data / "plugins",
+        blocks=data / "blocks",
         runs=data / "runs",
         autosave=data / "autosave",
         cache=cache,

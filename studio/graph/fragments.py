@@ -153,16 +153,13 @@ def _brought(
 
 
 def _inner_first(blocks: Mapping[str, Block]) -> list[str]:
-    """Return the names of blocks, those that others are made of before these.
-
-    Raises: NotAGraph, when a block holds itself.
-    """
+    """Return the names of blocks, those that others are made of before these; ones in a ring last."""
     waiting = {name: blocks_in(block.sheet.graph) & blocks.keys() for name, block in blocks.items()}
     found: list[str] = []
     while waiting:
         ready = [name for name, inner in waiting.items() if inner.issubset(found)]
         if not ready:
-            raise NotAGraph(f"The block {next(iter(waiting))} holds itself, which nothing can run.")
+            return [*found, *waiting]  # they hold themselves: no project takes them
         found += ready
         waiting = {name: inner for name, inner in waiting.items() if name not in ready}
     return found
@@ -181,15 +178,13 @@ def to_text(fragment: Fragment) -> str:
     return json.dumps(raw, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def from_text(text: str) -> Fragment:
+def from_text(text: str, name: str = "The clipboard") -> Fragment:
     """Return the fragment that a text holds; words around it (a chat's, an issue's) do not matter.
 
     Raises: NotAGraph.
     """
     if len(text) > MOST_CHARACTERS:
-        raise NotAGraph(
-            f"The clipboard holds {len(text):,} characters, more than a graph that can be pasted."
-        )
+        raise NotAGraph(f"{name} holds {len(text):,} characters, more than a part of a graph has.")
     body = text[text.find("{") : text.rfind("}") + 1]
     try:
         raw = json.loads(body)
@@ -198,37 +193,30 @@ def from_text(text: str) -> Fragment:
             raise ValueError
     except (ValueError, RecursionError):
         raise NotAGraph(
-            "The clipboard holds no graph, but other text. Copy nodes on a canvas first."
+            f"{name} holds no graph, but something else. Copy nodes on a canvas first."
         ) from None
-    return _from_raw(raw)
+    try:
+        return _from_raw(raw)
+    except (msgspec.ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
+        if isinstance(error, NotAGraph):
+            raise
+        raise NotAGraph(
+            f"{name} holds a graph, but a part of it is not as expected: {error}. Copy it again."
+        ) from None
 
 
 def _from_raw(raw: dict[str, Any]) -> Fragment:
-    try:
-        newer = raw.pop("format", FORMAT) > FORMAT
-        blocks = {name: read_block(block, name) for name, block in raw.pop("blocks", {}).items()}
-        constants = {
-            name: as_value(value)
-            for name, value in raw.pop("constants", {}).items()
-            if is_name(name)
-        }
-        fragment = Fragment(read_sheet(raw), blocks, constants)
-    except (msgspec.ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise NotAGraph(
-            f"The graph on the clipboard is damaged: {error}. Copy the nodes again."
-        ) from None
-    if newer:
-        raise NotAGraph(
-            "This graph was copied from a newer Neuroloom. Update this one to paste it."
-        )
+    if raw.pop("format", FORMAT) > FORMAT:
+        raise NotAGraph("This graph was copied from a newer Neuroloom. Update this one to use it.")
+    blocks = {name: read_block(block, name) for name, block in raw.pop("blocks", {}).items()}
+    constants = {
+        name: as_value(value) for name, value in raw.pop("constants", {}).items() if is_name(name)
+    }
+    fragment = Fragment(read_sheet(raw), blocks, constants)
     if not fragment.nodes:
-        raise NotAGraph("The graph on the clipboard holds no nodes. Copy the nodes again.")
+        raise ValueError("it holds no nodes")
     sheets = [fragment.sheet, *(block.sheet for block in blocks.values())]
-    missing = frozenset().union(*(blocks_in(sheet.graph) for sheet in sheets)) - blocks.keys()
-    _inner_first(blocks)
+    missing = frozenset[str]().union(*(blocks_in(sheet.graph) for sheet in sheets)) - blocks.keys()
     if missing:
-        raise NotAGraph(
-            f"The graph is made of the block {min(missing)}, but does not bring it along. "
-            "Copy the nodes again."
-        )
+        raise ValueError(f"it is made of the block {min(missing)}, which it does not bring along")
     return fragment

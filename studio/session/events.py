@@ -77,6 +77,10 @@ class RunsChanged(Struct, frozen=True):
     """The list of run folders changed."""
 
 
+class BlocksChanged(Struct, frozen=True):
+    """What lies on the shelf of the person's own blocks changed."""
+
+
 class Noticed(Struct, frozen=True):
     """A sentence for the person that asks nothing of them; `details` may hold a traceback."""
 
@@ -96,5 +100,6 @@ SessionEvent = (
     | RunEvent
     | HistoryOpened
     | RunsChanged
+    | BlocksChanged
     | Noticed
 )

@@ -26,6 +26,7 @@ from studio.graph.surgery import in_place
 from studio.graph.topology import block_spec
 from studio.paths import Paths
 from studio.session import events as e
+from studio.session.block_shelf import BlockShelf
 from studio.session.history import History
 from studio.session.keeping import Keeper, Recoverable
 from studio.session.space import Space, clean_up, measure
@@ -67,6 +68,7 @@ class Session:
             catalog or Catalog(),
         )
         self._keeper = Keeper(paths.autosave)
+        self.shelf = BlockShelf(paths.blocks, self._tell)
         self._next_save = self._next_look = 0.0
         self._packs = ""
         self.document = Document()
@@ -94,6 +96,7 @@ class Session:
         if now >= self._next_look:
             self._next_look = now + PACKS_SECONDS
             self._look_for_packs()
+            self.shelf.look()
 
     def start(self) -> None:
         """Start the engines; they warm up while the caller goes on."""
@@ -574,8 +577,10 @@ def _computes_otherwise(before: Project, after: Project) -> bool:
 def _same_networks(one: Project, other: Project) -> bool:
     """Whether networks and blocks have equal graphs, wherever their nodes are placed."""
     graphs = [
-        {name: sheet.graph for name, sheet in project.networks.items()}
-        | {f"block.{name}": block.sheet.graph for name, block in project.blocks.items()}
+        (
+            {name: sheet.graph for name, sheet in project.networks.items()},
+            {name: (block.sheet.graph, block.params) for name, block in project.blocks.items()},
+        )
         for project in (one, other)
     ]
     return graphs[0] == graphs[1]

@@ -21,7 +21,7 @@ from studio.graph.catalog import Catalog
 from studio.graph.facts import NetworkFacts, NodeFacts, ProjectFacts
 from studio.graph.graph import Node
 from studio.graph.problems import Problem
-from studio.graph.project import Place, Project
+from studio.graph.project import DataRef, Note, Place, Project
 from studio.session import Session
 from studio.session import events as e
 
@@ -105,7 +105,7 @@ def test_moving_asks_nothing(stage: Stage) -> None:
     ready(stage)
     asked = len(stage.workbench.requests(p.Infer))
     stage.session.do(ed.MoveNodes("main", {"fc": Place(4, 8)}))
-    stage.session.do(ed.SetNote("main", "n", ed.Note("why")))
+    stage.session.do(ed.SetNote("main", "n", Note("why")))
     assert len(stage.workbench.requests(p.Infer)) == asked
 
 
@@ -245,7 +245,7 @@ def test_drawing_keeps_the_persons_own_files(stage: Stage) -> None:
     stage.workbench.answer(p.BuildArchitecture, p.Drawn(drawn))
     stage.session.pump()
     assert stage.session.document.project.data == drawn.data
-    own = ed.DataRef("files.csv", {"path": "/a.csv"})
+    own = DataRef("files.csv", {"path": "/a.csv"})
     stage.session.do(ed.SetData(own))
     stage.session.draw("vision.x", {})
     stage.workbench.answer(p.BuildArchitecture, p.Drawn(drawn))

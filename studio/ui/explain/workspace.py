@@ -18,9 +18,12 @@ from PySide6.QtWidgets import (
 )
 
 from studio.engine import protocol as p
+from studio.graph.edits import SetSurgery
+from studio.graph.surgery import Intervention
 from studio.session import events as e
 from studio.session.session import Session
 from studio.ui import controls
+from studio.ui.canvas.surgery_bar import SurgeryBar
 from studio.ui.explain.attention import Attention
 from studio.ui.explain.attribution import Attribution
 from studio.ui.explain.figure import save_figure
@@ -96,6 +99,9 @@ class ExplainWorkspace(QWidget):
         column = controls.column(self)
         column.addWidget(top)
         column.addWidget(controls.rule())
+        self.surgery = SurgeryBar(theme)
+        self.surgery.healed.connect(self._on_healed)
+        column.addWidget(self.surgery)
         column.addWidget(parts, 1)
 
     def _add_actions(self) -> None:
@@ -154,6 +160,7 @@ class ExplainWorkspace(QWidget):
 
     def _show_status(self) -> None:
         self._fill_weights()
+        self.surgery.show_surgery(self.subject.project)
         step = Theme.number(self.subject.step)
         if self._session.training in ("running", "paused"):
             words = f"Explaining a private copy of step {step}: training is untouched"
@@ -169,7 +176,12 @@ class ExplainWorkspace(QWidget):
 
     def _on_refused(self, message: str) -> None:
         self._fill_weights()
+        self.surgery.show_surgery(self.subject.project)
         self.status.setText(message)
+
+    def _on_healed(self, ended: tuple[Intervention, ...]) -> None:
+        kept = tuple(one for one in self._session.document.project.surgery if one not in ended)
+        self._session.do(SetSurgery(kept, "Remove surgery"))
 
     def on_event(self, event: e.SessionEvent) -> None:
         """Take fresh weights where what is explained has changed."""
@@ -178,6 +190,8 @@ class ExplainWorkspace(QWidget):
                 self.weights.setCurrentIndex(0)
                 self._stale()
             case e.TrainingChanged(state="ended"):
+                self._stale()
+            case e.DocumentChanged(before, after) if before.surgery != after.surgery:
                 self._stale()
             case e.DocumentChanged() if not self._session.history.folder:
                 self._stale()

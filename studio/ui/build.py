@@ -8,6 +8,7 @@ from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QApplication, QSplitter, QVBoxLayout, QWidget
 
+from studio.graph.edits import RemoveBlock
 from studio.session import events as e
 from studio.session.session import Session
 from studio.ui.canvas import Canvas
@@ -63,7 +64,10 @@ class BuildWorkspace(QWidget):
         self._restore()
 
         self.canvas.selection_changed.connect(self._on_selection)
-        self.inspector.opened.connect(self.canvas.open_block)
+        self.canvas.sheet_shown.connect(lambda: self._on_selection(self.canvas.selection))
+        self.inspector.wanted.connect(self.canvas.run)
+        self.inspector.node_wanted.connect(self.canvas.show_node)
+        self.library.block_wanted.connect(self._on_block)
         self.inspector.data_wanted.connect(self.show_data)
         self.problems.revealed.connect(self.canvas.reveal)
         self.problems.data_wanted.connect(self.show_data)
@@ -180,6 +184,21 @@ class BuildWorkspace(QWidget):
             self.show_library(tab)
 
     # ------------------------------------------------------------------------------------ following
+
+    def _on_block(self, action: str, name: str) -> None:
+        """Do what was chosen in the Library for a block."""
+        if action == "delete":
+            self._session.do(RemoveBlock(name))
+        elif action == "forget":
+            self._session.shelf.remove(name)
+        else:
+            desk = self.canvas.blocks
+            {
+                "open": desk.open_definition,
+                "rename": desk.rename_block,
+                "keep": desk.keep_block,
+                "put": desk.put_kept,
+            }[action](name)
 
     def _on_selection(self, nodes: tuple[str, ...]) -> None:
         canvas = self.canvas

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import QStringListModel, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QCompleter, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QCompleter, QLabel, QLineEdit, QListView, QWidget
 
 from studio.graph.formulas import FUNCTIONS, SIGN, FormulaError, evaluate, is_formula
 from studio.graph.params import Param, ParamError, Value
@@ -111,6 +111,8 @@ class CompletingLine(QLineEdit):
         super().__init__()
         self._words = QStringListModel(self)
         self.completions = QCompleter(self._words, self)
+        self._list = QListView()
+        self.completions.setPopup(self._list)
         self.completions.setWidget(self)
         self.completions.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.completions.activated.connect(self._complete)
@@ -122,8 +124,7 @@ class CompletingLine(QLineEdit):
             self._words.setStringList(words)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        popup = self.completions.popup()
-        if popup.isVisible() and event.key() in _TAKES:
+        if self._list.isVisible() and event.key() in _TAKES:
             # The list takes these first; what it leaves must not end the typing.
             event.ignore()
         elif event.key() == Qt.Key.Key_Escape:
@@ -136,10 +137,10 @@ class CompletingLine(QLineEdit):
         self.completions.setCompletionPrefix(found.group() if found else "")
         exact = self.completions.currentCompletion() == self.completions.completionPrefix()
         if found and self.completions.completionCount() and not exact:
-            self.completions.popup().setCurrentIndex(self.completions.completionModel().index(0, 0))
+            self._list.setCurrentIndex(self.completions.completionModel().index(0, 0))
             self.completions.complete()
         else:
-            self.completions.popup().hide()
+            self._list.hide()
 
     def _complete(self, word: str) -> None:
         before, after = self.text()[: self.cursorPosition()], self.text()[self.cursorPosition() :]

@@ -28,7 +28,7 @@ class NameAsk(QFrame):
         self.setProperty("surface", "popup")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedWidth(264)
-        layout = column(self, margins=12, spacing=6)
+        layout = self._layout = column(self, margins=12, spacing=6)
         self.question = label(theme, weight=600)
         layout.addWidget(self.question)
         self.line = _Line(self)
@@ -90,7 +90,7 @@ class NameAsk(QFrame):
         self.trouble.setText(sentence)
         self.trouble.setVisible(bool(sentence))
         set_property(self.line, "state", "error" if sentence else "")
-        self.resize(self.width(), self.layout().totalHeightForWidth(self.width()))
+        self.resize(self.width(), self._layout.totalHeightForWidth(self.width()))
         return sentence
 
     def _place(self, at: QPoint) -> None:

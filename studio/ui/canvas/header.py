@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
@@ -14,25 +15,38 @@ from studio.ui.theme import Theme
 _ZOOMS = (25, 50, 75, 100, 150, 200)
 
 
+class Crumb(NamedTuple):
+    """A part of the way: a network or an instance, and of what block it is."""
+
+    name: str
+    block: str = ""
+
+
 class Header(QWidget):
-    """`crumb_chosen` carries how many of the way's parts to keep; `zoom_chosen` a share."""
+    """`crumb_chosen` carries how many of the way's parts to keep; `zoom_chosen` a share; `pass_chosen`
+    which pass of a repeated block is to be seen."""
 
     shapes_toggled = Signal(bool)
     parameters_toggled = Signal(bool)
     zoom_chosen = Signal(float)
     crumb_chosen = Signal(int)
+    pass_chosen = Signal(int)
 
     def __init__(self, theme: Theme, tidy: QAction, fit: QAction, parent: QWidget) -> None:
         super().__init__(parent)
         self._theme = theme
         self._crumbs: list[QWidget] = []
-        self._names: tuple[str, ...] = ()
+        self._shown: tuple[Crumb, ...] = ()
         self.setProperty("surface", "panel")
         self.setFixedHeight(36)
         line = row(self, spacing=4)
         line.setContentsMargins(12, 0, 8, 0)
         self._way = row(spacing=4)
         line.addLayout(self._way)
+        self.passes = button(theme, look="menu", small=True, tip="Which pass of the repeat is seen")
+        self.passes.setMenu(QMenu(self.passes))
+        self.passes.hide()
+        line.addWidget(self.passes)
         self._count = label(theme, tone="3")
         line.addWidget(self._count)
         line.addStretch(1)
@@ -42,6 +56,8 @@ class Header(QWidget):
         )
         line.addWidget(self.shapes)
         line.addWidget(self.parameters)
+        self.view = button(theme, "View", look="menu", small=True, tip="What is shown of a run")
+        line.addWidget(self.view)
         split = rule(vertical=True)
         split.setFixedHeight(16)
         line.addWidget(split)
@@ -62,26 +78,45 @@ class Header(QWidget):
         self.zoom.setMenu(menu)
         line.addWidget(self.zoom)
 
-    def show_way(self, names: Sequence[str], nodes: int) -> None:
-        """Show where the canvas stands, and how many nodes are there."""
+    def show_count(self, nodes: int) -> None:
+        """Show how many nodes are there."""
         self._count.setText(f"{nodes} node{'' if nodes == 1 else 's'}")
-        if tuple(names) == self._names:
+
+    def show_pass(self, step: int, steps: int) -> None:
+        """Show which pass of a repeated block is seen; nothing where it is run once."""
+        self.passes.setVisible(steps > 1)
+        self.passes.setText(f"pass {step + 1} of {steps}")
+        menu = self.passes.menu()
+        if steps == 1 or len(menu.actions()) == steps:
             return
-        self._names = tuple(names)
+        menu.clear()
+        for at in range(steps):
+            entry = menu.addAction(f"Pass {at + 1}")
+            entry.triggered.connect(lambda _=False, number=at: self.pass_chosen.emit(number))
+
+    def show_way(self, crumbs: Sequence[Crumb]) -> None:
+        """Show where the canvas stands: `main › res1 Residual`."""
+        if tuple(crumbs) == self._shown:
+            return
+        self._shown = tuple(crumbs)
         for old in self._crumbs:
             self._way.removeWidget(old)
             old.hide()
             old.deleteLater()
         self._crumbs = []
-        for n, name in enumerate(names):
+        for n, crumb in enumerate(crumbs):
+            last = n == len(crumbs) - 1
             if n:
                 self._add_crumb(label(self._theme, "›", tone="3"))
-            if n == len(names) - 1:
-                self._add_crumb(label(self._theme, name, weight=600))
+            if last:
+                self._add_crumb(label(self._theme, crumb.name, weight=600))
             else:
-                crumb = button(self._theme, name, look="link", small=True, tip=f"Back to {name}")
-                crumb.clicked.connect(lambda _=False, keep=n + 1: self.crumb_chosen.emit(keep))
-                self._add_crumb(crumb)
+                back = f"Back to {crumb.name}"
+                made = button(self._theme, crumb.name, look="link", small=True, tip=back)
+                made.clicked.connect(lambda _=False, keep=n + 1: self.crumb_chosen.emit(keep))
+                self._add_crumb(made)
+            if crumb.block and last:
+                self._add_crumb(label(self._theme, crumb.block, tone="2"))
 
     def _add_crumb(self, crumb: QWidget) -> None:
         self._way.addWidget(crumb)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
     QLineEdit,
+    QMenu,
     QScrollArea,
     QStackedWidget,
     QTabBar,
@@ -15,10 +16,13 @@ from PySide6.QtWidgets import (
 )
 
 from studio.engine import protocol as p
-from studio.graph.edits import Rename, SetFlag, SetParams
+from studio.graph.blocks import why_no_param_name
+from studio.graph.edits import Promote, Rename, SetFlag, SetParams, Share
 from studio.graph.facts import NetworkFacts, NodeFacts
-from studio.graph.graph import BLOCK, Node
+from studio.graph.formulas import is_formula
+from studio.graph.graph import BLOCK, Node, free_name
 from studio.graph.params import Value
+from studio.graph.scope import names_at
 from studio.graph.spec import LayerSpec
 from studio.session.session import Session
 from studio.ui.code_view import CodeView, lines_of, plain_lines
@@ -26,19 +30,23 @@ from studio.ui.controls import button, column, label, row, rule, surface
 from studio.ui.form import Form
 from studio.ui.formula import Formula
 from studio.ui.inspector.cost import CostTiles, ShapeLine
+from studio.ui.inspector.instance import InstancePart
 from studio.ui.inspector.live import LiveLayer
+from studio.ui.inspector.sharing import SharingPart
 from studio.ui.inspector.sight import Sight
 from studio.ui.library.tree import glyph_of, token_of
+from studio.ui.naming import NameAsk
 from studio.ui.theme import Theme
 
 
 class NodePage(QWidget):
     """What is known and can be changed about the selected node.
 
-    `opened` carries the id of a block instance that should be opened on the canvas.
+    `wanted` carries a command of the canvas, `node_wanted` the id of a node to go to.
     """
 
-    opened = Signal(str)
+    wanted = Signal(str)
+    node_wanted = Signal(str)
 
     def __init__(self, session: Session, theme: Theme) -> None:
         super().__init__()
@@ -47,6 +55,7 @@ class NodePage(QWidget):
         self._sight = Sight()
         self._node = ""
         self._source = p.SourceText("")
+        self.naming = NameAsk(theme, self)
         outer = column(self)
         outer.addWidget(self._make_head())
         self.tabs = QTabBar()
@@ -97,9 +106,6 @@ class NodePage(QWidget):
             made.setCheckable(True)
             made.clicked.connect(lambda on, name=flag: self._on_flag(name, on))
             buttons.addWidget(made)
-        self.open = button(theme, "Open block", icon="block", small=True)
-        self.open.clicked.connect(lambda: self.opened.emit(self._node))
-        buttons.addWidget(self.open)
         buttons.addStretch(1)
         layout.addLayout(buttons)
         return head
@@ -111,9 +117,17 @@ class NodePage(QWidget):
         layout.setContentsMargins(14, 8, 6, 16)
         self.missing = label(theme, tone="warn", wrap=True)
         layout.addWidget(self.missing)
-        self.form = Form(theme)
+        self.instance = InstancePart(theme)
+        self.instance.wanted.connect(self.wanted)
+        layout.addWidget(self.instance)
+        self.sharing = SharingPart(theme)
+        self.sharing.node_wanted.connect(self.node_wanted)
+        self.sharing.ended.connect(self._on_own)
+        layout.addWidget(self.sharing)
+        self.form = Form(theme, formulas=True)
         self.form.edited.connect(self._on_edited)
         self.form.cleared.connect(self._on_cleared)
+        self.form.menu_wanted.connect(self._on_menu)
         layout.addWidget(self.form)
         layout.addWidget(section(theme, "Shape"))
         self.shape = ShapeLine(theme)
@@ -160,7 +174,8 @@ class NodePage(QWidget):
 
     def show_node(self, sight: Sight, key: str) -> None:
         """Show a node of the sheet in sight."""
-        graph = self._session.document.project.sheet(sight.where).graph
+        project = self._session.document.project
+        graph = project.sheet(sight.where).graph
         node = graph.nodes[key]
         other = (sight, key) != (self._sight, self._node)
         self._sight, self._node = sight, key
@@ -172,11 +187,16 @@ class NodePage(QWidget):
             f"The plugin that offers {node.kind} is not installed. Its settings and wires are kept; "
             "put the plugin into the plugin folder, or delete the node."
         )
+        self.instance.show_node(project, node)
+        self.sharing.show_node(graph, node)
         self.form.show_params(
-            spec.params if spec else (), node.params, facts.inferred if facts else {}
+            spec.params if spec else (),
+            node.params,
+            facts.inferred if facts else {},
+            names_at(project, *sight),
         )
         self.shape.show_node(facts)
-        batch = self._session.document.project.recipe.batch_size
+        batch = project.recipe.batch_size
         data = self._session.facts.data if self._session.facts else None
         self.cost.show_node(facts, network, batch, data.sample if data else None)
         self._show_words(spec)
@@ -207,7 +227,6 @@ class NodePage(QWidget):
         ends = node.kind in ("core.input", "core.output")
         self.bypass.setVisible(not ends)
         self.freeze.setVisible(not ends)
-        self.open.setVisible(is_block)
 
     def _show_words(self, spec: LayerSpec | None) -> None:
         self.formula.show_formula(spec.formula if spec else "")
@@ -273,6 +292,43 @@ class NodePage(QWidget):
 
     def _on_cleared(self, name: str) -> None:
         self._session.do(SetParams(self._sight.where, self._node, reset=(name,)))
+
+    def _on_own(self) -> None:
+        self._session.do(Share(self._sight.where, (self._node,)))
+
+    def _on_menu(self, name: str, at: QPoint) -> None:
+        """Offer what can be done with a parameter beside typing a value."""
+        where, line = self._sight.where, self.form.rows[name]
+        node = self._session.document.project.sheet(where).graph.nodes[self._node]
+        written = is_formula(node.params.get(name))
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.setToolTipsVisible(True)
+        words = "Edit formula…" if written else "Use formula…"
+        menu.addAction(words, lambda: line.begin_formula())
+        promote = menu.addAction("Promote to block parameter…", lambda: self._on_promote(name, at))
+        promote.setEnabled(where.startswith(BLOCK))
+        if not where.startswith(BLOCK):
+            promote.setToolTip("Only inside a block: its instances then set it.")
+        back = menu.addAction("Back to its default", lambda: self._on_cleared(name))
+        back.setEnabled(name in node.params)
+        menu.popup(at)
+
+    def _on_promote(self, param: str, at: QPoint) -> None:
+        """Ask for the name under which instances will set a parameter of this node."""
+        where, node = self._sight.where, self._node
+        block = self._session.document.project.blocks[where.removeprefix(BLOCK)]
+        found = block.sheet.graph.nodes[node]
+        spec = self._session.spec(found)
+        declared = spec.param(param) if spec else None
+        self.naming.ask(
+            f"Promote {found.name}.{param} as",
+            free_name((one.name for one in block.params), param),
+            self.mapFromGlobal(at),
+            lambda name: self._session.do(Promote(where, node, param, name, declared)),
+            lambda name: why_no_param_name(block, name),
+            "Every instance can then set it.",
+        )
 
 
 def section(theme: Theme, text: str) -> QWidget:

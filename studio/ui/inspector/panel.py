@@ -7,9 +7,11 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from studio.engine import protocol as p
 from studio.graph.edits import SetFlag
+from studio.graph.graph import BLOCK
 from studio.session import events as e
 from studio.session.session import Session
 from studio.ui.controls import button, column, label, row
+from studio.ui.inspector.block import BlockPage
 from studio.ui.inspector.node import NodePage
 from studio.ui.inspector.project import ProjectPage
 from studio.ui.inspector.sight import Sight
@@ -17,9 +19,14 @@ from studio.ui.theme import Theme
 
 
 class Inspector(QWidget):
-    """Follows the canvas' selection. `opened` and `data_wanted` ask the workspace for a way there."""
+    """Follows the canvas' selection.
 
-    opened = Signal(str)
+    `wanted` carries a command of the canvas, `node_wanted` the id of a node to go to; `data_wanted` asks
+    for the Library's Data tab.
+    """
+
+    wanted = Signal(str)
+    node_wanted = Signal(str)
     data_wanted = Signal()
 
     def __init__(self, session: Session, theme: Theme) -> None:
@@ -35,10 +42,13 @@ class Inspector(QWidget):
         self.project = ProjectPage(session, theme)
         self.node = NodePage(session, theme)
         self.many = _ManyPage(session, theme)
-        for page in (self.project, self.node, self.many):
+        self.block = BlockPage(session, theme)
+        for page in (self.project, self.node, self.many, self.block):
             self.stack.addWidget(page)
         self.project.data_wanted.connect(self.data_wanted)
-        self.node.opened.connect(self.opened)
+        self.node.node_wanted.connect(self.node_wanted)
+        for source in (self.node, self.many, self.block):
+            source.wanted.connect(self.wanted)
         outer.addWidget(self.stack)
         theme.changed.connect(self._show)
         self._show()
@@ -77,6 +87,9 @@ class Inspector(QWidget):
         elif nodes:
             self.many.show_nodes(self._sight, nodes)
             self.stack.setCurrentWidget(self.many)
+        elif self._sight.where.removeprefix(BLOCK) in self._session.document.project.blocks:
+            self.block.show_block(self._sight)
+            self.stack.setCurrentWidget(self.block)
         else:
             self.project.refresh()
             self.stack.setCurrentWidget(self.project)
@@ -104,7 +117,12 @@ class Inspector(QWidget):
 
 
 class _ManyPage(QWidget):
-    """Several nodes: what they cost together, and what can be done to all of them."""
+    """Several nodes: what they cost together, and what can be done to all of them.
+
+    `wanted` carries a command of the canvas.
+    """
+
+    wanted = Signal(str)
 
     def __init__(self, session: Session, theme: Theme) -> None:
         super().__init__()
@@ -127,6 +145,18 @@ class _ManyPage(QWidget):
             line.addWidget(made)
         line.addStretch(1)
         layout.addLayout(line)
+        line = row(spacing=6)
+        self.offers = {}
+        for text, key, icon, tip in (
+            ("Make block…", "make_block", "block", "Use them as one node (Ctrl+B)"),
+            ("Share weights", "share", "link", "Let all use the weights of the first"),
+        ):
+            made = button(theme, text, icon=icon, small=True, tip=tip)
+            made.clicked.connect(lambda _=False, command=key: self.wanted.emit(command))
+            self.offers[key] = made
+            line.addWidget(made)
+        line.addStretch(1)
+        layout.addLayout(line)
         layout.addStretch(1)
 
     def show_nodes(self, sight: Sight, nodes: tuple[str, ...]) -> None:
@@ -141,6 +171,13 @@ class _ManyPage(QWidget):
         self.cost.setText(f"{self._theme.number(parameters)} parameters together")
         for flag, made in self.flags.items():
             made.setChecked(all(flag in graph.nodes[key].flags for key in nodes))
+        alike = len({graph.nodes[key].kind for key in nodes}) == 1
+        self.offers["share"].setEnabled(alike)
+        self.offers["share"].setToolTip(
+            "Let all use the weights of the first"
+            if alike
+            else "Only nodes of one kind can share weights."
+        )
 
     def _on_flag(self, flag: str, on: bool) -> None:
         self._session.do(SetFlag(self._sight.where, self._nodes, flag, on))

@@ -17,6 +17,7 @@ from studio.session.session import Session
 from studio.ui.controls import button, column, label, row, surface
 from studio.ui.editors import Choice
 from studio.ui.form import Form
+from studio.ui.inspector.constants import ConstantsTable
 from studio.ui.inspector.cost import CostTiles
 from studio.ui.inspector.node import scrolled, section
 from studio.ui.theme import Theme
@@ -157,6 +158,9 @@ class ProjectPage(QWidget):
         choose = button(theme, "Choose data", icon="data", small=True)
         choose.clicked.connect(self.data_wanted)
         layout.addWidget(choose)
+        layout.addWidget(section(theme, "Constants"))
+        self.constants = ConstantsTable(session, theme)
+        layout.addWidget(self.constants)
         layout.addWidget(section(theme, "Cost"))
         self.cost = CostTiles(theme, last="Weights")
         layout.addWidget(self.cost)
@@ -187,6 +191,7 @@ class ProjectPage(QWidget):
             parts.append(f"{count} block{'' if count == 1 else 's'}")
         self.summary.setText(" · ".join(parts) + ". Select a node to see its settings.")
         self._show_data()
+        self.constants.refresh()
         self.cost.show_network(_total(facts.networks if facts else {}), recipe.batch_size)
 
     def _show_data(self) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
+from studio.graph.blocks import sighting
+from studio.graph.edits.instances import sheets, users
 from studio.graph.graph import BLOCK
+from studio.graph.project import Project
 from studio.graph.spec import LayerSpec
 from studio.graph.topology import block_spec
 from studio.session import events as e
@@ -16,6 +19,7 @@ from studio.session.session import Session
 from studio.ui.controls import SearchField, column, label, row, rule, surface
 from studio.ui.data_panel import DataPanel
 from studio.ui.library.architectures import ArchitectureList
+from studio.ui.library.blocks import BlockEntry, BlockList
 from studio.ui.library.tree import LayerTree
 from studio.ui.theme import Theme
 
@@ -27,11 +31,18 @@ LOADING = "The layers are loading: PyTorch is asked what it has. The canvas can 
 
 
 class Library(QWidget):
-    """Layers, blocks, architectures and data. `add_layer(kind)` puts a layer on the canvas."""
+    """Layers, blocks, architectures and data. `add_layer(kind)` puts a layer on the canvas.
+
+    `block_wanted` carries what shall be done with a block (`open`, `rename`, `keep`, `delete`; `put` and
+    `forget` for the person's own), and its name.
+    """
+
+    block_wanted = Signal(str, str)
 
     def __init__(self, session: Session, theme: Theme, add_layer: Callable[[str], object]) -> None:
         super().__init__()
         self._session = session
+        self._add_layer = add_layer
         self.setProperty("surface", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         outer = column(self)
@@ -55,35 +66,25 @@ class Library(QWidget):
         outer.addWidget(self._search_row)
 
         self.layers = LayerTree(theme)
-        self.blocks = LayerTree(theme)
+        self.blocks = BlockList(theme)
+        self.blocks.wanted.connect(self._on_block)
         self.architectures = ArchitectureList(theme)
         self.data = DataPanel(session, theme)
         self.stack = QStackedWidget()
         self.loading = label(theme, LOADING, tone="2", wrap=True)
-        self.no_blocks = label(
-            theme,
-            "This project has no blocks. Select layers on the canvas and choose Graph → Make block.",
-            tone="2",
-            wrap=True,
-        )
-        layers_page, blocks_page = QWidget(), QWidget()
-        for page, note, tree in (
-            (layers_page, self.loading, self.layers),
-            (blocks_page, self.no_blocks, self.blocks),
-        ):
-            note.setContentsMargins(16, 8, 16, 8)
-            inside: QVBoxLayout = column(page)
-            inside.addWidget(note)
-            inside.addWidget(tree, 1)
-        for page in (layers_page, blocks_page, self.architectures, self.data):
+        layers_page = QWidget()
+        self.loading.setContentsMargins(16, 8, 16, 8)
+        inside: QVBoxLayout = column(layers_page)
+        inside.addWidget(self.loading)
+        inside.addWidget(self.layers, 1)
+        for page in (layers_page, self.blocks, self.architectures, self.data):
             self.stack.addWidget(page)
         outer.addWidget(self.stack, 1)
 
         self.footer = _Footer(theme)
         outer.addWidget(self.footer)
-        for tree in (self.layers, self.blocks):
-            tree.added.connect(add_layer)
-            tree.hovered.connect(self._on_hovered)
+        self.layers.added.connect(add_layer)
+        self.layers.hovered.connect(self._on_hovered)
         self.architectures.drawn.connect(session.draw)
         self._show_catalog()
         self._show_blocks()
@@ -93,10 +94,11 @@ class Library(QWidget):
         match event:
             case e.CatalogChanged():
                 self._show_catalog()
-            case e.DocumentOpened():
+                self._show_blocks()
+            case e.DocumentOpened() | e.BlocksChanged() | e.FactsChanged():
                 self._show_blocks()
             case e.DocumentChanged(before=before, after=after):
-                if before.blocks is not after.blocks:
+                if _holds(before) != _holds(after):
                     self._show_blocks()
             case _:
                 pass
@@ -112,20 +114,20 @@ class Library(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() != QEvent.Type.KeyPress or not isinstance(event, QKeyEvent):
             return False
-        tree = self.blocks if self.tabs.currentIndex() == 1 else self.layers
         if event.key() == Qt.Key.Key_Escape and self.search.text():
             self.search.clear()
             return True
-        if self.tabs.currentIndex() > 1:
+        tab = self.tabs.currentIndex()
+        if tab > 1:
             return False
         if event.key() == Qt.Key.Key_Down:
-            tree.choose_first()
-            tree.setFocus()
+            self.blocks.choose_first() if tab else self.layers.choose_first()
+            if not tab:
+                self.layers.setFocus()
             return True
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            kinds = tree.shown_kinds
-            if self.search.text() and kinds:
-                tree.added.emit(kinds[0])
+            if self.search.text():
+                self.blocks.add_first() if tab else self.layers.add_first()
             return True
         return False
 
@@ -138,36 +140,55 @@ class Library(QWidget):
         self._on_tab(self.tabs.currentIndex())
 
     def _show_blocks(self) -> None:
-        specs = self._block_specs()
-        self.no_blocks.setVisible(not specs)
-        self.blocks.setVisible(bool(specs))
-        self.blocks.show_layers(specs, self.search.text())
+        if self.tabs.currentIndex() != 1:
+            return  # shown when it is looked at
+        project, shelf = self._session.document.project, self._session.shelf.stored()
+        entries = [self._entry(project, name) for name in project.blocks]
+        for one in shelf:
+            if one.fragment is not None and one.block is not None:
+                spec = block_spec(Project(blocks=one.fragment.blocks), BLOCK + one.name)
+                assert spec is not None
+                entries.append(BlockEntry(one.name, one.block, spec, kept=True))
+        faults = [one.fault.message for one in shelf if one.fault is not None]
+        self.blocks.show_blocks(entries, self._session.catalog, faults)
 
-    def _block_specs(self) -> list[LayerSpec]:
-        project = self._session.document.project
-        found = [block_spec(project, BLOCK + name) for name in project.blocks]
-        return [spec for spec in found if spec is not None]
+    def _entry(self, project: Project, name: str) -> BlockEntry:
+        spec = block_spec(project, BLOCK + name)
+        assert spec is not None
+        facts, found = self._session.facts, sighting(project, name)
+        network = facts.networks.get(found.network) if facts and found else None
+        one = network.nodes.get(found.prefix.rstrip("/")) if network and found else None
+        parameters = one.parameters if one else None
+        return BlockEntry(name, project.blocks[name], spec, users(project, name), parameters)
+
+    def _on_block(self, action: str, name: str, kept: bool) -> None:
+        if kept:
+            self.block_wanted.emit("put" if action == "add" else action, name)
+        elif action == "add":
+            self._add_layer(BLOCK + name)
+        else:
+            self.block_wanted.emit(action, name)
 
     def _on_tab(self, index: int) -> None:
         self.stack.setCurrentIndex(index)
         self._search_row.setVisible(index != 3)
-        self.footer.setVisible(index < 2)
+        self.footer.setVisible(index == 0)
+        self._show_blocks()
         catalog = self._session.catalog
         noun, count = {
             0: ("layers", len(catalog.layers)),
-            1: ("blocks", len(self._session.document.project.blocks)),
+            1: ("blocks", len(self.blocks.cards)),
         }.get(index, ("architectures", len(catalog.architectures)))
         self.search.setPlaceholderText(f"Search {count} {noun}" if count else f"Search {noun}")
         self.search.setAccessibleName(f"Search {noun}")
 
     def _on_search(self, text: str) -> None:
         self.layers.show_layers(self._session.catalog.layers.values(), text)
-        self.blocks.show_layers(self._block_specs(), text)
+        self.blocks.search(text)
         self.architectures.search(text)
 
     def _on_hovered(self, kind: str) -> None:
-        catalog, project = self._session.catalog, self._session.document.project
-        self.footer.show_spec(catalog.layers.get(kind) or block_spec(project, kind))
+        self.footer.show_spec(self._session.catalog.layers.get(kind))
 
 
 class _Footer(QWidget):
@@ -209,6 +230,19 @@ class _Footer(QWidget):
         )
         self.doc.setText(spec.doc)
         self.doc.setToolTip("")
+
+
+def _holds(project: Project) -> tuple[object, ...]:
+    """Return what the list of blocks depends on: definitions, and who uses them."""
+    return (
+        *project.blocks.items(),
+        *(
+            (where, node.name, node.kind)
+            for where, sheet in sheets(project)
+            for node in sheet.graph.nodes.values()
+            if node.kind.startswith(BLOCK)
+        ),
+    )
 
 
 def _inset(tabs: QTabBar) -> QWidget:

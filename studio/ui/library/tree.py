@@ -99,6 +99,11 @@ class LayerTree(QTreeWidget):
         self._query = query.strip().lower()
         self._rebuild()
 
+    def add_first(self) -> None:
+        """Add the first layer that is listed."""
+        if self.shown_kinds:
+            self.added.emit(self.shown_kinds[0])
+
     def choose_first(self) -> None:
         """Make the first layer current."""
         for index in range(self.topLevelItemCount()):

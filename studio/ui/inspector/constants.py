@@ -1,0 +1,144 @@
+"""The project's constants: names that formulas read, their values, and who reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtWidgets import QLineEdit, QWidget
+
+from studio.graph.blocks import readers_text, rename_constant, why_no_constant_name
+from studio.graph.edits import SetConstants
+from studio.graph.formulas import FormulaError, evaluate
+from studio.graph.graph import free_name
+from studio.graph.params import Value
+from studio.graph.scope import readers
+from studio.session.session import Session
+from studio.ui.controls import button, column, label, row, set_property
+from studio.ui.formula_field import written
+from studio.ui.theme import Theme
+from studio.ui.views.panel import Remark
+
+_FIRST, _USUAL = "width", 64
+
+
+class ConstantsTable(QWidget):
+    """Constants can be added, renamed, changed and, while nobody reads them, removed."""
+
+    def __init__(self, session: Session, theme: Theme) -> None:
+        super().__init__()
+        self._session = session
+        self._theme = theme
+        layout = column(self, spacing=4)
+        self.empty = label(
+            theme,
+            "None yet. A constant is a number with a name: write =width in any field of a node, and "
+            "change them all here.",
+            tone="2",
+            wrap=True,
+        )
+        layout.addWidget(self.empty)
+        self._rows = column(spacing=4)
+        layout.addLayout(self._rows)
+        self.rows: dict[str, ConstantRow] = {}
+        self.add = button(theme, "Add constant", icon="plus", small=True)
+        self.add.clicked.connect(self._on_add)
+        layout.addWidget(self.add)
+
+    def refresh(self) -> None:
+        """Show the present project's constants."""
+        project = self._session.document.project
+        self.empty.setVisible(not project.constants)
+        if list(project.constants) != list(self.rows):
+            self._build(tuple(project.constants))
+        for name, line in self.rows.items():
+            line.show_constant(
+                project.constants[name], readers_text(project, readers(project, name))
+            )
+
+    def _build(self, names: tuple[str, ...]) -> None:
+        for old in self.rows.values():
+            self._rows.removeWidget(old)
+            old.hide()
+            old.deleteLater()
+        self.rows = {name: ConstantRow(self._session, self._theme, name) for name in names}
+        for made in self.rows.values():
+            self._rows.addWidget(made)
+
+    def _on_add(self) -> None:
+        name = free_name(self._session.document.project.constants, _FIRST)
+        if self._session.do(SetConstants({name: _USUAL})) and name in self.rows:
+            self.rows[name].name.setFocus()
+            self.rows[name].name.selectAll()
+
+
+class ConstantRow(QWidget):
+    """One constant."""
+
+    def __init__(self, session: Session, theme: Theme, constant: str) -> None:
+        super().__init__()
+        self._session = session
+        self._constant = constant
+        outer = column(self, spacing=2)
+        line = row(spacing=6)
+        self.name = _field(constant, f"Name of the constant {constant}", 96, self._on_name)
+        self.name.setFont(theme.font("mono"))
+        line.addWidget(self.name)
+        self.value = _field("", f"Value of the constant {constant}", 72, self._on_value)
+        line.addWidget(self.value)
+        self.users = Remark(theme)
+        self.users.setFont(theme.font("caption"))
+        line.addWidget(self.users, 1)
+        self.remove = button(theme, icon="trash", look="ghost", small=True, tip="Remove")
+        self.remove.setAccessibleName(f"Remove the constant {constant}")
+        self.remove.clicked.connect(lambda: session.do(SetConstants({constant: None})))
+        line.addWidget(self.remove)
+        outer.addLayout(line)
+        self.trouble = label(theme, tone="error", role="caption", wrap=True)
+        self.trouble.hide()
+        outer.addWidget(self.trouble)
+
+    def show_constant(self, value: Value, used: str) -> None:
+        """Show its value, and who reads it."""
+        if not self.value.hasFocus() or not self.value.isModified():
+            self.value.setText(written(value))
+        self.users.put(f"read by {used}" if used else "read by nobody")
+        self.users.setToolTip(self.users.text())
+        self.remove.setEnabled(not used)
+        self.remove.setToolTip(f"Read by {used}. Change these first." if used else "Remove")
+
+    def _on_name(self) -> None:
+        new, project = self.name.text().strip(), self._session.document.project
+        if new == self._constant or self._constant not in project.constants:
+            return
+        if self._complain(self.name, why_no_constant_name(project, new, self._constant)):
+            self._session.do(rename_constant(project, self._constant, new))
+
+    def _on_value(self) -> None:
+        text = self.value.text().strip()
+        self.value.setModified(False)
+        if self._constant not in self._session.document.project.constants:
+            return
+        try:
+            value = evaluate("=" + text.replace("×", ","), {})
+        except FormulaError:
+            self._complain(
+                self.value,
+                f"{self._constant} needs to be a number, or a few such as 3, 3. Got {text!r}.",
+            )
+            return
+        self._complain(self.value, "")
+        self._session.do(SetConstants({self._constant: value}))
+
+    def _complain(self, field: QLineEdit, sentence: str) -> bool:
+        set_property(field, "state", "error" if sentence else "")
+        self.trouble.setText(sentence)
+        self.trouble.setVisible(bool(sentence))
+        return not sentence
+
+
+def _field(text: str, what: str, width: int, take: Callable[[], None]) -> QLineEdit:
+    made = QLineEdit(text)
+    made.setFixedWidth(width)
+    made.setAccessibleName(what)
+    made.editingFinished.connect(take)
+    return made

@@ -22,25 +22,31 @@ class Memory(dict[Hashable, Any]):
         try:
             known: _Answer = self[question]
         except KeyError:
-            answer = self[question] = work()
-            if len(self) > self.limit:
-                for old in list(self)[: self.limit // 2]:
-                    del self[old]
+            answer = work()
+            self.remember(question, answer)
             return answer
         return known
+
+    def remember(self, question: Hashable, answer: object) -> None:
+        """Keep the answer to a question."""
+        self[question] = answer
+        if len(self) > self.limit:
+            for old in list(self)[: self.limit // 2]:
+                del self[old]
 
 
 class Cache:
     """Kept by the engine from one inference to the next; used by one thread at a time.
 
-    `nodes` answers by kind, parameters and input types; `probes` PyTorch's own answers by code and
-    input types; `modules` the layers that were asked; `asked` counts how often PyTorch was; `kept`
-    holds probes of earlier starts.
+    `nodes` answers by kind, parameters and input types; `blocks` what a whole block made of what arrived,
+    by its definition; `probes` PyTorch's own answers by code and input types; `modules` the layers that
+    were asked; `asked` counts how often PyTorch was; `kept` holds probes of earlier starts.
     """
 
     def __init__(self, limit: int = 20_000, kept: Kept | None = None) -> None:
         self.kept = kept or Kept()
         self.nodes = Memory(limit)
+        self.blocks = Memory(2_000)
         self.probes = Memory(limit)
         self.modules = Memory(2_000)
         self.specs: object = None
@@ -63,4 +69,5 @@ class Cache:
         """Forget what was learned with another catalogue."""
         if specs is not self.specs and specs != self.specs:
             self.nodes.clear()
+            self.blocks.clear()
             self.specs = specs

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
 
 from studio.compile import scan, sharing
 from studio.compile.cache import Cache
@@ -19,7 +22,7 @@ from studio.graph.formulas import FormulaError
 from studio.graph.graph import BLOCK, INPUT, NEXT, OUTPUT, STATE, Graph, Link, Node
 from studio.graph.params import ParamError, as_value, check_params
 from studio.graph.problems import Severity
-from studio.graph.project import Project
+from studio.graph.project import Block, Project, Sheet
 from studio.graph.spec import LayerSpec
 from studio.graph.topology import block_spec, order
 from studio.graph.unfold import DEPTH, MOST, Names, resolved
@@ -64,6 +67,7 @@ class _Task:
     data: DataFacts | None
     cache: Cache
     blocks: dict[str, LayerSpec | None] = field(default_factory=dict)
+    definitions: dict[str, bytes] = field(default_factory=dict)
     opened: int = 0
 
     def spec(self, kind: str) -> LayerSpec | None:
@@ -89,6 +93,56 @@ class _Task:
         return self.cache.nodes.recall(
             question, lambda: visit(self.cache, spec, node, arrivals, frozen)
         )
+
+    def open(self, place: _Place, names: Names, given: Mapping[str, Signal]) -> Outcome | None:
+        """Return what a walk through a block finds, remembered where the same came to the same before.
+
+        None where that would open more nodes than a network can have.
+        """
+        question = (place, self._definition(place.kind), _encoded(names), tuple(given.items()))
+        known, count = self.cache.blocks.get(question, (None, 0))
+        if known is not None and self.opened + count <= MOST:
+            self.opened += count
+            return known  # type: ignore[no-any-return]
+        before = self.opened
+        graph = self.project.blocks[place.kind.removeprefix(BLOCK)].sheet.graph
+        self.opened += len(graph.nodes)
+        if self.opened > MOST:
+            return None
+        sheet = _Sheet(self, place.kind, graph, names, given, place.inside, place.frozen)
+        found = sheet.walked()
+        if self.opened <= MOST:  # else something inside may have been cut off
+            self.cache.blocks.remember(question, (found, self.opened - before))
+        return found
+
+    def _definition(self, kind: str) -> bytes:
+        """Return all of the project that a block's insides depend on."""
+        if kind not in self.definitions:
+            found: dict[str, Block] = {}
+            waiting = [kind]
+            while waiting:
+                one = waiting.pop()
+                block = self.project.blocks.get(one.removeprefix(BLOCK))
+                if one not in found and block is not None:
+                    found[one] = Block(Sheet(block.sheet.graph), params=block.params)
+                    inner = block.sheet.graph.nodes.values()
+                    waiting += [node.kind for node in inner if node.kind.startswith(BLOCK)]
+            self.definitions[kind] = _encoded((found, self.project.constants))
+        return self.definitions[kind]
+
+
+class _Place(NamedTuple):
+    """Where a block is opened: its kind, the blocks around it with itself, and what its messages need."""
+
+    kind: str
+    inside: tuple[str, ...]
+    frozen: bool
+    has_data: bool
+
+
+def _encoded(value: object) -> bytes:
+    """Return bytes that differ where values do: unlike hashes, they tell 1 from 1.0 and from True."""
+    return msgspec.msgpack.encode(value)
 
 
 class _Sheet:
@@ -236,12 +290,10 @@ class _Sheet:
         graph = self.task.project.blocks[name].sheet.graph
         frozen = frozen or "frozen" in node.flags
 
+        place = _Place(node.kind, (*self.inside, name), frozen, self.task.data is not None)
+
         def opened(names: Names, feed: Mapping[str, Signal]) -> Outcome | None:
-            self.task.opened += len(graph.nodes)
-            if self.task.opened > MOST:
-                return None
-            inside = (*self.inside, name)
-            return _Sheet(self.task, node.kind, graph, names, feed, inside, frozen).walked()
+            return self.task.open(place, names, feed)
 
         plain = Node(node.id, node.kind, node.name, params, node.flags)
         instance = Instance(self.task.project, plain, spec, graph, opened)

@@ -8,7 +8,10 @@ from PySide6.QtGui import QGuiApplication
 
 from studio.graph.graph import BLOCK
 from studio.graph.project import Place
+from studio.ui.canvas.arrange_actions import arrange_commands
+from studio.ui.canvas.block_actions import block_commands
 from studio.ui.canvas.commands import Command
+from studio.ui.canvas.probe_actions import probe_commands
 
 if TYPE_CHECKING:
     from studio.ui.canvas.canvas import Canvas
@@ -19,7 +22,14 @@ NOTHING = "Select a node first."
 def commands_for(canvas: Canvas) -> list[Command]:
     """Return what can be done on a canvas."""
     needs = Needs(canvas)
-    return [*_nodes(canvas, needs), *_clipboard(canvas, needs), *_sheet(canvas, needs)]
+    return [
+        *_nodes(canvas, needs),
+        *_clipboard(canvas, needs),
+        *arrange_commands(canvas),
+        *_sheet(canvas, needs),
+        *block_commands(canvas),
+        *probe_commands(canvas),
+    ]
 
 
 class Needs:
@@ -39,6 +49,12 @@ class Needs:
     def one(self) -> str:
         """Exactly one node is selected."""
         return "" if len(self._scene.selection) == 1 else "Select one node first."
+
+    def wired(self) -> str:
+        """What is selected has wires."""
+        graph, chosen = self._scene.sheet.graph, self._scene.selection
+        wired = any(graph.incoming.get(key) or graph.outgoing.get(key) for key in chosen)
+        return "" if wired else "Select a node with wires first."
 
     def any(self) -> str:
         """Something is selected."""
@@ -68,7 +84,11 @@ class Needs:
 
 def _nodes(canvas: Canvas, needs: Needs) -> list[Command]:
     """Return what adds and changes single nodes, wires and notes."""
-    scene, editor = canvas.scene, canvas.editor
+    scene, editor, walk = canvas.scene, canvas.editor, canvas.hand.walk
+
+    def add() -> None:
+        # While a wire is aimed, Tab goes from port to port.
+        walk.next_port() if walk.connecting else canvas.search_here()
 
     return [
         Command(
@@ -77,8 +97,35 @@ def _nodes(canvas: Canvas, needs: Needs) -> list[Command]:
             "Tab",
             "Search for a layer to add.",
             "plus",
-            canvas.search_here,
+            add,
             needs.nothing,
+        ),
+        Command(
+            "swap",
+            "Swap for…",
+            "S",
+            "Make it another kind of layer; wires and shared settings stay.",
+            "swap",
+            lambda: canvas.search_desk.open_swap(scene.selection[0]),
+            needs.one,
+        ),
+        Command(
+            "take_out",
+            "Take out of its wire",
+            "Alt+X",
+            "Join the wire behind what is selected (drag it with Alt).",
+            "",
+            lambda: editor.take_out(scene.selection),
+            needs.wired,
+        ),
+        Command(
+            "dissolve",
+            "Delete and join the wire",
+            "Shift+Del",
+            "Take the nodes away; what fed them feeds what they fed.",
+            "",
+            editor.dissolve,
+            needs.nodes,
         ),
         Command(
             "insert",
@@ -93,9 +140,9 @@ def _nodes(canvas: Canvas, needs: Needs) -> list[Command]:
             "connect",
             "Connect…",
             "C",
-            "Arrows choose the other end, Enter lays the wire.",
+            "Arrows choose the other end, Tab the port, Enter lays the wire.",
             "link",
-            canvas.hand.walk.start_connecting,
+            walk.start_connecting,
             needs.one,
         ),
         Command(
@@ -202,29 +249,8 @@ def _clipboard(canvas: Canvas, needs: Needs) -> list[Command]:
 
 
 def _sheet(canvas: Canvas, needs: Needs) -> list[Command]:
-    """Return what arranges a sheet and the view of it."""
-    editor = canvas.editor
-
-    def note() -> None:
-        spot = canvas.menu_spot or canvas.view.seen().center()
-        key = editor.add_note(Place(spot.x(), spot.y()))
-        if key:
-            canvas.edit_note(key)
-
+    """Return what shows more or less of a sheet."""
     return [
-        Command(
-            "frame",
-            "Group in a frame",
-            "Ctrl+G",
-            "Draw a titled frame around the nodes, or take it away.",
-            "grid",
-            editor.frame,
-            needs.nodes,
-        ),
-        Command(
-            "note", "Add note", "N", "Write something on the sheet.", "note", note, needs.nothing
-        ),
-        Command("tidy", "Tidy", "L", "Lay the sheet out anew.", "tidy", editor.tidy, needs.sheet),
         Command("fit", "Fit", "F", "Show the whole sheet.", "fit", canvas.fit, needs.sheet),
         Command(
             "zoom_in",

@@ -6,31 +6,38 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from PySide6.QtCore import QPoint, QPointF, Qt, Signal
-from PySide6.QtGui import QAccessible, QAccessibleEvent, QAction
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QWidget
 
 from studio.engine import protocol as p
+from studio.graph.finding import Hit, find
 from studio.graph.graph import BLOCK, End
 from studio.graph.project import Project
 from studio.session import events as e
 from studio.session.session import Session
 from studio.ui.canvas import knowledge
+from studio.ui.canvas.access import Narrator
 from studio.ui.canvas.actions import commands_for
+from studio.ui.canvas.arranger import Arranger
+from studio.ui.canvas.block_desk import BlockDesk
 from studio.ui.canvas.commands import Commands
 from studio.ui.canvas.corners import FocusRing, Hint, Invitation
 from studio.ui.canvas.editor import Editor
 from studio.ui.canvas.faces import Told
+from studio.ui.canvas.find_bar import FindBar
 from studio.ui.canvas.hand import PointerHand
-from studio.ui.canvas.header import Header
+from studio.ui.canvas.header import Crumb, Header
 from studio.ui.canvas.knowledge import Sight, way_to
 from studio.ui.canvas.legend import Legend
 from studio.ui.canvas.living import Living
+from studio.ui.canvas.menus import color_menu, fill, menu_of
 from studio.ui.canvas.minimap import Minimap
+from studio.ui.canvas.probe_actions import add_surgery
+from studio.ui.canvas.probe_layer import ProbeLayer
 from studio.ui.canvas.scene import SheetScene
 from studio.ui.canvas.search_desk import SearchDesk
 from studio.ui.canvas.view import CanvasView
 from studio.ui.canvas.view_menu import ViewMenu
-from studio.ui.canvas.words import spoken
 from studio.ui.canvas.writing import Writing
 from studio.ui.controls import column, rule
 from studio.ui.theme import Theme
@@ -70,12 +77,20 @@ class Canvas(QWidget):
         self.hand = PointerHand(self.scene, self.view, self.editor, self)
         self.view.hand = self.hand
         self.view.overlay = self.hand.overlay
+        self.probes = ProbeLayer(session, theme, self)
+        self.blocks = BlockDesk(self, session, theme, self.hint.say)
+        self.arranger = Arranger(self.scene, self.editor, self.hint.say, self)
+        self.narrator = Narrator(self)
+        self.finder = FindBar(theme, self.view, self._find, self._show_hit)
         self.commands = Commands(theme, self.view, commands_for(self))
         self.header = Header(theme, self.commands["tidy"], self.commands["fit"], self)
+        shown = QMenu(self.header.view)
+        self.view_menu.fill(shown)
+        self.header.view.setMenu(shown)
         self.minimap = Minimap(self.scene, self.view, theme, self.view)
         self.invitation = Invitation(theme, self.view)
         self.invitation.wanted.connect(self._on_invited)
-        self.search_desk = SearchDesk(self.scene, self.view, self.editor, theme)
+        self.search_desk = SearchDesk(session, self.scene, self.view, self.editor, theme)
         self.writing = Writing(self.scene, self.view, self.editor, theme)
         self._ring = FocusRing(theme, self.view)
         outer = column(self)
@@ -103,9 +118,20 @@ class Canvas(QWidget):
         self.header.parameters_toggled.connect(self._on_parameters)
         self.header.zoom_chosen.connect(self.view.set_zoom)
         self.header.crumb_chosen.connect(self._on_crumb)
+        self.header.pass_chosen.connect(self.show_pass)
         self._theme.changed.connect(self._on_theme)
 
     # ------------------------------------------------------------------------------- which sheet
+
+    @property
+    def project(self) -> Project:
+        """The document that the sheet belongs to."""
+        return self._session.document.project
+
+    @property
+    def sight(self) -> Sight:
+        """The sheet that is shown, and where in which network it is seen."""
+        return self._sight
 
     @property
     def where(self) -> str:
@@ -157,6 +183,7 @@ class Canvas(QWidget):
             self._way[-1] = (self._way[-1][0], sight)
             self._sight = sight
             self.scene.tell(self._told())
+            self._on_redrawn()
             self.sheet_shown.emit()
 
     def leave(self) -> bool:
@@ -183,6 +210,29 @@ class Canvas(QWidget):
         item = self.scene.nodes.get(node)
         if item is not None:
             self.view.show_point(item.rect.adjusted(-20, -20, 20, 20))
+
+    def show_inside(self, network: str, prefix: str) -> None:
+        """Show the inside of the block at a prefix of id paths (`res1/`)."""
+        way = way_to(self.project, network, prefix)
+        if way:
+            self._way = way
+            self._show(way[-1][1])
+
+    def show_node(self, node: str) -> None:
+        """Select a node of this sheet and bring it into sight."""
+        item = self.scene.nodes.get(node)
+        if item is not None:
+            self.select((node,))
+            self.view.show_point(item.rect.adjusted(-20, -20, 20, 20))
+
+    def run(self, key: str) -> None:
+        """Do what a command says; one that cannot be done now says why."""
+        action = self.commands[key]
+        self.commands.refresh()
+        if action.isEnabled():
+            action.trigger()
+        else:
+            self.hint.say(action.statusTip())
 
     def _show(self, sight: Sight) -> None:
         self.hand.cancel()
@@ -251,17 +301,12 @@ class Canvas(QWidget):
                 self._take_history()
             case e.RunEvent(p.LayerStats() as told) | e.RunEvent(p.Pictures() as told):
                 self._on_live(told)
+        self.probes.on_event(event)
 
     def _on_changed(self, before: Project, after: Project) -> None:
-        where = self._sight.where
-        try:
-            sheet = after.sheet(where)
-        except KeyError:
-            self.show_sheet(_first_sheet(after))
+        if not self._stay(after):
             return
-        if self._sight.prefix and not way_to(after, self._sight.network, self._sight.prefix):
-            self.show_sheet(_first_sheet(after))
-            return
+        sheet = after.sheet(self._sight.where)
         self.hand.cancel()
         if before.blocks is not after.blocks:
             self._tell()
@@ -271,6 +316,30 @@ class Canvas(QWidget):
             if not old.graph.nodes.keys() & sheet.graph.nodes.keys():
                 self.fit()
         self.living.check_edits()
+
+    def _stay(self, project: Project) -> bool:
+        """Keep showing this sheet; where it is gone or has another name, show what is nearest."""
+        sight = self._sight
+        if not sight.prefix:
+            if sight.where in project.networks or sight.where.removeprefix(BLOCK) in project.blocks:
+                return True
+            self.show_sheet(_first_sheet(project))
+            return False
+        prefix = sight.prefix
+        way = way_to(project, sight.network, prefix)
+        while not way and prefix:
+            prefix = prefix.rstrip("/").rpartition("/")[0]
+            prefix += "/" if prefix else ""
+            way = way_to(project, sight.network, prefix)
+        if not way:
+            self.show_sheet(_first_sheet(project))
+            return False
+        self._way, found = way, way[-1][1]
+        if (found.where, found.prefix) != (sight.where, sight.prefix):
+            self._show(found)
+            return False
+        self._sight = found
+        return True
 
     def _told(self) -> Told:
         session = self._session
@@ -325,6 +394,25 @@ class Canvas(QWidget):
         """Offer layers at a point of the scene, behind or before a port."""
         self.search_desk.open(at, after, before)
 
+    def say(self, words: str) -> None:
+        """Tell the person something, at the lower edge."""
+        self.hint.say(words)
+
+    def find(self) -> None:
+        """Let the person find nodes, in blocks too."""
+        self.finder.open()
+
+    def _find(self, query: str) -> list[Hit]:
+        return find(self.project, self.scene.told.specs, query)
+
+    def _show_hit(self, hit: Hit) -> None:
+        if hit.network:
+            self.reveal(hit.network, hit.path)
+            return
+        if self.where != hit.where or self.prefix:
+            self.show_sheet(hit.where)
+        self.show_node(hit.path)
+
     def search_here(self) -> None:
         """Offer layers behind the selected node."""
         self.search_desk.open_here(self.menu_spot)
@@ -357,25 +445,22 @@ class Canvas(QWidget):
 
     def show_menu(self, pos: QPointF, at: QPoint) -> None:
         """Show what can be done with what is selected."""
-        scene = self.scene
-        if scene.selection:
-            keys = "open rename connect | bypass freeze | cut copy duplicate delete | frame"
-        elif scene.selected_links:
-            keys = "insert delete"
-        elif scene.selected_note:
-            keys = "write delete"
-        else:
-            keys = "add paste note | select_all tidy fit"
+        header = self.scene.frame_at(pos) is not None and self.scene.node_at(pos) is None
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for key in keys.split():
-            if key == "|":
-                menu.addSeparator()
-            else:
-                menu.addAction(self.commands[key])
+        fill(menu, menu_of(self.scene, header), self.commands.actions, self._color_menu)
+        if self.scene.selected_links or (len(self.selection) == 1 and not header):
+            menu.addSeparator()
+            add_surgery(menu, self)
         self.menu_spot = pos
         menu.aboutToHide.connect(self._forget_spot, Qt.ConnectionType.QueuedConnection)
         menu.popup(at)
+
+    def _color_menu(self) -> QMenu:
+        margins = self.editor.margins
+        key = margins.around(self.scene.selection)
+        now = self.scene.sheet.frames[key].color if key else ""
+        return color_menu(self._theme, self, now, lambda color: margins.paint(key, color))
 
     def is_architecture(self, kind: str) -> bool:
         """Tell whether a dragged kind draws a whole network."""
@@ -385,25 +470,22 @@ class Canvas(QWidget):
         """Draw an architecture here, as one undoable step."""
         self._session.draw(kind, {})
 
+    def put_kept(self, name: str, at: QPointF) -> None:
+        """Put one of the person's own blocks at a point of the scene."""
+        self.blocks.put_kept(name, at)
+
     # --------------------------------------------------------------------------------------- slots
 
     def _on_selection(self) -> None:
         scene = self.scene
         self.commands.refresh()
-        chosen = [scene.nodes[key] for key in scene.selection if key in scene.nodes]
-        if len(chosen) == 1:
-            words = spoken(chosen[0], scene, self._sight.prefix)
-        else:
-            words = f"{len(chosen)} nodes selected" if chosen else f"Canvas {self.where}"
-        if words != self.view.accessibleName():
-            self.view.setAccessibleName(words)
-            QAccessible.updateAccessibility(
-                QAccessibleEvent(self.view, QAccessible.Event.NameChanged)
-            )
+        self.narrator.tell()
         self.selection_changed.emit(scene.selection)
 
     def _on_redrawn(self) -> None:
-        self.header.show_way([name for name, _ in self._way], len(self.scene.nodes))
+        self.header.show_way([_crumb(name, sight) for name, sight in self._way])
+        self.header.show_count(len(self.scene.nodes))
+        self.header.show_pass(self._sight.step, self._sight.steps)
         self.commands.refresh()
         self._lay_corners()
         self.minimap.update()
@@ -463,6 +545,12 @@ class Canvas(QWidget):
         size = self.view.viewport().size()
         if self.view.isVisible() and not size.isEmpty():
             self.scene.set_room((size.width(), size.height()))
+
+
+def _crumb(name: str, sight: Sight) -> Crumb:
+    """Return a part of the way: a network, or an instance with its block's name."""
+    block = sight.where.removeprefix(BLOCK) if sight.where.startswith(BLOCK) else ""
+    return Crumb(name, block if sight.prefix else "definition" if block else "")
 
 
 def _first_sheet(project: Project) -> str:

@@ -64,7 +64,11 @@ class Hint(QWidget):
         return self._words.text()
 
     def say(self, text: str, lasting: bool = False) -> None:
-        """Show a sentence; a lasting one stays until `hide`."""
+        """Show a sentence; a lasting one stays until `hide`, "" ends what is said now."""
+        if not text:
+            self._timer.stop()
+            self.hide()
+            return
         host = self._host
         self._words.setWordWrap(False)
         self._words.setText(text)

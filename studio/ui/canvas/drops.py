@@ -13,6 +13,8 @@ from studio.ui.canvas.scene import SheetScene
 from studio.ui.canvas.view import CanvasView
 
 KIND_MIME = "application/x-neuroloom-kind"
+#: One of the person's own blocks, by name: the project gets it when it is dropped.
+KEPT_MIME = "application/x-neuroloom-kept-block"
 
 
 class Drafts(Protocol):
@@ -20,6 +22,7 @@ class Drafts(Protocol):
 
     def is_architecture(self, kind: str) -> bool: ...
     def draw_architecture(self, kind: str) -> None: ...
+    def put_kept(self, name: str, at: QPointF) -> None: ...
 
 
 class Drops:
@@ -32,11 +35,14 @@ class Drops:
         self._desk = desk
 
     def entered(self, event: QDragEnterEvent) -> bool:
-        """Tell whether a layer or an architecture is dragged."""
-        return event.mimeData().hasFormat(KIND_MIME)
+        """Tell whether a layer, a block or an architecture is dragged."""
+        mime = event.mimeData()
+        return mime.hasFormat(KIND_MIME) or mime.hasFormat(KEPT_MIME)
 
     def moved(self, event: QDragMoveEvent, pos: QPointF) -> bool:
         """Show the wire that the layer would go into."""
+        if event.mimeData().hasFormat(KEPT_MIME):
+            return True
         if not event.mimeData().hasFormat(KIND_MIME):
             return False
         link = self._wire_for(_kind(event), pos)
@@ -45,6 +51,11 @@ class Drops:
 
     def dropped(self, event: QDropEvent, pos: QPointF) -> bool:
         """Take what was dropped."""
+        if event.mimeData().hasFormat(KEPT_MIME):
+            name = bytes(event.mimeData().data(KEPT_MIME).data()).decode("utf-8", "replace")
+            QTimer.singleShot(0, self._view, lambda: self._desk.put_kept(name, pos))
+            event.acceptProposedAction()
+            return True
         if not event.mimeData().hasFormat(KIND_MIME):
             return False
         kind = _kind(event)
@@ -63,7 +74,7 @@ class Drops:
         if link is not None:
             added = self._editor.splice(kind, link.link)
         else:
-            size = self._editor.size_of(kind)
+            size = self._editor.room.size_of(kind)
             corner = QPointF(pos.x() - size[0] / 2, pos.y() - size[1] / 2)
             added = self._editor.add(kind, self._scene.place_at(corner, size))
         if added:

@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from studio.graph.catalog import Catalog
-from studio.graph.connect import check_connect, first_input, input_port
+from studio.graph.connect import check_connect, fits, input_port, output_port
 from studio.graph.document import Document
 from studio.graph.edits import (
     AddNodes,
@@ -21,20 +21,21 @@ from studio.graph.edits import (
     RemoveNodes,
     Rename,
     SetFlag,
-    SetFrame,
-    SetNote,
     SimpleEdit,
+    Swap,
 )
 from studio.graph.facts import ProjectFacts
-from studio.graph.geometry import DOCK, ROW_GAP, WIDTH, node_size, snap
-from studio.graph.graph import End, Link, Node, name_for, new_id
-from studio.graph.layout import arrange
+from studio.graph.fragments import Fragment, NotAGraph, cut_out, from_text, paste, to_text
+from studio.graph.geometry import snap
+from studio.graph.graph import REROUTE, End, Link, Node, name_for, new_id
+from studio.graph.offers import entry
 from studio.graph.problems import Repair
-from studio.graph.project import Frame, Note, Place
+from studio.graph.project import Place, Sheet
 from studio.graph.spec import LayerSpec
-from studio.ui.canvas.faces import base_size
-from studio.ui.canvas.fragment import NotAGraph, cut_out, from_text, to_text
+from studio.ui.canvas.margins import Margins
+from studio.ui.canvas.room import Room
 from studio.ui.canvas.scene import SheetScene
+from studio.ui.canvas.words import passing_words
 
 
 class CanvasSession(Protocol):
@@ -60,12 +61,23 @@ class Editor:
         self._scene = scene
         self._say = say
         self._pasted = 0
+        self.room = Room(scene)
+        self.margins = Margins(self)
         self.where = "main"
 
     @property
     def specs(self) -> dict[str, LayerSpec]:
         """What kinds of node are known, blocks included."""
         return self._scene.told.specs
+
+    @property
+    def sheet(self) -> Sheet:
+        """The sheet as it is shown."""
+        return self._scene.sheet
+
+    def do(self, edit: AnyEdit) -> bool:
+        """Apply an edit; one that is refused changes nothing."""
+        return self._session.do(edit)
 
     # ------------------------------------------------------------------------------ adding, wiring
 
@@ -82,7 +94,7 @@ class Editor:
             link = self._link_from(after, node)
             links = (link,) if link else ()
         elif before is not None and spec.outputs:
-            links = (Link(End(node.id, spec.outputs[0].name), before),)
+            links = (Link(End(node.id, self._exit(spec, before)), before),)
         places = {node.id: Place(snap(place.x), snap(place.y))}
         edits: list[SimpleEdit] = [AddNodes(self.where, (node,), places)]
         edits += [Connect(self.where, link, self._many(link, node)) for link in links]
@@ -99,11 +111,88 @@ class Editor:
             lack = "output" if spec.inputs else "input"
             self._say(f"{spec.title} has no {lack}, so it fits into no wire.")
             return ""
-        place, shifted = self._room(link, kind)
-        first, last = spec.inputs[0].name, spec.outputs[0].name
+        place, shifted = self.room.in_wire(link, node)
+        first, last = self._entry(spec, link.source), self._exit(spec, link.target)
         insert = Insert(self.where, node, link, first, last, place)
         moves = (MoveNodes(self.where, shifted),) if shifted else ()
         return self._done(Batch(insert.title, (insert, *moves)), node.id)
+
+    def why_no_splice(self, key: str, link: Link) -> str:
+        """Return why a node that is on the sheet cannot go into a wire, "" where it can."""
+        graph = self._scene.sheet.graph
+        node = graph.nodes[key]
+        spec = self.specs.get(node.kind)
+        if key in (link.source.node, link.target.node):
+            return f"{node.name} is at an end of this wire."
+        if spec is None or not spec.inputs or not spec.outputs:
+            return f"{node.name} needs an input and an output to go into a wire."
+        if graph.incoming.get(key) or graph.outgoing.get(key):
+            return f"{node.name} has wires of its own. Drag it with Alt held to take it out first."
+        first = Link(link.source, End(key, self._entry(spec, link.source)))
+        last = Link(End(key, self._exit(spec, link.target)), link.target)
+        return check_connect(graph, self.specs, first) or check_connect(graph, self.specs, last)
+
+    def splice_node(self, key: str, link: Link) -> bool:
+        """Put a node that is on the sheet, and has no wires, into one, with room made for it."""
+        node = self._scene.sheet.graph.nodes[key]
+        reason = self.why_no_splice(key, link)
+        if reason:
+            self._say(reason)
+            return False
+        spec = self.specs[node.kind]
+        place, shifted = self.room.in_wire(link, node, but=(key,))
+        first = Link(link.source, End(key, self._entry(spec, link.source)))
+        last = Link(End(key, self._exit(spec, link.target)), link.target)
+        edits: tuple[SimpleEdit, ...] = (
+            Disconnect(self.where, (link,)),
+            Connect(self.where, first, self._many(first)),
+            Connect(self.where, last, self._many(last)),
+            MoveNodes(self.where, shifted | {key: place}),
+        )
+        return self._session.do(Batch(f"Insert {node.name}", edits))
+
+    def take_out(self, ids: Iterable[str], dx: float = 0.0, dy: float = 0.0) -> bool:
+        """Take nodes out of their wires, which are joined behind them, and move them."""
+        scene, ids = self._scene, tuple(ids)
+        graph, inside = scene.sheet.graph, set(ids)
+        healed = RemoveNodes(self.where, ids, heal=True).apply(self._session.document.project)
+        joined = set(healed.sheet(self.where).graph.links) - set(graph.links)
+        cut = tuple(
+            link
+            for link in graph.links
+            if (link.source.node in inside) != (link.target.node in inside)
+        )
+        places = {
+            key: Place(snap(at.x + dx), snap(at.y + dy))
+            for key in ids
+            if (at := scene.places.get(key))
+        }
+        edits: list[SimpleEdit] = [Disconnect(self.where, cut)] if cut else []
+        edits += [Connect(self.where, link, self._many(link)) for link in sorted(joined, key=str)]
+        edits += [MoveNodes(self.where, places), *self.margins.left(ids)]
+        names = graph.nodes[ids[0]].name if len(ids) == 1 else f"{len(ids)} nodes"
+        return self._session.do(Batch(f"Take {names} out", tuple(edits)))
+
+    def swap(self, key: str, kind: str) -> str:
+        """Make a node one of another kind; wires and settings that both kinds have stay."""
+        node = self._scene.sheet.graph.nodes[key]
+        if kind not in self.specs:
+            return ""
+        edit = Swap.to(self.where, node, self.specs.get(node.kind), self.specs[kind])
+        return self._done(edit, key)
+
+    def reroute(self, link: Link, at: Place) -> str:
+        """Lead a wire through a point around `at`; return the id of the point's node or ""."""
+        taken = [node.name for node in self._scene.sheet.graph.nodes.values()]
+        node = Node(new_id(), REROUTE, name_for(REROUTE, taken))
+        spec = self.specs.get(REROUTE)
+        if spec is None:
+            self._say("Wires can be led through points once the catalogue is loaded.")
+            return ""
+        width, height = self.room.size_of(REROUTE)
+        place = Place(snap(at.x - width / 2), snap(at.y - height / 2))
+        first, last = spec.inputs[0].name, spec.outputs[0].name
+        return self._done(Insert(self.where, node, link, first, last, place), node.id)
 
     def connect(self, link: Link) -> bool:
         """Lay a wire, or say why it cannot be."""
@@ -149,17 +238,29 @@ class Editor:
     def delete(self) -> None:
         """Take away what is selected: nodes, wires or a note."""
         scene = self._scene
+        graph = scene.sheet.graph
         if scene.selection:
-            self._session.do(RemoveNodes(self.where, scene.selection))
+            points = all(graph.nodes[key].kind == REROUTE for key in scene.selection)
+            self._session.do(RemoveNodes(self.where, scene.selection, heal=points))
         elif scene.selected_links:
             self._session.do(Disconnect(self.where, scene.selected_links))
         elif scene.selected_note:
-            self._session.do(SetNote(self.where, scene.selected_note, None))
+            self.margins.remove_note(scene.selected_note)
+
+    def dissolve(self) -> None:
+        """Take the selected nodes away and join the wires that they were in."""
+        if self._scene.selection:
+            self._session.do(RemoveNodes(self.where, self._scene.selection, heal=True))
 
     def move(
-        self, dx: float, dy: float, gesture: str = "", ids: Iterable[str] | None = None
+        self,
+        dx: float,
+        dy: float,
+        gesture: str = "",
+        ids: Iterable[str] | None = None,
+        frame: str = "",
     ) -> None:
-        """Move nodes (those selected), as one step with others of the same gesture."""
+        """Move nodes (those selected), as one step with others of the same gesture; into a frame."""
         scene = self._scene
         if scene.told.training:
             return  # there they are not at their places
@@ -168,7 +269,9 @@ class Editor:
             at = scene.places[key]
             places[key] = Place(snap(at.x + dx), snap(at.y + dy))
         if places and any(scene.sheet.places.get(key) != at for key, at in places.items()):
-            self._session.do(MoveNodes(self.where, places, gesture=gesture))
+            moved = MoveNodes(self.where, places, gesture=gesture)
+            taken = self.margins.taken_in(frame, places) if frame else None
+            self._session.do(Batch(moved.title, (moved, taken)) if taken else moved)
 
     def set_flag(self, flag: str) -> None:
         """Bypass or freeze what is selected; where all of it is already, end that."""
@@ -176,7 +279,9 @@ class Editor:
         chosen = tuple(key for key in self._scene.selection if key in nodes)
         if chosen:
             on = not all(flag in nodes[key].flags for key in chosen)
-            self._session.do(SetFlag(self.where, chosen, flag, on))
+            words = passing_words(chosen, self._scene) if on and flag == "bypassed" else ""
+            if self._session.do(SetFlag(self.where, chosen, flag, on)) and words:
+                self._say(words)
 
     def rename(self, node: str, name: str) -> bool:
         """Give a node another name."""
@@ -186,7 +291,7 @@ class Editor:
 
     def copy(self) -> str:
         """Return what is selected as text."""
-        return to_text(cut_out(self._scene.sheet, self._scene.selection))
+        return to_text(self._chosen())
 
     def paste(self, text: str, at: Place | None = None) -> tuple[str, ...]:
         """Put nodes from text beside where they were, or at a place; return their ids."""
@@ -201,9 +306,7 @@ class Editor:
             dy = snap(at.y - min(place.y for place in fragment.places.values()))
         else:
             self._pasted += 1
-        fragment = fragment.renewed(dx, dy)
-        edit = AddNodes(self.where, fragment.nodes, fragment.places, fragment.links, verb="Paste")
-        return tuple(node.id for node in fragment.nodes) if self._session.do(edit) else ()
+        return self._put(fragment.renewed(dx, dy), "Paste")
 
     def copied(self) -> None:
         """Begin to count again how far pasted nodes stand from those that were copied."""
@@ -211,110 +314,15 @@ class Editor:
 
     def duplicate(self) -> tuple[str, ...]:
         """Put what is selected once more beside it; return the new ids."""
-        sheet = self._scene.sheet
-        fragment = cut_out(sheet, self._scene.selection).renewed(24.0, 24.0)
-        if not fragment.nodes:
-            return ()
-        edit = AddNodes(self.where, fragment.nodes, fragment.places, fragment.links, "Duplicate")
+        fragment = self._chosen().renewed(24.0, 24.0)
+        return self._put(fragment, "Duplicate") if fragment.nodes else ()
+
+    def _chosen(self) -> Fragment:
+        return cut_out(self._session.document.project, self.where, self._scene.selection)
+
+    def _put(self, fragment: Fragment, verb: str) -> tuple[str, ...]:
+        edit = paste(self._session.document.project, self.where, fragment, verb)
         return tuple(node.id for node in fragment.nodes) if self._session.do(edit) else ()
-
-    def tidy(self) -> None:
-        """Lay the sheet out anew, as one step."""
-        sheet = self._scene.sheet
-        places = arrange(
-            sheet.graph, self.specs, frames=sheet.frames, inside=not self._scene.told.top
-        )
-        if sheet.places:
-            left = min(place.x for place in sheet.places.values())
-            top = min(place.y for place in sheet.places.values())
-            places = {key: Place(snap(at.x + left), snap(at.y + top)) for key, at in places.items()}
-        if places and places != sheet.places:
-            self._session.do(MoveNodes(self.where, places, verb="Tidy"))
-
-    def frame(self) -> None:
-        """Draw a frame around what is selected, or take away the one that is there."""
-        chosen = self._scene.selection
-        frames = self._scene.sheet.frames
-        for key, frame in frames.items():
-            if set(frame.nodes) == set(chosen):
-                self._session.do(SetFrame(self.where, key, None))
-                return
-        if chosen:
-            self._session.do(SetFrame(self.where, _free_key(frames, "f"), Frame("Group", chosen)))
-
-    def retitle(self, key: str, title: str) -> None:
-        """Give a frame another title."""
-        frame = self._scene.sheet.frames.get(key)
-        if frame and title and title != frame.title:
-            self._session.do(SetFrame(self.where, key, replace(frame, title=title)))
-
-    def add_note(self, at: Place) -> str:
-        """Put an empty note; return its key or ""."""
-        key = _free_key(self._scene.sheet.notes, "note")
-        note = Note("", snap(at.x), snap(at.y))
-        return key if self._session.do(SetNote(self.where, key, note)) else ""
-
-    def set_note(self, key: str, note: Note) -> None:
-        """Change a note; one without words goes away."""
-        before = self._scene.sheet.notes.get(key)
-        if before != note:
-            self._session.do(SetNote(self.where, key, note if note.text.strip() else None))
-
-    # --------------------------------------------------------------------------------------- places
-
-    def place_below(self, end: End, kind: str) -> Place:
-        """Return where a node of `kind` behind this port belongs: docked, or a row below, where it is free."""
-        scene = self._scene
-        width, height = self.size_of(kind)
-        at = scene.places[end.node]
-        spec = self.specs.get(kind)
-        first = not scene.sheet.graph.outgoing.get(end.node)
-        gap = DOCK if spec and spec.keeps_shape and first else ROW_GAP
-        x, y = at.x, at.y + self._height(end.node) + gap
-        while self._taken(x, y, (width, height), {end.node}):
-            x += width + ROW_GAP
-        return Place(x, y)
-
-    def _room(self, link: Link, kind: str) -> tuple[Place, dict[str, Place]]:
-        """Return where a node in this wire belongs, and the new places of those that make room."""
-        places = self._scene.places
-        spec = self.specs.get(kind)
-        width, height = self.size_of(kind)
-        above, below = link.source.node, link.target.node
-        top = places[above].y + self._height(above)
-        docks = spec is not None and spec.keeps_shape
-        gap = DOCK if docks and len(self._scene.sheet.graph.outgoing[above]) == 1 else ROW_GAP
-        x, y = places[above].x, top + gap
-        same = abs(places[below].x - x) < width and places[below].y >= top
-        after = DOCK if same and places[below].y - top <= DOCK else ROW_GAP
-        column = [
-            key
-            for key, at in places.items()
-            if key != above and abs(at.x - x) < width and at.y >= top - 1
-        ]
-        push = y + height + after - min((places[key].y for key in column), default=float("inf"))
-        if push <= 0:
-            return Place(snap(x), snap(y)), {}
-        return Place(snap(x), snap(y)), {
-            key: Place(places[key].x, snap(places[key].y + push)) for key in column
-        }
-
-    def _height(self, key: str) -> float:
-        return base_size(self._scene.nodes[key].node, self._scene.told)[1]
-
-    def _taken(self, x: float, y: float, size: tuple[float, float], but: set[str]) -> bool:
-        return any(
-            at.x < x + size[0]
-            and x < at.x + WIDTH
-            and at.y < y + size[1]
-            and y < at.y + self._height(key)
-            for key, at in self._scene.places.items()
-            if key not in but
-        )
-
-    def size_of(self, kind: str) -> tuple[float, float]:
-        """Return how large a new node of this kind is."""
-        return node_size(Node("", kind, ""), self.specs.get(kind), not self._scene.told.top)
 
     # -------------------------------------------------------------------------------------- helpers
 
@@ -327,9 +335,28 @@ class Editor:
         taken = [node.name for node in self._scene.sheet.graph.nodes.values()]
         return Node(new_id(), kind, name_for(kind, taken))
 
+    def _entry(self, spec: LayerSpec, source: End) -> str:
+        """Return the input by which a wire from `source` enters a new node."""
+        giver = output_port(self._scene.sheet.graph, self.specs, source)
+        tensor = self._scene.tensor(source)
+        rank = len(tensor.shape) if tensor else 0
+        port = entry(spec, giver.type if giver else "any", rank)
+        return port.name if port else spec.inputs[0].name
+
+    def _exit(self, spec: LayerSpec, target: End) -> str:
+        """Return the output by which a wire to `target` leaves a new node."""
+        taker = input_port(self._scene.sheet.graph, self.specs, target)
+        wanted = taker.type if taker else "any"
+        able = (port.name for port in spec.outputs if fits(port.type, wanted))
+        return next(able, spec.outputs[0].name)
+
     def _link_from(self, source: End, node: Node) -> Link | None:
-        graph = self._scene.sheet.graph.with_node(node)
-        return first_input(graph, self.specs, source, node.id)
+        """Return the wire from an output to a new node, None where nothing in it takes that."""
+        graph, spec = self._scene.sheet.graph.with_node(node), self.specs[node.kind]
+        if not spec.inputs:
+            return None
+        link = Link(source, End(node.id, self._entry(spec, source)))
+        return None if check_connect(graph, self.specs, link) else link
 
     def _many(self, link: Link, node: Node | None = None) -> bool:
         graph = self._scene.sheet.graph
@@ -340,11 +367,3 @@ class Editor:
 
     def _done(self, edit: AnyEdit, node: str) -> str:
         return node if self._session.do(edit) else ""
-
-
-def _free_key(taken: Iterable[str], stem: str) -> str:
-    keys = set(taken)
-    number = 1
-    while f"{stem}{number}" in keys:
-        number += 1
-    return f"{stem}{number}"

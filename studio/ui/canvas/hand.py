@@ -16,23 +16,18 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QGraphicsPathItem, QToolTip
 
-from studio.graph.graph import End
+from studio.graph.graph import End, Link
+from studio.graph.project import Place
 from studio.ui.canvas.drops import Drops
 from studio.ui.canvas.editor import Editor
+from studio.ui.canvas.node_drag import MoveNodes, MoveNote
+from studio.ui.canvas.overlays import OVERLAY_Z
 from studio.ui.canvas.overview import OVERVIEW_SCALE
 from studio.ui.canvas.scene import SheetScene
-from studio.ui.canvas.tools import (
-    OVERLAY_Z,
-    BoxSelect,
-    CutWires,
-    DragWire,
-    Gesture,
-    MoveNodes,
-    MoveNote,
-    Pan,
-)
+from studio.ui.canvas.tools import BoxSelect, CutWires, Gesture, Lasso, Pan
 from studio.ui.canvas.view import CanvasView
 from studio.ui.canvas.walk import Walk
+from studio.ui.canvas.wire_drag import DragWire
 from studio.ui.canvas.words import node_words, wire_words
 
 
@@ -49,7 +44,14 @@ class Desk(Protocol):
     def show_menu(self, pos: QPointF, at: QPoint) -> None: ...
     def is_architecture(self, kind: str) -> bool: ...
     def draw_architecture(self, kind: str) -> None: ...
+    def put_kept(self, name: str, at: QPointF) -> None: ...
     def leave(self) -> bool: ...
+    def say(self, words: str) -> None: ...
+
+
+#: What the next drag on empty canvas does, by the name of its tool.
+TOOLS = {"box": "Select", "lasso": "Lasso", "cut": "Cut wires"}
+_GUIDED_BY = (Qt.Key.Key_Alt, Qt.Key.Key_Control, Qt.Key.Key_Shift)
 
 
 class PointerHand:
@@ -61,12 +63,16 @@ class PointerHand:
         self._editor = editor
         self._desk = desk
         self.gesture: Gesture | None = None
+        #: The tool that the next drag on empty canvas uses.
+        self.tool = "box"
+        #: Whether what is dragged lines up with what is around it.
+        self.guided = True
         self._space = False
         self._pressed_repair: tuple[str, int] | None = None
         self._toggled: tuple[str, ...] | None = None
-        self._from = QPointF()
+        self._from = self._last = QPointF()
         self._moves = 0
-        self.walk = Walk(scene, view, editor)
+        self.walk = Walk(scene, view, editor, desk.say)
         self.drops = Drops(scene, view, editor, desk)
 
     # -------------------------------------------------------------------------------------- pointer
@@ -127,13 +133,19 @@ class PointerHand:
             scene.select((node,))
         else:
             self._toggled = (node,)
-        if not scene.told.training:
-            self.gesture = MoveNodes(scene, self._editor, pos, node)
+        self._move_selected(node, pos)
+
+    def _move_selected(self, grabbed: str, pos: QPointF) -> None:
+        if not self._scene.told.training:
+            say = self._desk.say
+            self.gesture = MoveNodes(
+                self._scene, self._view, self._editor, pos, grabbed, say, self.guided
+            )
 
     def _press_paper(self, pos: QPointF, keys: Qt.KeyboardModifier, adds: bool) -> None:
         scene = self._scene
         note, frame, link = scene.note_at(pos), scene.frame_at(pos), scene.link_at(pos)
-        if keys & Qt.KeyboardModifier.ControlModifier:
+        if keys & Qt.KeyboardModifier.ControlModifier or self.tool == "cut":
             self.gesture = CutWires(scene, self._editor, pos)
         elif note is not None:
             scene.select(note=note.key)
@@ -143,10 +155,12 @@ class PointerHand:
         elif frame is not None:
             inside = scene.sheet.frames[frame.key].nodes
             scene.select(inside)
-            if scene.selection and not scene.told.training:
-                self.gesture = MoveNodes(scene, self._editor, pos, scene.selection[0])
+            if scene.selection:
+                self._move_selected(scene.selection[0], pos)
+        elif keys & Qt.KeyboardModifier.ShiftModifier or self.tool == "lasso":
+            self.gesture = Lasso(scene, pos, scene.selection if adds else ())
         else:
-            self.gesture = BoxSelect(scene, pos, scene.selection if adds else ())
+            self.gesture = BoxSelect(scene, pos, ())
 
     def _offer(self, end: End, gives: bool, pos: QPointF) -> None:
         self._desk.search(pos, after=end if gives else None, before=None if gives else end)
@@ -156,7 +170,8 @@ class PointerHand:
             far = ((pos - self._from) * self._view.scale_now).manhattanLength()
             if self._moves or far > 3 or isinstance(self.gesture, Pan):
                 self._moves += 1
-                self.gesture.move(pos)
+                self._last = pos
+                self.gesture.move(pos, event.modifiers())
                 self._view.redraw()
             return
         self._hover(pos)
@@ -191,6 +206,7 @@ class PointerHand:
         self._moves = 0
         if gesture is not None:
             gesture.release(pos)
+            self.use_tool("box")
             self._view.redraw()
         if clicked and self._toggled is not None:
             self._scene.select(self._toggled)
@@ -207,8 +223,16 @@ class PointerHand:
             self._desk.edit_note(note.key)
         elif frame is not None:
             self._desk.rename_frame(frame.key)
-        elif scene.link_at(pos) is None:
+        elif (link := scene.link_at(pos)) is not None:
+            self.reroute(link.link, pos)
+        else:
             self._desk.search(pos)
+
+    def reroute(self, link: Link, pos: QPointF) -> None:
+        """Lead a wire through a point, and select that."""
+        point = self._editor.reroute(link, Place(pos.x(), pos.y()))
+        if point:
+            self._scene.select((point,))
 
     def menu(self, pos: QPointF, at: QPoint) -> None:
         self._choose_at(pos)
@@ -234,6 +258,16 @@ class PointerHand:
         if gesture is not None:
             gesture.cancel()
             self._view.redraw()
+
+    def use_tool(self, tool: str) -> None:
+        """Let the next drag on empty canvas draw a lasso or cut wires; `box` is the usual one."""
+        if tool != self.tool:
+            self.tool = tool
+            said = {
+                "lasso": "Draw around nodes to select them.",
+                "cut": "Draw through wires to cut them.",
+            }
+            self._desk.say(said.get(tool, ""))
 
     def tip(self, pos: QPointF, at: QPoint) -> None:
         scene = self._scene
@@ -267,12 +301,17 @@ class PointerHand:
             shape = Qt.CursorShape.OpenHandCursor
             self._view.viewport().setCursor(shape) if down else self._view.viewport().unsetCursor()
             return True
+        if key in _GUIDED_BY and self.gesture is not None and self._moves:
+            self.gesture.move(self._last, event.modifiers())
+            return True
         if not down:
             return False
         if key == Qt.Key.Key_Escape:
             return self._escape()
         if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             return self._enter()
+        if key == Qt.Key.Key_Backspace:  # with something selected it deletes, as a command
+            return self._desk.leave()
         return self.walk.arrow(event)
 
     def _escape(self) -> bool:
@@ -280,6 +319,8 @@ class PointerHand:
             self.cancel()
         elif self.walk.connecting:
             self.walk.stop_connecting()
+        elif self.tool != "box":
+            self.use_tool("box")
         elif self._scene.selection or self._scene.selected_links or self._scene.selected_note:
             self._scene.select()
         else:
@@ -290,10 +331,16 @@ class PointerHand:
         if self.walk.connecting:
             self.walk.finish()
             return True
-        if len(self._scene.selection) == 1:
-            self._desk.open_node(self._scene.selection[0])
-            return True
-        return False
+        scene = self._scene
+        if len(scene.selection) == 1:
+            self._desk.open_node(scene.selection[0])
+        elif scene.selected_note:
+            self._desk.edit_note(scene.selected_note)
+        elif len(scene.selected_links) == 1:
+            self._desk.search_here()
+        else:
+            return False
+        return True
 
     # --------------------------------------------------------------------------------- drag and drop
 

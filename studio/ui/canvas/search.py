@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from PySide6.QtCore import (
     QEvent,
@@ -30,12 +29,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.graph.connect import fits
-from studio.graph.facts import TensorType
 from studio.graph.graph import BLOCK
-from studio.graph.spec import CATEGORIES, LayerSpec, Port
+from studio.graph.spec import LayerSpec
+from studio.ui.canvas.offering import Entry, Known, Wish, offers, ranked
 from studio.ui.controls import button, column, label, row
-from studio.ui.palette import score
 from studio.ui.reporting import reported
 from studio.ui.theme import Theme
 
@@ -44,80 +41,6 @@ _SHADOW = 9
 _ROWS = 7
 _ROW_HEIGHT = 28
 _ENTRY = Qt.ItemDataRole.UserRole
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What the new layer is for: behind an output, before an input, or neither.
-
-    `port` is that port, `tensor` what flows there where it is known.
-    """
-
-    words: str = "Add a layer…"
-    port: Port | None = None
-    gives: bool = True
-    tensor: TensorType | None = None
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One kind that is offered, what it would give, and why it does not fit ("" where it does).
-
-    `mendable` says that it can be wired all the same: its node then tells what is missing, with repairs.
-    """
-
-    spec: LayerSpec
-    result: str = ""
-    reason: str = ""
-    mendable: bool = False
-
-
-def offers(specs: Mapping[str, LayerSpec], wish: Wish) -> list[Entry]:
-    """Return every kind in the Library's order, with what it would give behind this wire."""
-    ranks = {key: n for n, key in enumerate(CATEGORIES)}
-    ordered = sorted(specs.values(), key=lambda spec: ranks.get(spec.category, len(ranks)))
-    return [_entry(spec, wish) for spec in ordered]
-
-
-def _entry(spec: LayerSpec, wish: Wish) -> Entry:
-    if wish.port is None:
-        return Entry(spec)
-    ports = spec.inputs if wish.gives else spec.outputs
-    if not ports:
-        return Entry(spec, reason="has no input" if wish.gives else "has no output")
-    able = [
-        port
-        for port in ports
-        if (fits(wish.port.type, port.type) if wish.gives else fits(port.type, wish.port.type))
-    ]
-    if not able:
-        return Entry(spec, reason=f"{'takes' if wish.gives else 'gives'} {ports[0].type}")
-    if wish.gives and wish.tensor is not None:
-        rank = len(wish.tensor.shape)
-        if not any(not port.ranks or rank in port.ranks for port in able):
-            needed = " or ".join(str(rank) for rank in able[0].ranks)
-            reason = f"needs {needed} dimensions, this wire has {rank}"
-            return Entry(spec, reason=reason, mendable=True)
-    same = wish.gives and spec.keeps_shape and wish.tensor is not None
-    return Entry(spec, wish.tensor.text if same and wish.tensor else "")
-
-
-def ranked(entries: Iterable[Entry], query: str) -> list[Entry]:
-    """Return the entries that answer a query, best first; the words of a title count most."""
-    if not query.strip():
-        return list(entries)
-    found = []
-    for entry in entries:
-        words = (CATEGORIES.get(entry.spec.category, ""), *entry.spec.keywords)
-        best = max(
-            score(query, entry.spec.title) * 2,
-            *(score(query, word) for word in words if len(query) > 2),
-            0,
-        )
-        if best:
-            found.append((best, entry))
-    found.sort(key=lambda pair: -pair[0])
-    return [entry for _, entry in found]
 
 
 class LayerSearch(QFrame):
@@ -130,7 +53,10 @@ class LayerSearch(QFrame):
         super().__init__(host)
         self._theme = theme
         self._entries: list[Entry] = []
+        self._specs: Mapping[str, LayerSpec] = {}
+        self._wish = Wish()
         self._all = False
+        self._walked = False
         self.setFixedWidth(_WIDTH + 2 * _SHADOW)
         outer = column(self)
         outer.setContentsMargins(_SHADOW + 1, _SHADOW + 1, _SHADOW + 1, _SHADOW + 1)
@@ -176,11 +102,12 @@ class LayerSearch(QFrame):
         outer.addWidget(_line(theme))
         keys = row(spacing=6)
         keys.setContentsMargins(12, 6, 12, 6)
-        for key, word in (("↑↓", "choose"), ("Enter", "add"), ("Esc", "cancel")):
+        self._verb = label(theme, "add", "3", "caption")
+        for key, word in (("↑↓", "choose"), ("Enter", ""), ("Esc", "cancel")):
             cap = label(theme, key, "2", "caption")
             cap.setProperty("look", "key")
             keys.addWidget(cap)
-            keys.addWidget(label(theme, word, "3", "caption"))
+            keys.addWidget(label(theme, word, "3", "caption") if word else self._verb)
         keys.addStretch(1)
         outer.addLayout(keys)
         self.hide()
@@ -190,11 +117,16 @@ class LayerSearch(QFrame):
         """What is listed now, best first."""
         return tuple(self.list.item(n).data(_ENTRY) for n in range(self.list.count()))
 
-    def open(self, specs: Mapping[str, LayerSpec], wish: Wish, at: QPoint, room: QRect) -> None:
+    def open(
+        self, specs: Mapping[str, LayerSpec], wish: Wish, known: Known, at: QPoint, room: QRect
+    ) -> None:
         """Show the popup with its upper left corner near a point, inside `room`."""
-        self._entries = offers(specs, wish)
+        self._specs, self._wish = specs, wish
+        self._entries = offers(specs, wish, known)
         self._all = False
+        self._verb.setText("swap" if wish.swapped else "add")
         self.line.setPlaceholderText(wish.words)
+        self.line.setAccessibleName(wish.words.rstrip("…"))
         self._shape.setText(wish.tensor.text if wish.tensor else "")
         self._glass.setPixmap(self._theme.pixmap("search", "text.2", 16, 2.0))
         self.line.clear()
@@ -206,6 +138,16 @@ class LayerSearch(QFrame):
         self.show()
         self.raise_()
         self.line.setFocus()
+
+    def refine(self, known: Known) -> None:
+        """Take in what trying the layers has shown; what is typed and chosen stays."""
+        item = self.list.currentItem()
+        chosen = item.data(_ENTRY).spec.kind if item is not None and self._walked else ""
+        self._entries = offers(self._specs, self._wish, known)
+        self._fill()
+        kinds = [entry.spec.kind for entry in self.shown]
+        if chosen in kinds:
+            self.list.setCurrentRow(kinds.index(chosen))
 
     def close_popup(self) -> None:
         """Hide it, with nothing chosen."""
@@ -224,6 +166,7 @@ class LayerSearch(QFrame):
         if key in steps:
             last = self.list.count() - 1
             self.list.setCurrentRow(max(0, min(last, self.list.currentRow() + steps[Qt.Key(key)])))
+            self._walked = True
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._choose()
         elif key == Qt.Key.Key_Escape:
@@ -253,6 +196,7 @@ class LayerSearch(QFrame):
         painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
 
     def _fill(self) -> None:
+        self._walked = False
         query = self.line.text().strip()
         fitting = [entry for entry in self._entries if not entry.reason]
         other = [entry for entry in self._entries if entry.reason]
@@ -271,7 +215,8 @@ class LayerSearch(QFrame):
         self.list.setCurrentRow(0)
         self.list.setFixedHeight(_ROW_HEIGHT * max(1, min(_ROWS, self.list.count())))
         wired = bool(other) or self._shape.text() != ""
-        self._what.setText("Fits this wire" if wired else "Layers")
+        fits = "Fits here" if self._wish.swapped else "Fits this wire"
+        self._what.setText(fits if wired else "Layers")
         if not found:
             self._what.setText("No layer of this name fits" if wired else "No layer of this name")
         self._count.setText(f"{len(found)} of {len(self._entries)}")
@@ -300,7 +245,12 @@ class LayerSearch(QFrame):
 def _spoken(entry: Entry) -> str:
     if entry.reason:
         return f"{entry.spec.title} {entry.reason}"
-    return f"{entry.spec.title}, gives {entry.result}" if entry.result else entry.spec.title
+    words = entry.spec.title + (f", gives {entry.result}" if entry.result else "")
+    return f"{words}, {_opened(entry)}" if entry.open else words
+
+
+def _opened(entry: Entry) -> str:
+    return f"also needs {', '.join(entry.open)}"
 
 
 def _line(theme: Theme) -> QFrame:
@@ -341,8 +291,9 @@ class _Row(QStyledItemDelegate):
         token = "text.2" if plain else f"cat.{spec.category}"
         pixmap = self._theme.pixmap("block" if block else spec.category, token, 16, 2.0)
         painter.drawPixmap(QPointF(area.left() + 12, area.center().y() - 8), pixmap)
-        words = entry.reason or (f"→ {entry.result}" if entry.result else "")
-        painter.setFont(self._theme.font("caption" if entry.reason else "mono"))
+        result = f"→ {entry.result}" if entry.result else ""
+        words = entry.reason or result or (_opened(entry) if entry.open else "")
+        painter.setFont(self._theme.font("mono" if words == result else "caption"))
         painter.setPen(color("text.3" if entry.reason else "text.2"))
         inner = area.adjusted(38, 0, -12, 0)
         painter.setFont(self._theme.font("body", 600 if current else 400))
@@ -350,7 +301,7 @@ class _Row(QStyledItemDelegate):
         painter.setPen(color("text.3" if entry.reason else "text.1"))
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.drawText(inner, middle, spec.title)
-        painter.setFont(self._theme.font("caption" if entry.reason else "mono"))
+        painter.setFont(self._theme.font("mono" if words == result else "caption"))
         painter.setPen(color("text.3" if entry.reason else "text.2"))
         room = round(inner.width()) - title - 10
         short = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room)

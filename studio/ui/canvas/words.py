@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from studio.graph.graph import Link
 from studio.ui.canvas.node_item import NodeItem
 from studio.ui.canvas.scene import SheetScene
@@ -41,6 +43,29 @@ def wire_words(link: Link, scene: SheetScene) -> str:
     return f"{ends}\n{tensor.text} {tensor.dtype}" if tensor else f"{ends}\nshape not known"
 
 
+def passing_words(ids: Iterable[str], scene: SheetScene) -> str:
+    """Return what bypassing nodes changes for those behind them, "" where it changes nothing.
+
+    Told at once, before the shapes are asked for again.
+    """
+    graph = scene.sheet.graph
+    for key in ids:
+        facts, behind = scene.told.facts.get(key), graph.outgoing.get(key)
+        if facts is None or not behind or not facts.inputs:
+            continue
+        before, after = next(iter(facts.inputs.values())), facts.outputs.get(behind[0].source.port)
+        if after is None or (before.shape, before.dtype) == (after.shape, after.dtype):
+            continue
+        taker = graph.nodes[behind[0].target.node]
+        spec = scene.told.specs.get(taker.kind)
+        port = spec.input(behind[0].target.port) if spec else None
+        bad = port is not None and port.ranks and len(before.shape) not in port.ranks
+        end = f", which {taker.name} does not take. Press B again to end it." if bad else "."
+        name = graph.nodes[key].name
+        return f"Without {name}, {taker.name} gets {before.text} instead of {after.text}{end}"
+    return ""
+
+
 def spoken(item: NodeItem, scene: SheetScene, prefix: str) -> str:
     """Return a node's accessible name:
     `Conv2d res1.conv1, 32 · 3×3, output N×32×13×13, no problems`."""
@@ -59,3 +84,16 @@ def spoken(item: NodeItem, scene: SheetScene, prefix: str) -> str:
     problems = scene.told.problems.get(item.node.id, ())
     parts.append(problems[0].message if problems else "no problems")
     return ", ".join(parts)
+
+
+def frame_spoken(node: str, scene: SheetScene) -> str:
+    """Return `, in the frame Stem` for a node that is in one, else ""."""
+    titles = [frame.title for frame in scene.sheet.frames.values() if node in frame.nodes]
+    return f", in the frame {titles[-1]}" if titles else ""
+
+
+def wire_spoken(links: Sequence[Link], scene: SheetScene) -> str:
+    """Return what a reader says of selected wires."""
+    if len(links) > 1:
+        return f"{len(links)} wires selected"
+    return "Wire " + wire_words(links[0], scene).replace(" → ", " to ").replace("\n", ", ")

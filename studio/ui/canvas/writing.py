@@ -39,7 +39,9 @@ class Writing:
         """Let the person type another title for a frame."""
         box = self._view.mapFromScene(self._scene.frames[key].header.rect).boundingRect()
         title = self._scene.sheet.frames[key].title
-        self._line.edit(title, box, "Frame title", lambda text: self._editor.retitle(key, text))
+        self._line.edit(
+            title, box, "Frame title", lambda text: self._editor.margins.retitle(key, text)
+        )
 
     def edit_note(self, key: str) -> None:
         """Let the person write a note."""
@@ -50,7 +52,7 @@ class Writing:
         def take(text: str) -> None:
             note = self._scene.sheet.notes.get(key)
             if note is not None:
-                self._editor.set_note(key, replace(note, text=text))
+                self._editor.margins.set_note(key, replace(note, text=text))
 
         self._text.edit(item.note.text, self._view.mapFromScene(rect).boundingRect(), take)
 

@@ -96,6 +96,7 @@ class Board:
 
     def check(self) -> None:
         """The scene shows the document: no more, no less, each node where it belongs."""
+        self.canvas.arranger.finish()
         sheet, scene = self.session.document.project.sheet(self.canvas.where), self.scene
         assert scene.nodes.keys() == sheet.graph.nodes.keys()
         assert scene.links.keys() == set(sheet.graph.links)

@@ -81,6 +81,7 @@ def test_a_move_is_one_step_and_snaps(open_board: Open) -> None:
     board = open_board(chain_project(3))
     before = board.session.document.project
     start = board.session.sheet.places["n0"]
+    board.canvas.hand.guided = False
     board.drag(board.body("n0"), board.body("n0") + QPointF(101, 49))
     place = board.session.sheet.places["n0"]
     assert (place.x - start.x, place.y - start.y) == (100, 48)
@@ -266,6 +267,7 @@ def test_a_frame_comes_and_goes(open_board: Open) -> None:
     board.canvas.select(("n0", "n1"))
     before = board.session.document.project
     board.key(Qt.Key.Key_G, CTRL)
+    board.key(Qt.Key.Key_Escape)  # no other title
     (frame,) = board.scene.frames.values()
     assert frame.rect.contains(board.scene.nodes["n0"].rect)
     undone(board, before)

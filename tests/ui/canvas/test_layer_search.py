@@ -10,7 +10,7 @@ from studio.graph.edits import Disconnect
 from studio.graph.facts import TensorType
 from studio.graph.graph import link
 from studio.graph.spec import Port
-from studio.ui.canvas.search import Wish, offers, ranked
+from studio.ui.canvas.offering import Wish, offers, ranked
 
 VOID = QPointF(900, 560)
 
@@ -102,7 +102,7 @@ def test_what_does_not_fit_is_shown_with_reasons_on_demand(board: Board) -> None
 
 
 def test_ranks_decide_what_fits() -> None:
-    flat = Wish("", Port("out"), True, TensorType(("N", 64)))
+    flat = Wish("", Port("out"), TensorType(("N", 64)))
     reasons = {entry.spec.title: entry.reason for entry in offers(CATALOG.layers, flat)}
     assert reasons["Conv2d"] == "needs 4 dimensions, this wire has 2"
     assert reasons["Linear"] == ""

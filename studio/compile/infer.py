@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from studio.compile.cache import Cache
 from studio.compile.fit import SUPERVISED, answer_fits, ends
-from studio.compile.repairs import repairs
+from studio.compile.hints import look
+from studio.compile.repairs import hint_repairs, repairs
 from studio.compile.walk import Outcome, Trouble, walk
 from studio.graph.facts import DataFacts, NetworkFacts, ProjectFacts
 from studio.graph.problems import Problem, Repair
@@ -68,21 +69,34 @@ def _network(
     def again(changed: Project) -> Outcome:
         return examine(changed, network, specs, data, cache)
 
-    problems = []
+    problems: list[Problem] = []
+    dismissed: list[Problem] = []
     for number, trouble in enumerate(outcome.troubles):
         offered: tuple[Repair, ...] = ()
-        if trouble.severity != "hint" and number < _REPAIRED:
+        unwanted = trouble.severity == "hint" and _is_dismissed(project, trouble)
+        if number < _REPAIRED and not unwanted:
             offered = repairs(project, network, trouble, outcome, specs, data, again)
-        problems.append(_problem(network, trouble, offered))
+        (dismissed if unwanted else problems).append(_problem(network, trouble, offered))
+    for number, hint in enumerate(look(project, network, outcome, specs, data)):
+        offered, unwanted = (), _is_dismissed(project, hint.trouble)
+        if number < _REPAIRED and not unwanted:
+            offered = hint_repairs(project, network, hint, outcome, specs, data, again)
+        (dismissed if unwanted else problems).append(_problem(network, hint.trouble, offered))
     return NetworkFacts(
         nodes=outcome.nodes,
         problems=tuple(problems),
+        dismissed=tuple(dismissed),
         parameters=outcome.parameters,
         flops=outcome.flops,
         activation_bytes=outcome.activation_bytes,
         saved_bytes=outcome.saved_bytes,
         sizes=outcome.sizes,
     )
+
+
+def _is_dismissed(project: Project, hint: Trouble) -> bool:
+    node = project.sheet(hint.where).graph.nodes.get(hint.node)
+    return node is not None and hint.fault.reason in node.dismissed
 
 
 def _problem(network: str, trouble: Trouble, offered: tuple[Repair, ...]) -> Problem:
@@ -93,4 +107,5 @@ def _problem(network: str, trouble: Trouble, offered: tuple[Repair, ...]) -> Pro
         port=trouble.fault.port,
         severity=trouble.severity,
         repairs=offered,
+        rule=trouble.fault.reason if trouble.severity == "hint" else "",
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from studio.compile import branches, joints, remedies
 from studio.compile.case import Case, Remedy, result
+from studio.compile.hints import Hint, look
 from studio.compile.walk import Outcome, Trouble
 from studio.graph.edits import Disconnect, EditRefused, RemoveNodes
 from studio.graph.facts import DataFacts
@@ -32,6 +33,7 @@ _BY_REASON: Mapping[str, tuple[Callable[[Case], Iterator[Remedy]], ...]] = {
     "dimension": (remedies.dimension,),
     "params": (remedies.default,),
     "answer": (joints.answer_size, joints.answer_layer),
+    "idle": (joints.removal,),
     "no input": (joints.new_input,),
     "no output": (joints.new_output,),
     "unknown": (joints.removal,),
@@ -58,24 +60,68 @@ def repairs(
     A change is proved when, with it, PyTorch accepts the node and no node that worked is broken.
     """
     case = Case(project, network, trouble, before, specs, data)
-    found: list[tuple[int, Repair]] = []
-    for number, remedy in enumerate(_remedies(case)):
+
+    def helps(changed: Project, after: Outcome, remedy: Remedy) -> bool:
+        fewer = len(after.troubles) < len(before.troubles)
+        return _helps(before, after, trouble) and (fewer or _keeps(remedy))
+
+    return _proved(case, _remedies(case), again, helps)
+
+
+def hint_repairs(
+    project: Project,
+    network: str,
+    hint: Hint,
+    before: Outcome,
+    specs: Mapping[str, LayerSpec],
+    data: DataFacts | None,
+    again: Callable[[Project], Outcome],
+) -> tuple[Repair, ...]:
+    """Return the changes that were proved to answer a hint: it is gone, and nothing is broken."""
+    case = Case(project, network, hint.trouble, before, specs, data)
+    rule, path = hint.trouble.fault.reason, hint.trouble.path
+
+    def helps(changed: Project, after: Outcome, remedy: Remedy) -> bool:
+        if not _helps(before, after, hint.trouble):
+            return False
+        left = look(changed, network, after, specs, data)
+        return not any(
+            one.trouble.fault.reason == rule and one.trouble.path == path for one in left
+        )
+
+    return _proved(case, hint.remedies, again, helps)
+
+
+def _proved(
+    case: Case,
+    remedies: Iterable[Remedy],
+    again: Callable[[Project], Outcome],
+    helps: Callable[[Project, Outcome, Remedy], bool],
+) -> tuple[Repair, ...]:
+    """Return the changes that help when tried: those that leave the fewest errors first, and among
+    these the most usual ones, deletions last."""
+    found: list[tuple[int, bool, Repair]] = []
+    for number, remedy in enumerate(remedies):
         if number >= _TRIED or len(found) >= _OFFERED:
             break
         try:
-            changed = project
+            changed = case.project
             for edit in remedy.edits:
                 changed = edit.apply(changed)
         except (EditRefused, KeyError):
             continue
         after = again(changed)
-        if _helps(before, after, trouble) and (
-            len(after.troubles) < len(before.troubles) or _keeps(remedy)
-        ):
-            shape = result(remedy, after, trouble)
-            found.append((len(after.errors), Repair(remedy.title, remedy.edits, shape)))
-    found.sort(key=lambda entry: entry[0])
-    return tuple(repair for _, repair in found)
+        if helps(changed, after, remedy):
+            repair = Repair(
+                remedy.title,
+                remedy.edits,
+                result(remedy, after, case.trouble),
+                left=len(after.errors),
+                parameters=after.parameters - case.outcome.parameters,
+            )
+            found.append((repair.left, not _keeps(remedy), repair))
+    found.sort(key=lambda entry: entry[:2])
+    return tuple(repair for *_, repair in found)
 
 
 def _remedies(case: Case) -> Iterator[Remedy]:

@@ -224,7 +224,8 @@ def test_a_branch_that_leads_nowhere_is_hinted_at(specs: Specs, digits: DataFact
         "main", (Node("n1", "torch.nn.ReLU", "idle"),), links=(link("conv1", "out", "n1", "x"),)
     ).apply(lenet())
     problem = only(project, specs, digits)
-    assert (problem.severity, problem.repairs) == ("hint", ())
+    assert (problem.severity, problem.rule) == ("hint", "idle")
+    assert titles(problem) == ["Delete idle"]
 
 
 def test_problems_inside_blocks_are_repaired_in_the_block(specs: Specs, digits: DataFacts) -> None:

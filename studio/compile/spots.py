@@ -1,0 +1,186 @@
+"""A node with its neighbours, as hints look at it: dots on wires and bypassed nodes are looked through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+
+from studio.compile.fit import SUPERVISED
+from studio.compile.outcome import Outcome
+from studio.graph.facts import DataFacts, NodeFacts, TensorType
+from studio.graph.formulas import FormulaError, resolve
+from studio.graph.graph import BLOCK, OUTPUT, REROUTE, End, Graph, Node
+from studio.graph.params import Value
+from studio.graph.project import Project
+from studio.graph.spec import LayerSpec
+from studio.graph.unfold import Names
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A sheet of a network: `where` it is edited, and the `prefix` of its nodes' paths."""
+
+    project: Project
+    network: str
+    where: str
+    prefix: str
+    graph: Graph
+    names: Names
+    outcome: Outcome
+    specs: Mapping[str, LayerSpec]
+    data: DataFacts | None
+
+    @property
+    def answers(self) -> bool:
+        """Whether outputs of this sheet are compared with the data's targets."""
+        supervised = self.project.recipe.learner == SUPERVISED
+        return self.where == "main" and supervised and self.data is not None
+
+    def spot(self, key: str) -> Spot | None:
+        """Return a node of the sheet, None where there is none of a known kind."""
+        node = self.graph.nodes.get(key)
+        spec = self.specs.get(node.kind) if node else None
+        return Spot(self, node, spec) if node and spec else None
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A node, its kind, and what lies around it."""
+
+    ground: Ground
+    node: Node
+    spec: LayerSpec
+
+    @property
+    def name(self) -> str:
+        """How the node is called."""
+        return self.node.name
+
+    @property
+    def facts(self) -> NodeFacts:
+        """What is known of it; nothing where a node before it cannot work."""
+        return self.ground.outcome.nodes.get(self.ground.prefix + self.node.id, NodeFacts())
+
+    @property
+    def given(self) -> TensorType | None:
+        """What arrives at its first input."""
+        return next(iter(self.facts.inputs.values()), None)
+
+    @property
+    def gives(self) -> TensorType | None:
+        """What leaves its first output."""
+        return next(iter(self.facts.outputs.values()), None)
+
+    @cached_property
+    def _values(self) -> Mapping[str, Value]:
+        with suppress(FormulaError):
+            return {**resolve(self.node.params, self.ground.names), **self.facts.inferred}
+        return self.facts.inferred
+
+    def value(self, name: str) -> Value:
+        """Return a parameter as it counts here, its default where it was not given."""
+        param = self.spec.param(name)
+        return self._values.get(name, param.default if param else None)
+
+    def each(self, name: str) -> tuple[int, ...]:
+        """Return a parameter's numbers, one for each spatial dimension."""
+        value = self.value(name)
+        count = max(1, len(self.given.shape) - 2) if self.given else 1
+        parts = value if isinstance(value, tuple) else (value,) * count
+        return tuple(part for part in parts if isinstance(part, int))
+
+    @property
+    def idle(self) -> bool:
+        """Whether the node only hands on what it gets."""
+        return "bypassed" in self.node.flags or self.node.kind == REROUTE
+
+    def source(self, port: str = "") -> End | None:
+        """Return the output that arrives at a port (the first wire's, where none is named)."""
+        for wire in self.ground.graph.incoming.get(self.node.id, ()):
+            if not port or wire.target.port == port:
+                return self._behind(wire.source)
+        return None
+
+    def _behind(self, end: End) -> End:
+        graph = self.ground.graph
+        while (node := graph.nodes.get(end.node)) is not None:
+            into = graph.incoming.get(node.id, ())
+            if not into or not ("bypassed" in node.flags or node.kind == REROUTE):
+                break
+            end = into[0].source
+        return end
+
+    @property
+    def before(self) -> Spot | None:
+        """The node that its first wire comes from."""
+        end = self.source()
+        return self.ground.spot(end.node) if end else None
+
+    @cached_property
+    def takers(self) -> tuple[Node, ...]:
+        """The nodes that its outputs lead to."""
+        return tuple(self._taking(self.node.id))
+
+    def _taking(self, key: str) -> Iterator[Node]:
+        graph = self.ground.graph
+        for wire in graph.outgoing.get(key, ()):
+            node = graph.nodes.get(wire.target.node)
+            if node is None:
+                continue
+            if "bypassed" in node.flags or node.kind == REROUTE:
+                yield from self._taking(node.id)
+            else:
+                yield node
+
+    def only_leads_to(self, spot: Spot) -> bool:
+        """Tell whether nothing else takes what this node gives."""
+        return all(node.id == spot.node.id for node in self.takers)
+
+    @property
+    def ends(self) -> bool:
+        """Whether it gives an answer that is compared with the data's targets, and nothing else."""
+        outputs = bool(self.takers) and all(node.kind == OUTPUT for node in self.takers)
+        return outputs and self.ground.answers
+
+    @property
+    def lends(self) -> bool:
+        """Whether its weights are another node's too."""
+        graph = self.ground.graph
+        return bool(self.node.shares) or any(n.shares == self.node.id for n in graph.nodes.values())
+
+
+def grounds(
+    project: Project,
+    network: str,
+    outcome: Outcome,
+    specs: Mapping[str, LayerSpec],
+    data: DataFacts | None,
+) -> Iterator[Ground]:
+    """Yield the sheets of a network: its own, and each block's once, as its first pass was walked."""
+    places = {"": network}
+    told = set()
+    for prefix, names in outcome.names.items():
+        where = _where(project, places, prefix)
+        if not where or where in told:
+            continue
+        told.add(where)
+        graph = project.sheet(where).graph
+        yield Ground(project, network, where, prefix, graph, names, outcome, specs, data)
+
+
+def _where(project: Project, places: dict[str, str], prefix: str) -> str:
+    """Return the sheet whose nodes have paths that begin with `prefix`, "" where there is none."""
+    if prefix in places:
+        return places[prefix]
+    head, _, last = prefix.removesuffix("/").rpartition("/")
+    outer = _where(project, places, f"{head}/" if head else "")
+    if last.isdigit() and outer.startswith(BLOCK) and last not in project.sheet(outer).graph.nodes:
+        places[prefix] = outer  # one pass of a repeated block
+        return outer
+    node = project.sheet(outer).graph.nodes.get(last) if outer else None
+    kind = node.kind if node is not None else ""
+    known = kind.startswith(BLOCK) and kind.removeprefix(BLOCK) in project.blocks
+    places[prefix] = kind if known else ""
+    return places[prefix]

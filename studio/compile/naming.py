@@ -13,11 +13,15 @@ Value = tuple[str, str]
 
 @dataclass(frozen=True)
 class Step:
-    """One statement: a node, the values that it reads and the ports that it gives, the main one first."""
+    """One statement: a node, the values that it reads and the ports that it gives, the main one first.
+
+    `keeps` are values that are read again after the first output has its name, as in a loop.
+    """
 
     node: Node
     reads: tuple[Value, ...]
     gives: tuple[str, ...]
+    keeps: tuple[Value, ...] = ()
 
 
 def variables(
@@ -45,8 +49,9 @@ def variables(
             where = uses.get(value, [])
             name = own[value]
             if place == 0 and where and set(where) == {number + 1}:
+                kept = {names[known] for known in step.keeps}
                 for short in ("x", "out"):
-                    if short not in reserved and busy.get(short, -1) <= number:
+                    if short not in reserved | kept and busy.get(short, -1) <= number:
                         name = short
                         break
             names[value] = name

@@ -7,12 +7,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from studio.compile.literals import NotLiteral, literal
+from studio.graph.graph import is_name
 from studio.graph.params import Value
 from studio.graph.spec import LayerSpec
 
 _OPTIONAL = re.compile(r"<([^<>]*)>")
 _SLOT = re.compile(r"\{([\w|]+)(?::(\w+))?\}")
 _ALL_UNUSED = re.compile(r"\((?:_, )+_\)")
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A parameter whose value is an argument of the class that is written: its name enters the text."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not is_name(self.name):
+            raise NotLiteral(f"{self.name!r} cannot be the name of an argument.")
 
 
 @dataclass(frozen=True)
@@ -42,10 +54,14 @@ def make(spec: LayerSpec, values: Mapping[str, Value]) -> str:
         if not given:
             continue
         if name in code.positional and not named and len(arguments) == code.positional.index(name):
-            arguments.append(literal(value))
+            arguments.append(_given(value))
         else:
-            named.append(f"{name}={literal(value)}")
+            named.append(f"{name}={_given(value)}")
     return f"{code.make}({', '.join(arguments + named)})"
+
+
+def _given(value: Value) -> str:
+    return value.name if isinstance(value, Argument) else literal(value)
 
 
 def statements(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import nn
 
-from studio.graph.graph import BLOCK, Graph
 from studio.graph.project import Project
+from studio.graph.unfold import unfold
 
 
 @dataclass(frozen=True)
 class NodePath:
-    """A node by its place in the code (`res1.conv1`) and in the graph (`res1/conv1`, by ids)."""
+    """A node by its place in the code (`res1.conv1`) and in the graph (`res1/conv1`, by ids).
+
+    A block that is repeated holds numbered ones: `res1.0.conv1`, `res1/0/conv1`.
+    """
 
     dotted: str
     path: str
@@ -24,26 +26,10 @@ class NodePath:
 
 def node_paths(project: Project, network: str) -> tuple[NodePath, ...]:
     """Return every node of a network, those inside blocks included."""
-    return tuple(_walk(project, project.networks[network].graph, "", "", False, 0))
-
-
-def _walk(
-    project: Project, graph: Graph, dotted: str, path: str, frozen: bool, depth: int
-) -> Iterator[NodePath]:
-    for node in graph.nodes.values():
-        cold = frozen or "frozen" in node.flags
-        yield NodePath(dotted + node.name, path + node.id, node.name, node.kind, cold)
-        block = project.blocks.get(node.kind.removeprefix(BLOCK))
-        # A block can hold others, but nothing sane nests this deep: a loop of blocks ends here.
-        if node.kind.startswith(BLOCK) and block is not None and depth < 16:
-            yield from _walk(
-                project,
-                block.sheet.graph,
-                f"{dotted}{node.name}.",
-                f"{path}{node.id}/",
-                cold,
-                depth + 1,
-            )
+    return tuple(
+        NodePath(found.dotted, found.path, found.node.name, found.node.kind, found.frozen)
+        for found in unfold(project, network)
+    )
 
 
 class Owners:

@@ -90,14 +90,15 @@ def test_every_line_says_whose_it_is(specs: Specs, digits: DataFacts) -> None:
     assert owner["        self.bn1 = nn.BatchNorm2d(8)"] == "res1/bn1"
 
 
-def test_instances_of_one_size_share_a_class_and_others_do_not(
+def test_instances_share_a_class_and_their_sizes_are_its_arguments(
     specs: Specs, digits: DataFacts
 ) -> None:
     text = _text(residual(), specs, digits)
     assert text.count("class ResBlock(nn.Module)") == 1
     assert "class ResBlock2" not in text
-    assert "self.down1 = Down()" in text
-    assert "self.down2 = Down2()" in text
+    assert "self.down1 = Down(in_channels=8)" in text
+    assert "self.down2 = Down(in_channels=4)" in text
+    assert "        self.conv = nn.Conv2d(in_channels, 8, 2, stride=2)" in text
     module = compile.build(residual(), "main", specs, digits)
     assert "res1.conv1.weight" in module.state_dict()
 

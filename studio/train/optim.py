@@ -59,6 +59,14 @@ def _classes() -> dict[str, type[Optimizer]]:
     }
 
 
+def optimizer_class(kind: str) -> type[Optimizer]:
+    """Return PyTorch's class of a kind.
+
+    Raises: KeyError.
+    """
+    return _classes()[kind]
+
+
 def optimizers() -> dict[str, OptionSpec]:
     """Return every optimiser that can be chosen, by kind."""
     specs: dict[str, OptionSpec] = {}

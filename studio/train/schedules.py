@@ -135,6 +135,11 @@ def _given(cls: type[Any]) -> dict[str, Param]:
     return table
 
 
+def schedule_class(kind: str) -> type[Any] | None:
+    """Return PyTorch's class of a kind; None for the two that are ours."""
+    return _classes().get(kind)
+
+
 def build_schedule(
     kind: str, values: Mapping[str, Value], optimizers: Sequence[Optimizer], span: Span
 ) -> Schedule:
@@ -154,7 +159,10 @@ def build_schedule(
         return _Curve(optimizers, span, float(settings["warmup"]), float(settings["floor"]))
     cls = _classes()[kind]
     try:
-        made = [cls(opt, **_arguments(settings, cls, opt, span)) for opt in optimizers]
+        made = [
+            cls(opt, **scheduler_arguments(settings, opt.param_groups[0], span))
+            for opt in optimizers
+        ]
     except (TypeError, ValueError, KeyError) as error:
         raise TrainProblem(
             f"{cls.__name__} cannot be used with these settings: {error}. Change them."
@@ -162,10 +170,11 @@ def build_schedule(
     return _Torch(made, optimizers, by_step=cls.__name__ in _BY_STEP)
 
 
-def _arguments(
-    settings: Mapping[str, Value], cls: type[Any], optimizer: Optimizer, span: Span
+def scheduler_arguments(
+    settings: Mapping[str, Value], group: Mapping[str, Any], span: Span
 ) -> dict[str, Any]:
-    lr = optimizer.param_groups[0]["lr"]
+    """Return a scheduler's arguments: what was left open follows the run's length and the rate."""
+    lr = group["lr"]
     answers = {
         "T_max": span.epochs,
         "T_0": max(1, span.epochs // 4),
@@ -182,7 +191,7 @@ def _arguments(
     if "milestones" in arguments:
         arguments["milestones"] = _milestones(str(arguments["milestones"]), span)
     if "cycle_momentum" in arguments:
-        has = {"momentum", "betas"} & optimizer.param_groups[0].keys()
+        has = {"momentum", "betas"} & group.keys()
         arguments["cycle_momentum"] = bool(arguments["cycle_momentum"] and has)
     return arguments
 

@@ -40,13 +40,14 @@ def size_fault(
     """Return where the settings of `node` differ from its owner's, both with formulas worked out."""
     own, others = _sizes(node, spec, nodes), _sizes(owner, spec, nodes)
     for name, value in own.items():
-        theirs = others.get(name)
-        if name in others and value != theirs:
+        theirs, param = others.get(name), spec.param(name)
+        unread = param is not None and param.inferred and (theirs is None or value is None)
+        if name in others and value != theirs and not unread:
             text = (
                 f"{node.name} uses the weights of {owner.name}, but its {name} is {value} and that of "
                 f"{owner.name} is {theirs}. Make them equal, or give {node.name} its own weights."
             )
-            return Fault(text, "sharing", param=name if spec.param(name) else "")
+            return Fault(text, "sharing", param=name if param else "")
     return None
 
 

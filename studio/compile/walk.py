@@ -18,7 +18,7 @@ from studio.compile.outcome import Outcome, Trouble
 from studio.compile.visit import Arrivals, Fault, Signal, Visited, param_fault, passed, visit
 from studio.graph.edits import reaches
 from studio.graph.facts import DataFacts, NodeFacts
-from studio.graph.formulas import FormulaError
+from studio.graph.formulas import FormulaError, is_formula
 from studio.graph.graph import BLOCK, INPUT, NEXT, OUTPUT, STATE, Graph, Link, Node
 from studio.graph.params import ParamError, as_value, check_params
 from studio.graph.problems import Severity
@@ -312,6 +312,9 @@ class _Sheet:
                 fault = fault._replace(
                     message=fault.message.replace("but gets", "but the data gives")
                 )
+            source = node.params.get(fault.param)
+            if is_formula(source) and fault.reason != "formula":
+                fault = fault._replace(message=f"{fault.message} It is worked out from {source}.")
             kept = key in needed or (node.kind in (STATE, NEXT) and self.given is not None)
             severity: Severity = "error" if kept else "warning"
             self.found.troubles.append(Trouble(self.where, key, key, fault, severity))

@@ -51,6 +51,17 @@ def _file(window: MainWindow) -> list[Entry]:
             ),
         ),
         Entry(
+            "export_picture",
+            "File",
+            "Export picture…",
+            lambda: _export_picture(window),
+            "Ctrl+Shift+E",
+            "Save the sheet as SVG, PDF or PNG",
+            "image",
+            "export",
+            lambda: "" if window.build.canvas.scene.nodes else "The sheet is empty.",
+        ),
+        Entry(
             "settings",
             "File",
             "Settings…",
@@ -62,6 +73,13 @@ def _file(window: MainWindow) -> list[Entry]:
         ),
         Entry("quit", "File", "Quit", lambda: window.window().close(), "Ctrl+Q", group="quit"),
     ]
+
+
+def _export_picture(window: MainWindow) -> None:
+    from studio.ui.canvas.export_panel import ExportPanel
+
+    pick, say = window.documents.pick_save, window.notices.show
+    ExportPanel(window.session, window.build.canvas, window.theme, pick, say, window).open()
 
 
 def _why_no_code(unknown: bool, broken: bool) -> str:

@@ -74,7 +74,10 @@ class Workspaces(QStackedWidget):
 
     def offered(self) -> dict[str, list[QAction]]:
         """Return the actions of canvas and workspaces, by menu."""
-        found = {"Graph": list(self._build.canvas.actions())}
+        canvas = self._build.canvas
+        found = {"Graph": list(canvas.actions())}
+        if self.currentWidget() is self._build:  # the Train workspace has its own, above its canvas
+            found["View"] = canvas.view_menu.actions()
         for index, menu in _MENUS.items():
             if index in self._made:
                 own = [one for one in self._made[index].actions() if one not in self._train_actions]

@@ -120,6 +120,11 @@ class Face:
         return stat if stat and stat.grad is not None and not self.pill else None
 
     @property
+    def tight(self) -> bool:
+        """Whether previews take the line of the settings, as on the small cards of a watched run."""
+        return self.below < CARD[1] / 2 + 1 and self.has_previews
+
+    @property
     def has_previews(self) -> bool:
         """Whether anything of a run is shown."""
         return self.maps is not None or bool(self.histogram) or self.gradient is not None

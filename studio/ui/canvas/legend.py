@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -71,7 +72,7 @@ class Legend(View):
         if HISTOGRAM in living.previews:
             found.append(Entry(self._hill, "activations", "activations"))
         if GRADIENT in living.previews:
-            ends = f"{LEAST_SHARE:g} to {MOST_SHARE:g}"
+            ends = f"{_power(LEAST_SHARE)} to {_power(MOST_SHARE)}"
             words = f"gradient ÷ weights, {ends}, log; tick: middle layer"
             found.append(Entry(self._bar, words, "gradient ÷ weights, log"))
         if living.previews:
@@ -144,6 +145,13 @@ class Legend(View):
     def _clock(self, painter: QPainter, box: QRectF) -> None:
         at = QPointF(box.left() + 3, box.top() + 1)
         self.theme.draw_icon(painter, at, "history", "warn", 14)
+
+
+def _power(value: float) -> str:
+    """Return a power of ten as it is set: `10⁻⁵`."""
+    exponent = round(math.log10(value))
+    raised = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"10{raised}" if exponent else "1"
 
 
 def _wire_words(scale: Strength | None) -> str:

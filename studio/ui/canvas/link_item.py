@@ -63,7 +63,7 @@ class WireLook:
     def strong(self, level: int) -> QPen:
         """Return the pen of a wire that shows how strong its tensor is: wider and brighter."""
         if not self._strong:
-            weak, most = self.theme.color("wire"), self.theme.color("text.1")
+            weak, most = self.theme.color("wire"), self.theme.color("text.2")
             for n in range(LEVELS):
                 share = n / (LEVELS - 1)
                 parts = (

@@ -13,7 +13,6 @@ from studio.ui.theme import Theme
 from studio.ui.views.pixels import rgb_image
 
 _MAPS = 8
-_EDITED = "edited"
 
 
 class LivePainter:
@@ -27,10 +26,9 @@ class LivePainter:
         top, maps = face.below, face.maps
         if maps is not None:
             self._maps(painter, face, maps)
-            top += MAPS_ROW - 4.0
-        elif face.below < 30:
-            top += 5.0
-        top += 2.0
+            top += MAPS_ROW
+        else:
+            top += 5.0 if face.tight else 2.0
         if face.histogram:
             self.hill(painter, face.histogram, QRectF(14, top, 72, 18))
         if face.gradient is not None:
@@ -49,23 +47,16 @@ class LivePainter:
         painter.setBrush(self._theme.color("series.1", 0.65))
         painter.drawPolygon(area)
 
-    def edited(self, painter: QPainter, right: float, base: float, worded: bool) -> float:
+    def edited(self, painter: QPainter, right: float, base: float) -> float:
         """Paint the badge of what was measured before the graph was edited; return what is left of it."""
         color = self._theme.color
-        if worded:
-            small = self._theme.font("caption")
-            room = QFontMetricsF(small).horizontalAdvance(_EDITED)
-            box = QRectF(right - room - 24, base - 13.5, room + 24, 18)
-            painter.setPen(QPen(color("warn"), 1))
-            painter.setBrush(color("warn.soft"))
-            painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
-            painter.setFont(small)
-            painter.setPen(color("text.1"))
-            painter.drawText(QPointF(box.left() + 19, base - 0.5), _EDITED)
-            right = box.left() + 17
-        at = QPointF(right - 13, base - 10.5)
+        box = QRectF(right - 18, base - 13.5, 18, 18)
+        painter.setPen(QPen(color("warn"), 1))
+        painter.setBrush(color("warn.soft"))
+        painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+        at = QPointF(box.left() + 3, box.top() + 3)
         self._theme.draw_icon(painter, at, "history", "warn", 12, 2.0)
-        return right - (23.0 if worded else 19.0)
+        return right - 24
 
     def _maps(self, painter: QPainter, face: Face, maps: np.ndarray) -> None:
         picture = self._theme.sequential(maps.astype(np.float32) / 255)

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from studio.engine import protocol as p
 from studio.session.session import Session
 from studio.ui.canvas import knowledge
+from studio.ui.canvas.faces import Told
 from studio.ui.canvas.knowledge import LiveStore, Sight
 from studio.ui.canvas.previews import EVERYTHING, Strength
 from studio.ui.canvas.scene import SheetScene
@@ -100,26 +101,27 @@ class Living(QObject):
             return
         sight = self._sight()
         keys = {key for path in paths if (key := sight.own(path)) is not None}
-        told = replace(
-            self._scene.told,
-            live=knowledge.live_nodes(self.store, sight),
-            flows=knowledge.seen_flows(self.store, sight),
-            typical=self.store.typical,
-            stale=self._session.edited_since_run,
-        )
-        self._scene.watch(told, keys)
+        self._scene.watch(self._now(self._scene.told), keys)
         self.told.emit(self.scale)
 
     def check_edits(self) -> None:
         """Mark what is shown where the graph has been edited since the run, or no longer."""
         stale = self.wanted and self._session.edited_since_run
         if stale != self._scene.told.stale:
-            self._tell(stale=stale)
+            self._tell()
             self.chosen.emit()
 
     def _tell(self, **changes: object) -> None:
-        stale = self._session.edited_since_run
-        told = replace(self._scene.told, **changes)  # type: ignore[arg-type]
-        shows = bool(told.previews) or told.strength
-        self._scene.tell(replace(told, stale=shows and stale))
+        self._scene.tell(self._now(replace(self._scene.told, **changes)))  # type: ignore[arg-type]
         self.told.emit(self.scale)
+
+    def _now(self, told: Told) -> Told:
+        """Return what is told together with what the run says at this moment."""
+        sight = self._sight()
+        return replace(
+            told,
+            live=knowledge.live_nodes(self.store, sight),
+            flows=knowledge.seen_flows(self.store, sight),
+            typical=self.store.typical,
+            stale=bool(told.previews or told.strength) and self._session.edited_since_run,
+        )

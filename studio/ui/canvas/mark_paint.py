@@ -38,7 +38,11 @@ class MarkPainter:
     def from_afar(
         self, painter: QPainter, face: Face, right: float, middle: float, tall: float
     ) -> float:
-        """Paint from afar how often a block runs; return where it begins."""
+        """Paint from afar how often a block runs, or that it runs over time; return where it begins."""
+        if face.loop:
+            side = 14 * tall
+            self._icon(painter, QPointF(right - side, middle - side / 2), "loop", round(side))
+            right -= side + 6
         if face.repeat == 1:
             return right
         font = self._theme.font("title")

@@ -127,18 +127,14 @@ class NodePainter:
         middle = face.header / 2
         living = face.has_previews and not face.pill
         if detail is Detail.TITLES and living:
-            middle = 15.0 if face.below < 30 else 26.0
+            middle = 15.0 if face.tight else 26.0
         self._glyph(painter, face, 14, middle - 7 * tall, 14 * tall)
         font = self._theme.font("title", 600)
         font.setPixelSize(round(14 * tall))
         metrics = QFontMetricsF(font)
         taken = _picture_side(face) + 14 if face.thumbnail else 12
-        room = face.size[0] - taken - 20 - 16 * tall
-        room = (
-            self._mark.from_afar(painter, face, room + 20 + 16 * tall, middle, tall)
-            - 20
-            - 16 * tall
-        )
+        right = self._mark.from_afar(painter, face, face.size[0] - taken, middle, tall)
+        room = right - 20 - 16 * tall
         painter.setFont(font)
         painter.setPen(self._theme.color("text.1"))
         baseline = middle + (metrics.ascent() - metrics.descent()) / 2
@@ -151,6 +147,8 @@ class NodePainter:
                 self._aside(painter, face, face.size[0] - 10, middle + 4.5)
             elif not face.pill:
                 self._live.card(painter, face)
+                if face.stale and face.has_previews:
+                    self._live.edited(painter, face.size[0] - 10, middle + 4.5)
         if face.error:
             body = QRectF(5, face.header, face.size[0] - 6, face.size[1] - face.header - 1)
             painter.fillRect(body, self._theme.color("error.soft"))
@@ -160,8 +158,7 @@ class NodePainter:
     def _head(self, painter: QPainter, face: Face) -> None:
         color, font = self._theme.color, self._theme.font
         width = face.size[0]
-        # While a run is watched, previews take the line of the settings.
-        tight = face.below < 30 and face.has_previews and not face.pill
+        tight = face.tight and not face.pill
         short = face.pill or (tight and face.maps is not None)
         rise = 0.0
         if face.thumbnail:
@@ -178,16 +175,16 @@ class NodePainter:
             self._icon(painter, QPointF(right, top), "freeze", "syn.type", 14)
             right -= 6
         if face.stale and face.has_previews and not face.pill:
-            right = self._live.edited(painter, right, base, worded=True)
+            right = self._live.edited(painter, right, base)
         right = self._mark.beside(painter, face, right, base)
-        if face.badge and not tight:
+        if face.badge and not tight and not (face.pill and face.has_previews):
             right = self._mark.badge(painter, right, base, face.badge)
         right = self._aside(painter, face, right, base)
         title = font("title", 600)
         metrics = QFontMetricsF(title)
         painter.setFont(title)
         painter.setPen(color("text.1"))
-        text = metrics.elidedText(face.title, Qt.TextElideMode.ElideRight, right - 40)
+        text = metrics.elidedText(face.title, Qt.TextElideMode.ElideRight, right - 37)
         painter.drawText(QPointF(36, base), text)
         self._name(painter, face, 36 + metrics.horizontalAdvance(text) + 8, right, base)
         if face.line and not tight:
@@ -203,6 +200,8 @@ class NodePainter:
         color = self._theme.color
         small = self._theme.font("caption", 600 if face.warning else 400)
         metrics = QFontMetricsF(small)
+        if face.pill and face.stale and face.has_previews:
+            right = self._live.edited(painter, right, base)
         if face.warning and not face.error:
             text = face.note if face.note.endswith("dead") else ""
             right -= metrics.horizontalAdvance(text)
@@ -213,15 +212,15 @@ class NodePainter:
             self._icon(painter, QPointF(right, base - 11.5), "warning", "warn", 14)
             return right - 6
         dead = face.note.endswith("dead")
-        if face.pill and face.stale and face.has_previews:
-            right = self._live.edited(painter, right, base, worded=False)
         if face.pill and not dead and face.histogram:
-            # A long title takes some of its room.
+            # A long title takes some of its room, or all.
             title = QFontMetricsF(self._theme.font("title", 600)).horizontalAdvance(face.title)
-            wide = min(52.0, max(28.0, right - 44 - title))
-            box = QRectF(right - wide, face.header / 2 - 8, wide, 16)
-            self._live.hill(painter, face.histogram, box)
-            return right - wide - 6
+            wide = min(52.0, right - 46 - 1.08 * title)
+            if wide >= 16:
+                box = QRectF(right - wide, face.header / 2 - 8, wide, 16)
+                self._live.hill(painter, face.histogram, box)
+                right -= wide + 6
+            return right
         if face.pill and face.note:
             room = right - 120
             text = metrics.elidedText(face.note, Qt.TextElideMode.ElideRight, room)

@@ -35,6 +35,8 @@ class Overview:
         for item in self._scene.nodes.values():
             rect = item.rect
             face = item.face
+            if face.dot:
+                continue  # a part of its wires
             self._cards.append(rect)
             token = "error" if face.error else "warn" if face.warning else f"cat.{face.category}"
             self._bars.setdefault(token, []).append(rect)

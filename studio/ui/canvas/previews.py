@@ -63,7 +63,7 @@ class Strength:
 
 def wire_width(level: int) -> float:
     """Return how wide a wire of a level is, in pixels."""
-    return 1.5 + 0.75 * level
+    return 1.5 + 0.55 * level
 
 
 def _round_down(value: float) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 from stage import (
@@ -40,6 +41,11 @@ class FakeCanvas(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.mode, self.revealed, self.heard = "", [], []
+        self.view_menu = self
+        self.maps = QAction("Feature maps", self, checkable=True, checked=True)
+
+    def marks(self) -> list[QAction]:
+        return [self.maps]
 
     def set_mode(self, mode: str) -> None:
         self.mode = mode
@@ -67,6 +73,17 @@ def make(qtbot: QtBot, theme: Theme) -> Make:
         return workspace, session
 
     return build
+
+
+def test_what_the_canvas_shows_is_chosen_above_it(make: Make) -> None:
+    workspace, _ = make()
+    (chip,) = workspace.canvas.chips
+    shown = workspace.canvas.canvas.maps  # type: ignore[attr-defined]
+    assert (chip.text(), chip.isChecked()) == ("Feature maps", True)
+    chip.click()
+    assert not shown.isChecked()
+    shown.trigger()
+    assert chip.isChecked()
 
 
 def settle(workspace: TrainWorkspace) -> None:

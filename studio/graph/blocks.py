@@ -102,12 +102,16 @@ def why_no_constant_name(project: Project, name: str, present: str = "") -> str:
     return ""
 
 
-def readers_text(project: Project, found: tuple[Reader, ...]) -> str:
-    """Return who reads a name, in words: `conv1 (out_channels), fc1 (out_features)`."""
+def readers_text(project: Project, found: tuple[Reader, ...], here: str = "") -> str:
+    """Return who reads a name, in words: `conv1 (out_channels), Cell.fc1 (out_features)`.
+
+    What stands on the sheet `here` needs no more than its name.
+    """
     words = []
     for one in found:
         name = project.sheet(one.where).graph.nodes[one.node].name
-        inside = f"{one.where.removeprefix(BLOCK)}." if one.where.startswith(BLOCK) else ""
+        block = one.where.startswith(BLOCK) and one.where != here
+        inside = f"{one.where.removeprefix(BLOCK)}." if block else ""
         words.append(f"{inside}{name} ({one.param})")
     return ", ".join(words)
 

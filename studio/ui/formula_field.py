@@ -82,6 +82,10 @@ class FormulaField(QWidget):
     def _on_typed(self, text: str) -> None:
         self.writing = True
         self._judge(text)
+        if self.line.completing:
+            # A name that is being typed is no mistake yet.
+            set_property(self.line, "state", "")
+            self.judged.emit("")
 
     def _judge(self, text: str) -> None:
         sentence, gives = "", ""
@@ -117,6 +121,13 @@ class CompletingLine(QLineEdit):
         self.completions.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.completions.activated.connect(self._complete)
         self.textEdited.connect(self._suggest)
+
+    @property
+    def completing(self) -> bool:
+        """Whether the word before the cursor may still become a known one."""
+        word = _WORD.search(self.text()[: self.cursorPosition()])
+        known = self._words.stringList()
+        return word is not None and any(one.startswith(word.group()) for one in known)
 
     def offer(self, words: list[str]) -> None:
         """Complete these words from now on."""

@@ -90,7 +90,8 @@ class NameAsk(QFrame):
         self.trouble.setText(sentence)
         self.trouble.setVisible(bool(sentence))
         set_property(self.line, "state", "error" if sentence else "")
-        self.resize(self.width(), self._layout.totalHeightForWidth(self.width()))
+        self._layout.activate()
+        self.resize(self.width(), self._layout.heightForWidth(self.width()))
         return sentence
 
     def _place(self, at: QPoint) -> None:

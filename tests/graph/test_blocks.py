@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from msgspec.structs import replace
 
@@ -89,7 +91,9 @@ def test_readers_are_named_in_words() -> None:
         (why_no_constant_name, "a b", "formulas can read"),
     ],
 )
-def test_names_that_cannot_be_say_why(check, name: str, words: str) -> None:  # type: ignore[no-untyped-def]
+def test_names_that_cannot_be_say_why(
+    check: Callable[[Project, str], str], name: str, words: str
+) -> None:
     assert words in check(project(), name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, QPointF
+from PySide6.QtCore import QPoint, QPointF, QRectF
 
 from studio.graph.blocks import instances, sighting, why_no_block_name
 from studio.graph.edits import (
@@ -20,7 +20,7 @@ from studio.graph.edits import (
     Unpack,
 )
 from studio.graph.edits.instances import block_of
-from studio.graph.geometry import Size, node_size, snap
+from studio.graph.geometry import ROW_GAP, Size, node_size, snap
 from studio.graph.graph import BLOCK, End, Link, Node, free_name, name_for, new_id
 from studio.graph.project import Place, Project
 from studio.graph.scan_start import scan_start
@@ -195,10 +195,15 @@ class BlockDesk:
             self._say(f"{name} is among your blocks now: Library, Blocks, Yours.")
 
     def _free(self, at: QPointF | None, size: Size) -> Place:
-        """Return where something new belongs: at a point, at the menu, or in the middle."""
-        spot = at or self._canvas.menu_spot or self._canvas.view.seen().center()
+        """Return where something new belongs: at a point, at the menu, or beside the middle."""
+        wish = at or self._canvas.menu_spot
+        spot = wish or self._canvas.view.seen().center()
         place = self._scene.place_at(QPointF(spot.x() - size[0] / 2, spot.y() - size[1] / 2), size)
-        return Place(snap(place.x), snap(place.y))
+        box = QRectF(place.x, place.y, *size)
+        boxes = [item.rect for item in self._scene.nodes.values()]
+        while wish is None and any(box.intersects(other) for other in boxes):
+            box.translate(size[0] + ROW_GAP, 0)
+        return Place(snap(box.x()), snap(box.y()))
 
     def _size(self, spec: LayerSpec | None) -> Size:
         kind = spec.kind if spec else BLOCK

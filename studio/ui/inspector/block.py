@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QFocusEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPlainTextEdit, QWidget
 
 from studio.graph.edits import SetBlock
 from studio.graph.edits.instances import users
@@ -50,7 +50,9 @@ class BlockPage(QWidget):
         layout.addLayout(self._make_buttons())
         self.doc = _Words(theme)
         self.doc.left.connect(self._on_doc)
-        layout.addWidget(self.doc)
+        well = surface("well")
+        column(well, margins=2).addWidget(self.doc)
+        layout.addWidget(well)
         self.time = label(theme, tone="2", wrap=True)
         layout.addWidget(self.time)
         layout.addWidget(section(theme, "Ports, in the order of the instance"))
@@ -85,11 +87,11 @@ class BlockPage(QWidget):
         self._name = name
         graph = block.sheet.graph
         timed = runs_over_time(graph)
-        glyph = "history" if timed else "block"
+        glyph = "loop" if timed else "block"
         self.glyph.setPixmap(self._theme.pixmap(glyph, "text.2", 16, self.devicePixelRatioF()))
         self.title.setText(name)
         used = users(project, name)
-        self.linked.setText(linked(len(used)) + (f" ({', '.join(used)})" if used else ""))
+        self.linked.setText(f"{linked(len(used))}\n{_some(used)}".strip())
         self.doc.show_text(block.doc)
         self.time.setVisible(timed)
         self.time.setText(_TIME.format(names=", ".join(n.name for n in graph.of_kind(STATE))))
@@ -114,6 +116,12 @@ class BlockPage(QWidget):
         blocks = self._session.document.project.blocks
         if self._name in blocks and blocks[self._name].doc != text:
             self._session.do(SetBlock(self._name, doc=text))
+
+
+def _some(names: tuple[str, ...], most: int = 4) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 class Ports(QWidget):
@@ -168,6 +176,7 @@ class _Words(QPlainTextEdit):
         self.setPlaceholderText("What this block is for")
         self.setAccessibleName("What this block is for")
         self.setTabChangesFocus(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFixedHeight(3 * self.fontMetrics().lineSpacing() + 14)
 
     def show_text(self, text: str) -> None:

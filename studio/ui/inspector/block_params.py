@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 from studio.graph.blocks import readers_text, rename_param, why_no_param_name, with_param
 from studio.graph.edits import SetBlock
 from studio.graph.formulas import is_formula
-from studio.graph.graph import free_name
+from studio.graph.graph import BLOCK, free_name
 from studio.graph.params import Param, ParamError, ParamType, Value
 from studio.graph.scope import readers
 from studio.session.session import Session
@@ -63,7 +63,8 @@ class BlockParams(QWidget):
             self._block, self._params = name, params
             self._build()
         for key, line in self.rows.items():
-            line.show_readers(readers_text(project, readers(project, key, name)))
+            found = readers(project, key, name)
+            line.show_readers(readers_text(project, found, BLOCK + name))
 
     def _build(self) -> None:
         for old in self.rows.values():
@@ -103,7 +104,8 @@ class BlockParamRow(QWidget):
         self.name.setFont(theme.font("mono"))
         self.name.setAccessibleName(f"Name of the parameter {param.name}")
         self.name.editingFinished.connect(self._on_name)
-        line.addWidget(self.name, 1)
+        self.name.setFixedWidth(104)
+        line.addWidget(self.name)
         self.type = Choice()
         self._kinds = list(dict.fromkeys([*_TYPES, param.type]))
         self.type.addItems([_TYPES.get(kind, _words(param)) for kind in self._kinds])
@@ -123,12 +125,15 @@ class BlockParamRow(QWidget):
         self.default.setAccessibleName(f"Default of {param.name}")
         self.default.submitted.connect(self._on_default)
         line.addWidget(self.default, 1 if self.default.wide else 0)
+        if not self.default.wide:
+            line.addStretch(1)
+        layout.addLayout(line)
         self.help = QLineEdit(param.help)
-        self.help.setPlaceholderText("what it sets")
+        self.help.setPlaceholderText("What it sets, for the tooltip")
+        self.help.setCursorPosition(0)
         self.help.setAccessibleName(f"Help of {param.name}")
         self.help.editingFinished.connect(self._on_help)
-        line.addWidget(self.help, 1)
-        layout.addLayout(line)
+        layout.addWidget(self.help)
         self.readers = label(theme, tone="3", role="caption", wrap=True)
         layout.addWidget(self.readers)
         self.trouble = label(theme, tone="error", role="caption", wrap=True)

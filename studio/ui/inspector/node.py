@@ -216,7 +216,8 @@ class NodePage(QWidget):
     def _show_head(self, node: Node, spec: LayerSpec | None) -> None:
         category = spec.category if spec else ""
         is_block = node.kind.startswith(BLOCK)
-        glyph = "block" if is_block else glyph_of(category)
+        timed = spec is not None and any(port.type == "state" for port in spec.outputs)
+        glyph = ("loop" if timed else "block") if is_block else glyph_of(category)
         token = "text.2" if is_block else token_of(category)
         self.glyph.setPixmap(self._theme.pixmap(glyph, token, 16, self.devicePixelRatioF()))
         self.title.setText(spec.title if spec else node.kind.split(".")[-1])

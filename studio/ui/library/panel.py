@@ -157,8 +157,12 @@ class Library(QWidget):
         assert spec is not None
         facts, found = self._session.facts, sighting(project, name)
         network = facts.networks.get(found.network) if facts and found else None
-        one = network.nodes.get(found.prefix.rstrip("/")) if network and found else None
-        parameters = one.parameters if one else None
+        parameters = None
+        if network is not None and found is not None:
+            ids = project.blocks[name].sheet.graph.nodes
+            inside = [network.nodes.get(found.prefix + key) for key in ids]
+            if any(inside):
+                parameters = sum(one.parameters for one in inside if one is not None)
         return BlockEntry(name, project.blocks[name], spec, users(project, name), parameters)
 
     def _on_block(self, action: str, name: str, kept: bool) -> None:
@@ -179,7 +183,7 @@ class Library(QWidget):
             0: ("layers", len(catalog.layers)),
             1: ("blocks", len(self.blocks.cards)),
         }.get(index, ("architectures", len(catalog.architectures)))
-        self.search.setPlaceholderText(f"Search {count} {noun}" if count else f"Search {noun}")
+        self.search.setPlaceholderText(f"Search {count} {noun}" if count > 1 else f"Search {noun}")
         self.search.setAccessibleName(f"Search {noun}")
 
     def _on_search(self, text: str) -> None:

@@ -6,7 +6,7 @@ import math
 
 from studio.compile.advice import Advice, without
 from studio.compile.case import Remedy
-from studio.compile.spots import Spot
+from studio.compile.spots import Ground, Spot
 from studio.graph.edits import SetFlag, SetRecipe
 from studio.graph.graph import OUTPUT
 
@@ -30,6 +30,16 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "torch.nn.Softplus": (0.0, math.inf),
 }
 SCORES = frozenset(_BOUNDS)
+
+
+def answers(ground: Ground) -> bool:
+    """Tell whether outputs of a sheet are compared with the data's targets."""
+    return ground.answers
+
+
+def is_alone(ground: Ground) -> bool:
+    """Tell whether a batch is one sample."""
+    return ground.project.recipe.batch_size == 1
 
 
 def before_cross_entropy(spot: Spot) -> Advice | None:
@@ -98,10 +108,8 @@ def argmax(spot: Spot) -> Advice | None:
     return Advice(text, (without(spot),))
 
 
-def batches_of_one(spot: Spot) -> Advice | None:
+def batches_of_one(spot: Spot) -> Advice:
     """Batch norm over a batch of one sample."""
-    if spot.ground.project.recipe.batch_size != 1:
-        return None
     alone = spot.given is not None and len(spot.given.shape) == 2
     end = "which PyTorch refuses" if alone else "which differ from those that it is tested with"
     text = (
@@ -115,7 +123,7 @@ def batches_of_one(spot: Spot) -> Advice | None:
 def nothing_learns(spot: Spot) -> Advice | None:
     """A network without a parameter that training may change."""
     ground = spot.ground
-    if not ground.answers or ground.outcome.parameters or ground.outcome.errors:
+    if ground.outcome.parameters or ground.outcome.errors:
         return None
     frozen = tuple(key for key, node in ground.graph.nodes.items() if "frozen" in node.flags)
     if not frozen:

@@ -12,17 +12,32 @@ from studio.compile.outcome import Outcome, Trouble
 from studio.compile.spots import Ground, Spot, grounds
 from studio.compile.visit import Fault
 from studio.graph.facts import DataFacts
+from studio.graph.graph import Node
 from studio.graph.project import Project
 from studio.graph.spec import LayerSpec
 
 
 class Rule(NamedTuple):
-    """Looks at nodes of some kinds; `once` gives one hint however often it is broken."""
+    """Looks at nodes of some kinds: at those only that come `behind` a node of one of these kinds, have one
+    of these `ahead`, or were given the parameter `given`, where it says so. `matters` tells on which sheets;
+    `once` gives one hint however often it is broken."""
 
     name: str
     kinds: frozenset[str]
     see: Callable[[Spot], Advice | None]
+    behind: frozenset[str] = frozenset()
+    ahead: frozenset[str] = frozenset()
+    given: str = ""
+    matters: Callable[[Ground], bool] = lambda ground: True
     once: bool = False
+
+    def may_see(self, node: Node, before: Node | None, after: Node | None) -> bool:
+        """Tell from the next nodes' kinds whether it is worth a look; most nodes are passed over here."""
+        if self.given and self.given not in node.params:
+            return False
+        return (not self.behind or (before is not None and before.kind in self.behind)) and (
+            not self.ahead or (after is not None and after.kind in self.ahead)
+        )
 
 
 class Hint(NamedTuple):
@@ -32,25 +47,63 @@ class Hint(NamedTuple):
     remedies: tuple[Remedy, ...]
 
 
+LINEAR = frozenset(["torch.nn.Linear"])
+
 RULES = (
-    Rule("two activations", structure.ACTIVATIONS, structure.two_activations),
-    Rule("two linears", frozenset(["torch.nn.Linear"]), structure.two_linears),
-    Rule("two norms", structure.NORMS, structure.two_norms),
-    Rule("bias before norm", structure.WEIGHTED, structure.bias_before_norm),
+    Rule(
+        "two activations", structure.ACTIVATIONS, structure.two_activations, structure.ACTIVATIONS
+    ),
+    Rule("two linears", LINEAR, structure.two_linears, LINEAR),
+    Rule("two norms", structure.NORMS, structure.two_norms, structure.NORMS),
+    Rule(
+        "bias before norm", structure.WEIGHTED, structure.bias_before_norm, ahead=structure.CENTRING
+    ),
     Rule("same operands", structure.JOINS, structure.same_operands),
-    Rule("unread input", structure.WINDOWS, structure.unread_input),
-    Rule("large linear", frozenset(["torch.nn.Linear"]), structure.large_linear),
+    Rule("unread input", structure.WINDOWS, structure.unread_input, given="stride"),
+    Rule("large linear", LINEAR, structure.large_linear, structure.FLATTENING),
     Rule("saturating stack", structure.SATURATING, structure.saturating_stack),
     Rule("no effect", structure.RESHAPES, structure.no_effect),
     Rule("one number", structure.OVER_ONE, structure.over_one_number),
-    Rule("dropout share", structure.DROPOUTS, structure.dropout_share),
+    Rule("dropout share", structure.DROPOUTS, structure.dropout_share, given="p"),
     Rule("mixed samples", structure.SOFTMAX, structure.mixed_samples),
-    Rule("softmax before loss", endings.SCORES, endings.before_cross_entropy),
-    Rule("bounded answer", endings.SCORES, endings.before_regression),
-    Rule("dropout at the end", structure.DROPOUTS, endings.dropout),
-    Rule("argmax at the end", frozenset(["core.argmax"]), endings.argmax),
-    Rule("batches of one", endings.BATCH_NORMS, endings.batches_of_one, once=True),
-    Rule("nothing learns", endings.OUTPUTS, endings.nothing_learns, once=True),
+    Rule(
+        "softmax before loss", endings.SCORES, endings.before_cross_entropy, ahead=endings.OUTPUTS
+    ),
+    Rule(
+        "bounded answer",
+        endings.SCORES,
+        endings.before_regression,
+        ahead=endings.OUTPUTS,
+        matters=endings.answers,
+    ),
+    Rule(
+        "dropout at the end",
+        structure.DROPOUTS,
+        endings.dropout,
+        ahead=endings.OUTPUTS,
+        matters=endings.answers,
+    ),
+    Rule(
+        "argmax at the end",
+        frozenset(["core.argmax"]),
+        endings.argmax,
+        ahead=endings.OUTPUTS,
+        matters=endings.answers,
+    ),
+    Rule(
+        "batches of one",
+        endings.BATCH_NORMS,
+        endings.batches_of_one,
+        matters=endings.is_alone,
+        once=True,
+    ),
+    Rule(
+        "nothing learns",
+        endings.OUTPUTS,
+        endings.nothing_learns,
+        matters=endings.answers,
+        once=True,
+    ),
 )
 
 _BY_KIND: Mapping[str, tuple[Rule, ...]] = {
@@ -79,15 +132,21 @@ def look(
 
 
 def _on_sheet(ground: Ground) -> Iterator[tuple[Rule, Hint]]:
-    outgoing = ground.graph.outgoing
-    for key, node in ground.graph.nodes.items():
-        rules = _BY_KIND.get(node.kind)
-        if not rules or (key not in outgoing and node.kind not in endings.OUTPUTS):
+    graph = ground.graph
+    unwanted = [rule for rule in RULES if not rule.matters(ground)]
+    by_kind = {
+        kind: [rule for rule in rules if rule not in unwanted] for kind, rules in _BY_KIND.items()
+    }
+    for key, node in graph.nodes.items():
+        rules = by_kind.get(node.kind)
+        if not rules:
             continue
-        spot = ground.spot(key)
+        before, after = ground.before(key), ground.after(key)
+        likely = [rule for rule in rules if rule.may_see(node, before, after)]
+        spot = ground.spot(key) if likely and (after or node.kind in endings.OUTPUTS) else None
         if spot is None or spot.idle or not (spot.facts.outputs or spot.facts.inputs):
             continue
-        for rule in rules:
+        for rule in likely:
             advice = rule.see(spot)
             if advice is not None:
                 fault = Fault(advice.message, rule.name)

@@ -17,6 +17,8 @@ from studio.graph.project import Project
 from studio.graph.spec import LayerSpec
 from studio.graph.unfold import Names
 
+_NOTHING = NodeFacts()
+
 
 @dataclass(frozen=True)
 class Ground:
@@ -38,11 +40,46 @@ class Ground:
         supervised = self.project.recipe.learner == SUPERVISED
         return self.where == "main" and supervised and self.data is not None
 
+    def behind(self, end: End) -> End:
+        """Return the output whose numbers arrive at the end of a wire."""
+        while (node := self.graph.nodes.get(end.node)) is not None and _idle(node):
+            into = self.graph.incoming.get(node.id)
+            if not into:
+                break
+            end = into[0].source
+        return end
+
+    def taking(self, key: str) -> Iterator[Node]:
+        """Yield the nodes that what a node gives leads to."""
+        for wire in self.graph.outgoing.get(key, ()):
+            node = self.graph.nodes.get(wire.target.node)
+            if node is None:
+                continue
+            if _idle(node):
+                yield from self.taking(node.id)
+            else:
+                yield node
+
+    def before(self, key: str) -> Node | None:
+        """Return the node that a node's first wire comes from."""
+        into = self.graph.incoming.get(key)
+        return self.graph.nodes.get(self.behind(into[0].source).node) if into else None
+
+    def after(self, key: str) -> Node | None:
+        """Return the first node that takes what a node gives."""
+        wires = self.graph.outgoing.get(key)
+        node = self.graph.nodes.get(wires[0].target.node) if wires else None
+        return next(self.taking(key), None) if node is None or _idle(node) else node
+
     def spot(self, key: str) -> Spot | None:
         """Return a node of the sheet, None where there is none of a known kind."""
         node = self.graph.nodes.get(key)
         spec = self.specs.get(node.kind) if node else None
         return Spot(self, node, spec) if node and spec else None
+
+
+def _idle(node: Node) -> bool:
+    return node.kind == REROUTE or ("bypassed" in node.flags if node.flags else False)
 
 
 @dataclass(frozen=True)
@@ -58,10 +95,10 @@ class Spot:
         """How the node is called."""
         return self.node.name
 
-    @property
+    @cached_property
     def facts(self) -> NodeFacts:
         """What is known of it; nothing where a node before it cannot work."""
-        return self.ground.outcome.nodes.get(self.ground.prefix + self.node.id, NodeFacts())
+        return self.ground.outcome.nodes.get(self.ground.prefix + self.node.id, _NOTHING)
 
     @property
     def given(self) -> TensorType | None:
@@ -94,23 +131,14 @@ class Spot:
     @property
     def idle(self) -> bool:
         """Whether the node only hands on what it gets."""
-        return "bypassed" in self.node.flags or self.node.kind == REROUTE
+        return _idle(self.node)
 
     def source(self, port: str = "") -> End | None:
         """Return the output that arrives at a port (the first wire's, where none is named)."""
         for wire in self.ground.graph.incoming.get(self.node.id, ()):
             if not port or wire.target.port == port:
-                return self._behind(wire.source)
+                return self.ground.behind(wire.source)
         return None
-
-    def _behind(self, end: End) -> End:
-        graph = self.ground.graph
-        while (node := graph.nodes.get(end.node)) is not None:
-            into = graph.incoming.get(node.id, ())
-            if not into or not ("bypassed" in node.flags or node.kind == REROUTE):
-                break
-            end = into[0].source
-        return end
 
     @property
     def before(self) -> Spot | None:
@@ -121,18 +149,7 @@ class Spot:
     @cached_property
     def takers(self) -> tuple[Node, ...]:
         """The nodes that its outputs lead to."""
-        return tuple(self._taking(self.node.id))
-
-    def _taking(self, key: str) -> Iterator[Node]:
-        graph = self.ground.graph
-        for wire in graph.outgoing.get(key, ()):
-            node = graph.nodes.get(wire.target.node)
-            if node is None:
-                continue
-            if "bypassed" in node.flags or node.kind == REROUTE:
-                yield from self._taking(node.id)
-            else:
-                yield node
+        return tuple(self.ground.taking(self.node.id))
 
     def only_leads_to(self, spot: Spot) -> bool:
         """Tell whether nothing else takes what this node gives."""

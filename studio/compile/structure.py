@@ -27,15 +27,16 @@ DROPOUTS = frozenset(
 )
 _CONVS = frozenset(f"torch.nn.Conv{count}d" for count in (1, 2, 3))
 WEIGHTED = _CONVS | {f"torch.nn.ConvTranspose{count}d" for count in (1, 2, 3)} | {"torch.nn.Linear"}
-_CENTRING = frozenset(
+CENTRING = frozenset(
     f"torch.nn.{name}Norm{count}d" for name in ("Batch", "Instance") for count in (1, 2, 3)
 )
-NORMS = _CENTRING | {"torch.nn.LayerNorm", "torch.nn.GroupNorm", "torch.nn.RMSNorm"}
+NORMS = CENTRING | {"torch.nn.LayerNorm", "torch.nn.GroupNorm", "torch.nn.RMSNorm"}
 JOINS = frozenset(f"core.{name}" for name in ("add", "sub", "div", "maximum", "minimum", "concat"))
 WINDOWS = _CONVS | {
     f"torch.nn.{name}Pool{count}d" for name in ("Max", "Avg") for count in (1, 2, 3)
 }
 RESHAPES = frozenset(["torch.nn.Flatten", "core.flatten", "core.squeeze", "core.cast"])
+FLATTENING = frozenset(["torch.nn.Flatten", "core.flatten"])
 OVER_ONE = SOFTMAX | {"torch.nn.LayerNorm", "torch.nn.RMSNorm"}
 
 #: Parameters of one Linear from which on a smaller input is worth a thought.
@@ -89,7 +90,7 @@ def bias_before_norm(spot: Spot) -> Advice | None:
     takers = spot.takers
     if not takers or spot.value("bias") is not True or spot.lends or "frozen" in spot.node.flags:
         return None
-    if any(node.kind not in _CENTRING for node in takers):
+    if any(node.kind not in CENTRING for node in takers):
         return None
     kind = spot.gives
     if kind is None or (spot.node.kind == "torch.nn.Linear" and len(kind.shape) != 2):
@@ -170,7 +171,7 @@ def unread_input(spot: Spot) -> Advice | None:
 def large_linear(spot: Spot) -> Advice | None:
     """Most of a network's parameters in one Linear that reads every pixel."""
     before, count = spot.before, spot.facts.parameters
-    if before is None or before.node.kind not in ("torch.nn.Flatten", "core.flatten"):
+    if before is None or before.node.kind not in FLATTENING:
         return None
     whole, maps = spot.ground.outcome.parameters, before.given
     if count < _LARGE or count < 0.8 * whole or maps is None or len(maps.shape) not in (4, 5):
@@ -222,8 +223,8 @@ def no_effect(spot: Spot) -> Advice | None:
     if spot.given is None or spot.given != spot.gives:
         return None
     before = spot.before
-    flat = spot.node.kind in ("torch.nn.Flatten", "core.flatten")
-    if flat and (before is None or before.node.kind not in ("torch.nn.Flatten", "core.flatten")):
+    flat = spot.node.kind in FLATTENING
+    if flat and (before is None or before.node.kind not in FLATTENING):
         return None  # at the front it makes a network fit for images too
     text = f"{spot.name} changes nothing: what comes is {spot.given.text} {spot.given.dtype} already. Delete it."
     return Advice(text, (without(spot),))

@@ -25,7 +25,7 @@ class Box(NamedTuple):
 def align(boxes: Mapping[str, Box], edge: Edge) -> dict[str, Place]:
     """Return places at which one edge, or the middles, of all boxes lie on a line.
 
-    Edges go to the outermost one, middles to the middle of all.
+    Edges go to the outermost one, middles to the middle of all, at the nearest line of the grid.
     """
     if not boxes:
         return {}
@@ -34,20 +34,22 @@ def align(boxes: Mapping[str, Box], edge: Edge) -> dict[str, Place]:
     top = min(box.y for box in boxes.values())
     bottom = max(box.y + box.height for box in boxes.values())
 
+    centre, middle = snap((left + right) / 2), snap((top + bottom) / 2)
+
     def put(box: Box) -> Place:
         match edge:
             case "left":
                 return Place(left, box.y)
             case "right":
-                return Place(snap(right - box.width), box.y)
+                return Place(right - box.width, box.y)
             case "centre":
-                return Place(snap((left + right - box.width) / 2), box.y)
+                return Place(centre - box.width / 2, box.y)
             case "top":
                 return Place(box.x, top)
             case "bottom":
-                return Place(box.x, snap(bottom - box.height))
+                return Place(box.x, bottom - box.height)
             case "middle":
-                return Place(box.x, snap((top + bottom - box.height) / 2))
+                return Place(box.x, middle - box.height / 2)
 
     return {key: put(box) for key, box in boxes.items()}
 

@@ -30,12 +30,14 @@ class Rulers:
     """The lines of boxes that stand still, sorted once, so that asking costs little while dragging."""
 
     def __init__(self, boxes: Iterable[Box]) -> None:
-        self._lines: tuple[dict[float, list[Box]], dict[float, list[Box]]] = ({}, {})
+        # By axis and by what lies on them: edges line up with edges, middles with middles.
+        self._lines: dict[tuple[int, bool], dict[float, list[Box]]] = {}
         for box in boxes:
             for axis in (0, 1):
-                for line in _lines(box, axis):
-                    self._lines[axis].setdefault(round(line, 2), []).append(box)
-        self._sorted = tuple(sorted(lines) for lines in self._lines)
+                for line, middle in _lines(box, axis):
+                    group = self._lines.setdefault((axis, middle), {})
+                    group.setdefault(round(line, 2), []).append(box)
+        self._sorted = {key: sorted(group) for key, group in self._lines.items()}
 
     def pull(self, box: Box, reach: float) -> Pull:
         """Return the smallest steps, up to `reach`, that put the box on a line along each axis."""
@@ -48,9 +50,9 @@ class Rulers:
         return Pull(dx, dy, tuple(guides))
 
     def _step(self, box: Box, axis: int, reach: float) -> float | None:
-        lines = self._sorted[axis]
         best: float | None = None
-        for own in _lines(box, axis):
+        for own, middle in _lines(box, axis):
+            lines = self._sorted.get((axis, middle), [])
             spot = bisect_left(lines, own)
             for line in lines[max(0, spot - 1) : spot + 1]:
                 step = line - own
@@ -61,8 +63,9 @@ class Rulers:
     def _shared(self, box: Box, axis: int) -> list[Guide]:
         side = 1 - axis
         guides = []
-        for line in dict.fromkeys(round(own, 2) for own in _lines(box, axis)):
-            joined = self._lines[axis].get(line)
+        for own, middle in _lines(box, axis):
+            line = round(own, 2)
+            joined = self._lines.get((axis, middle), {}).get(line)
             if joined:
                 start = min(one[side] for one in (box, *joined))
                 end = max(one[side] + one[side + 2] for one in (box, *joined))
@@ -70,5 +73,7 @@ class Rulers:
         return guides
 
 
-def _lines(box: Box, axis: int) -> tuple[float, float, float]:
-    return box[axis], box[axis] + box[axis + 2] / 2, box[axis] + box[axis + 2]
+def _lines(box: Box, axis: int) -> tuple[tuple[float, bool], ...]:
+    """Return a box's lines across an axis, and whether each is a middle."""
+    start, long = box[axis], box[axis + 2]
+    return (start, False), (start + long / 2, True), (start + long, False)

@@ -209,7 +209,7 @@ class LayoutWork:
             )
         except Cancelled:
             return
-        self.done = True
+        self.done = not self._given_up.is_set()
 
 
 def part_of(sheet: Sheet, chosen: tuple[str, ...]) -> tuple[Graph, dict[str, Frame]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QFontMetricsF, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from studio.graph.geometry import FRAME_BOTTOM, FRAME_TOP
 from studio.graph.project import Frame, Note
+from studio.graph.spec import CATEGORIES
 from studio.ui.canvas.node_paint import PORT_RADIUS
 from studio.ui.reporting import reported
 from studio.ui.theme import Theme
@@ -19,6 +20,8 @@ HEADER = 28.0
 SIDE = 16.0
 #: Beside an upright wire in a frame, for half of its label.
 LABEL_ROOM = 48.0
+#: How much of its colour a frame's ground takes on.
+_TINT = 0.08
 _NOTE_TOP = 34.0
 _NOTE_LINE = 18.0
 
@@ -36,6 +39,8 @@ class FrameItem(QGraphicsItem):
         super().__init__()
         self.key = key
         self.rect = QRectF()
+        #: The category whose colour it has, "" for none.
+        self.color = ""
         self.header = FrameHeader(self, theme)
         self._theme = theme
         self.setZValue(FRAME_Z)
@@ -46,6 +51,7 @@ class FrameItem(QGraphicsItem):
         """Show a frame around `rect`; `ports` are where wires cross its edge."""
         self.prepareGeometryChange()
         self.rect = rect
+        self.color = frame.color if frame.color in CATEGORIES else ""
         self.header.show_texts(
             frame.title,
             f"{layers} layer{'' if layers == 1 else 's'}",
@@ -62,9 +68,17 @@ class FrameItem(QGraphicsItem):
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
     ) -> None:
-        painter.setPen(QPen(self._theme.color("line.strong"), 1))
+        painter.setPen(QPen(self.edge, 1))
         painter.setBrush(self._theme.color("bg.panel"))
         painter.drawRoundedRect(self.rect, 10, 10)
+        if self.color:
+            painter.setBrush(self._theme.color(f"cat.{self.color}", _TINT))
+            painter.drawRoundedRect(self.rect, 10, 10)
+
+    @property
+    def edge(self) -> QColor:
+        """The colour of its outline."""
+        return self._theme.color(f"cat.{self.color}" if self.color else "line.strong")
 
 
 class FrameHeader(QGraphicsItem):
@@ -108,9 +122,14 @@ class FrameHeader(QGraphicsItem):
         bar.setFillRule(Qt.FillRule.WindingFill)
         bar.addRoundedRect(QRectF(box.left(), box.top(), box.width(), HEADER), 10, 10)
         bar.addRect(QRectF(box.left(), box.top() + 12, box.width(), HEADER - 12))
-        painter.setPen(QPen(color("line.strong"), 1))
+        bar = bar.simplified()
+        painter.setPen(QPen(self.frame.edge, 1))
         painter.setBrush(color("bg.raised"))
-        painter.drawPath(bar.simplified())
+        painter.drawPath(bar)
+        own = self.frame.color
+        if own:
+            painter.setBrush(color(f"cat.{own}", 2 * _TINT))
+            painter.drawPath(bar)
         base = box.top() + 18.5
         at = QPointF(box.left() + 10, box.top() + 7)
         self._theme.draw_icon(painter, at, "block", "text.2", 14)

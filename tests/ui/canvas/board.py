@@ -15,6 +15,7 @@ from studio.graph.edits import AnyEdit, EditRefused, Insert
 from studio.graph.facts import DataFacts, NetworkFacts, NodeFacts, ProjectFacts, TensorType
 from studio.graph.graph import Graph, Link, Node, link
 from studio.graph.layout import arrange
+from studio.graph.offers import Offer
 from studio.graph.params import Param
 from studio.graph.problems import Problem, Repair
 from studio.graph.project import Block, Frame, Note, Place, Project, Sheet
@@ -73,6 +74,7 @@ SPECS = [
     LayerSpec(
         kind="core.concat", title="Concat", category="tensor", inputs=(Port("x", many=True),)
     ),
+    LayerSpec(kind="core.reroute", title="Reroute", category="tensor", keeps_shape=True),
 ]
 
 CATALOG = Catalog(
@@ -220,6 +222,7 @@ class BoardSession:
         self.history = History()
         self.edited_since_run = False
         self.asked: list[p.Request] = []
+        self.offers: dict[str, Offer] | None = None
         self.refusals: list[str] = []
         self.drawn: list[str] = []
         self._listeners: list[Callable[[e.SessionEvent], None]] = []
@@ -263,6 +266,8 @@ class BoardSession:
         on_event: object = None,
     ) -> None:
         self.asked.append(request)
+        if isinstance(request, p.GetOffers) and self.offers is not None:
+            on_answer(p.Offers(self.offers))
         if isinstance(request, p.GetSamples):
             ramp = np.linspace(0, 1, 28 * 28, dtype=np.float32).reshape(1, 1, 28, 28)
             on_answer(p.SampleSet("train", (0,), ramp, np.zeros(1, dtype=np.int64)))

@@ -26,7 +26,8 @@ Key, Keys = Qt.Key, Qt.KeyboardModifier
 def write(board: Board, name: str) -> None:
     """Answer the question for a name."""
     line = board.canvas.blocks.naming.line
-    assert line.isVisible() and line.hasFocus()
+    assert line.isVisible()
+    assert line.hasFocus()
     QTest.keyClicks(line, name)
     QTest.keyClick(line, Key.Key_Return)
 
@@ -48,7 +49,8 @@ def test_ctrl_b_makes_a_block_whose_ports_are_the_cut_wires(open_board: Open) ->
     (instance,) = board.scene.selection
     assert board.session.sheet.graph.nodes[instance].kind == "block.ResidualBlock"
     spec = block_spec(project, "block.ResidualBlock")
-    assert spec and [port.name for port in spec.inputs] == ["x"]
+    assert spec
+    assert [port.name for port in spec.inputs] == ["x"]
     assert [port.name for port in spec.outputs] == ["out"]
     assert Link(End("pool1", "out"), End(instance, "x")) in board.session.links
     assert Link(End(instance, "out"), End("conv2", "x")) in board.session.links
@@ -65,7 +67,8 @@ def test_open_ends_become_ports_too(open_board: Open) -> None:
     board.canvas.run("make_block")
     write(board, "Stem")
     spec = block_spec(board.session.document.project, "block.Stem")
-    assert spec and [port.name for port in spec.inputs] == ["x"]
+    assert spec
+    assert [port.name for port in spec.inputs] == ["x"]
 
 
 def test_a_name_that_is_taken_is_not_taken_and_escape_changes_nothing(open_board: Open) -> None:
@@ -119,7 +122,8 @@ def test_a_repeated_block_is_seen_one_pass_at_a_time(open_board: Open) -> None:
     board.session.do(SetParams("main", "res1", {"repeat": 3}))
     board.canvas.open_block("res1")
     header = board.canvas.header
-    assert header.passes.isVisible() and header.passes.text() == "pass 1 of 3"
+    assert header.passes.isVisible()
+    assert header.passes.text() == "pass 1 of 3"
     header.passes.menu().actions()[2].trigger()
     assert board.canvas.prefix == "res1/2/"
     assert header.passes.text() == "pass 3 of 3"

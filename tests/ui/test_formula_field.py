@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -77,14 +77,15 @@ class Shown:
 
 
 @pytest.fixture
-def shown(qtbot: QtBot, theme: Theme) -> Iterator[Shown]:
-    yield Shown(qtbot, theme, WIDTH)
+def shown(qtbot: QtBot, theme: Theme) -> Shown:
+    return Shown(qtbot, theme, WIDTH)
 
 
 def test_an_equals_sign_begins_a_formula_and_its_value_stands_beside(shown: Shown) -> None:
     shown.type("=width*2")
     assert shown.values == {"out_channels": "=width*2"}
-    assert shown.field.isVisible() and not shown.row.editor.isVisible()
+    assert shown.field.isVisible()
+    assert not shown.row.editor.isVisible()
     assert shown.field.gives.text() == "= 128"
     assert shown.row.reset.isVisible()
 
@@ -116,7 +117,8 @@ def test_a_wrong_formula_is_said_at_the_field_and_changes_nothing(
 ) -> None:
     shown.type(text)
     assert shown.values == {}
-    assert words in shown.row.message.text() and shown.row.message.isVisible()
+    assert words in shown.row.message.text()
+    assert shown.row.message.isVisible()
     shown.show()  # the engine answered meanwhile: what is being written stays
     assert shown.field.line.text() == text
 
@@ -125,7 +127,8 @@ def test_a_number_in_its_place_ends_the_formula(shown: Shown) -> None:
     shown.type("=width")
     shown.type("12")
     assert shown.values == {"out_channels": 12}
-    assert shown.row.editor.isVisible() and not shown.field.isVisible()
+    assert shown.row.editor.isVisible()
+    assert not shown.field.isVisible()
 
 
 def test_an_emptied_formula_goes_back_to_the_default(shown: Shown) -> None:

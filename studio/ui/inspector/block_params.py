@@ -37,7 +37,7 @@ class BlockParams(QWidget):
         self._session = session
         self._theme = theme
         self._block = ""
-        self._params: tuple[Param, ...] = ()
+        self._looks: tuple[object, ...] = ()
         layout = column(self, spacing=6)
         self.empty = label(
             theme,
@@ -55,24 +55,28 @@ class BlockParams(QWidget):
         layout.addWidget(self.add)
 
     def show_block(self, name: str) -> None:
-        """Show the parameters of a block."""
+        """Show the parameters of a block; rows stay while they can be edited the same way."""
         project = self._session.document.project
         params = project.blocks[name].params
         self.empty.setVisible(not params)
-        if (name, params) != (self._block, self._params):
-            self._block, self._params = name, params
-            self._build()
-        for key, line in self.rows.items():
-            found = readers(project, key, name)
-            line.show_readers(readers_text(project, found, BLOCK + name))
+        looks = tuple(_look(param) for param in params)
+        if (name, looks) != (self._block, self._looks):
+            self._block, self._looks = name, looks
+            self._build(params)
+        # By their order: the row of a parameter that was renamed keeps the keyboard.
+        rows = zip(params, self.rows.values(), strict=True)
+        self.rows = {param.name: line for param, line in rows}
+        for param in params:
+            found = readers(project, param.name, name)
+            self.rows[param.name].show_param(param, readers_text(project, found, BLOCK + name))
 
-    def _build(self) -> None:
+    def _build(self, params: tuple[Param, ...]) -> None:
         for old in self.rows.values():
             self._rows.removeWidget(old)
             old.hide()
             old.deleteLater()
         self.rows = {}
-        for param in self._params:
+        for param in params:
             made = BlockParamRow(self._session, self._theme, self._block, param)
             self.rows[param.name] = made
             self._rows.addWidget(made)
@@ -100,38 +104,31 @@ class BlockParamRow(QWidget):
         layout = column(card, spacing=4)
         layout.setContentsMargins(8, 8, 6, 8)
         line = row(spacing=6)
-        self.name = QLineEdit(param.name)
+        self.name = QLineEdit()
         self.name.setFont(theme.font("mono"))
-        self.name.setAccessibleName(f"Name of the parameter {param.name}")
-        self.name.editingFinished.connect(self._on_name)
         self.name.setFixedWidth(104)
+        self.name.editingFinished.connect(self._on_name)
         line.addWidget(self.name)
         self.type = Choice()
         self._kinds = list(dict.fromkeys([*_TYPES, param.type]))
         self.type.addItems([_TYPES.get(kind, _words(param)) for kind in self._kinds])
         self.type.setCurrentIndex(self._kinds.index(param.type))
-        self.type.setAccessibleName(f"Type of {param.name}")
         self.type.activated.connect(self._on_type)
         line.addWidget(self.type, 1)
         self.remove = button(theme, icon="trash", look="ghost", small=True, tip="Remove")
-        self.remove.setAccessibleName(f"Remove the parameter {param.name}")
         self.remove.clicked.connect(self._on_remove)
         line.addWidget(self.remove)
         layout.addLayout(line)
         line = row(spacing=6)
         line.addWidget(label(theme, "default", tone="2"))
         self.default: Editor = make_editor(theme, _edited(param))
-        self.default.show_value(param.default)
-        self.default.setAccessibleName(f"Default of {param.name}")
         self.default.submitted.connect(self._on_default)
         line.addWidget(self.default, 1 if self.default.wide else 0)
         if not self.default.wide:
             line.addStretch(1)
         layout.addLayout(line)
-        self.help = QLineEdit(param.help)
+        self.help = QLineEdit()
         self.help.setPlaceholderText("What it sets, for the tooltip")
-        self.help.setCursorPosition(0)
-        self.help.setAccessibleName(f"Help of {param.name}")
         self.help.editingFinished.connect(self._on_help)
         layout.addWidget(self.help)
         self.readers = label(theme, tone="3", role="caption", wrap=True)
@@ -140,13 +137,30 @@ class BlockParamRow(QWidget):
         self.trouble.hide()
         layout.addWidget(self.trouble)
 
-    def show_readers(self, used: str) -> None:
-        """Show whose formulas read it."""
+    def show_param(self, param: Param, used: str) -> None:
+        """Show a parameter, and whose formulas read it."""
+        if param != self._param:
+            self._complain("", self.name)
+        self._param = param
+        self.default.show_value(param.default)
+        for field, text in ((self.name, param.name), (self.help, param.help)):
+            if not (field.hasFocus() and field.isModified()) and field.text() != text:
+                field.setText(text)
+                field.setCursorPosition(0)
+        for part, what in (
+            (self.name, "Name of the parameter"),
+            (self.type, "Type of"),
+            (self.default, "Default of"),
+            (self.help, "Help of"),
+            (self.remove, "Remove the parameter"),
+        ):
+            part.setAccessibleName(f"{what} {param.name}")
         self.readers.setText(f"read by {used}" if used else "read by no formula in here yet")
         self.remove.setEnabled(not used)
         self.remove.setToolTip(f"Read by {used}. Change these first." if used else "Remove")
 
     def _on_name(self) -> None:
+        self.name.setModified(False)
         new, project = self.name.text().strip(), self._session.document.project
         block = project.blocks.get(self._block)
         if block is None or new == self._param.name:
@@ -173,6 +187,7 @@ class BlockParamRow(QWidget):
         self._change(replace(self._param, default=value))
 
     def _on_help(self) -> None:
+        self.help.setModified(False)
         if self.help.text() != self._param.help:
             self._change(replace(self._param, help=self.help.text()))
 
@@ -211,6 +226,11 @@ def as_type(param: Param, kind: ParamType) -> Param:
         "str": str(param.default),
     }[kind]
     return Param(param.name, kind, default, minimum=low, maximum=high, help=param.help)
+
+
+def _look(param: Param) -> tuple[object, ...]:
+    """Return what decides which fields a parameter is edited with."""
+    return param.type, param.size, param.choices, param.optional, is_formula(param.default)
 
 
 def _edited(param: Param) -> Param:

@@ -48,19 +48,20 @@ class ConstantsTable(QWidget):
         """Show the present project's constants."""
         project = self._session.document.project
         self.empty.setVisible(not project.constants)
-        if list(project.constants) != list(self.rows):
+        if len(project.constants) != len(self.rows):
             self._build(tuple(project.constants))
+        # By their order: the row of a constant that was renamed keeps the keyboard.
+        self.rows = dict(zip(project.constants, self.rows.values(), strict=True))
         for name, line in self.rows.items():
-            line.show_constant(
-                project.constants[name], readers_text(project, readers(project, name))
-            )
+            used = readers_text(project, readers(project, name))
+            line.show_constant(name, project.constants[name], used)
 
     def _build(self, names: tuple[str, ...]) -> None:
         for old in self.rows.values():
             self._rows.removeWidget(old)
             old.hide()
             old.deleteLater()
-        self.rows = {name: ConstantRow(self._session, self._theme, name) for name in names}
+        self.rows = {name: ConstantRow(self._session, self._theme) for name in names}
         for made in self.rows.values():
             self._rows.addWidget(made)
 
@@ -74,39 +75,46 @@ class ConstantsTable(QWidget):
 class ConstantRow(QWidget):
     """One constant."""
 
-    def __init__(self, session: Session, theme: Theme, constant: str) -> None:
+    def __init__(self, session: Session, theme: Theme) -> None:
         super().__init__()
         self._session = session
-        self._constant = constant
+        self._constant = ""
         outer = column(self, spacing=2)
         line = row(spacing=6)
-        self.name = _field(constant, f"Name of the constant {constant}", 96, self._on_name)
+        self.name = _field(96, self._on_name)
         self.name.setFont(theme.font("mono"))
         line.addWidget(self.name)
-        self.value = _field("", f"Value of the constant {constant}", 72, self._on_value)
+        self.value = _field(72, self._on_value)
         line.addWidget(self.value)
         self.users = Remark(theme)
         self.users.setFont(theme.font("caption"))
         line.addWidget(self.users, 1)
         self.remove = button(theme, icon="trash", look="ghost", small=True, tip="Remove")
-        self.remove.setAccessibleName(f"Remove the constant {constant}")
-        self.remove.clicked.connect(lambda: session.do(SetConstants({constant: None})))
+        self.remove.clicked.connect(lambda: session.do(SetConstants({self._constant: None})))
         line.addWidget(self.remove)
         outer.addLayout(line)
         self.trouble = label(theme, tone="error", role="caption", wrap=True)
         self.trouble.hide()
         outer.addWidget(self.trouble)
 
-    def show_constant(self, value: Value, used: str) -> None:
-        """Show its value, and who reads it."""
-        if not self.value.hasFocus() or not self.value.isModified():
-            self.value.setText(written(value))
+    def show_constant(self, name: str, value: Value, used: str) -> None:
+        """Show a constant, and who reads it."""
+        if name != self._constant:
+            self._complain(self.name, "")
+        self._constant = name
+        for field, text in ((self.name, name), (self.value, written(value))):
+            if not (field.hasFocus() and field.isModified()) and field.text() != text:
+                field.setText(text)
+        self.name.setAccessibleName(f"Name of the constant {name}")
+        self.value.setAccessibleName(f"Value of the constant {name}")
+        self.remove.setAccessibleName(f"Remove the constant {name}")
         self.users.put(f"read by {used}" if used else "read by nobody")
         self.users.setToolTip(self.users.text())
         self.remove.setEnabled(not used)
         self.remove.setToolTip(f"Read by {used}. Change these first." if used else "Remove")
 
     def _on_name(self) -> None:
+        self.name.setModified(False)
         new, project = self.name.text().strip(), self._session.document.project
         if new == self._constant or self._constant not in project.constants:
             return
@@ -136,9 +144,8 @@ class ConstantRow(QWidget):
         return not sentence
 
 
-def _field(text: str, what: str, width: int, take: Callable[[], None]) -> QLineEdit:
-    made = QLineEdit(text)
+def _field(width: int, take: Callable[[], None]) -> QLineEdit:
+    made = QLineEdit()
     made.setFixedWidth(width)
-    made.setAccessibleName(what)
     made.editingFinished.connect(take)
     return made

@@ -97,7 +97,7 @@ class ProbeCard(QWidget):
     def _add_pictures(self) -> None:
         theme = self._theme
         self.picture = TensorView(theme)
-        self.picture.channel_picked.connect(self.channel_chosen)
+        self.picture.channel_picked.connect(lambda channel: self.channel_chosen.emit(channel))
         self.picture.installEventFilter(self)
         self.model = ValuesModel()
         self.values = QTableView()
@@ -157,7 +157,9 @@ class ProbeCard(QWidget):
         line = row()
         self.operate = button(self._theme, "Surgery", look="menu", small=True)
         self.operate.setToolTip("Change what flows here; the weights stay as they are")
-        self.operate.clicked.connect(self._on_operate)
+        actions = QMenu(self.operate)
+        actions.aboutToShow.connect(lambda: self.fill_menu(actions, self._chosen()))
+        self.operate.setMenu(actions)
         line.addWidget(self.operate)
         line.addStretch(1)
         self._body.addLayout(line)
@@ -263,9 +265,6 @@ class ProbeCard(QWidget):
         self.channel.show_number(chosen)
         self.channel_chosen.emit(chosen)
 
-    def _on_operate(self) -> None:
-        self.open_menu(self.operate.mapToGlobal(QPoint(0, self.operate.height())), self._chosen())
-
     def _chosen(self) -> int | None:
         return self._wire.spot.channel if self._wire is not None else None
 
@@ -273,10 +272,14 @@ class ProbeCard(QWidget):
         """Offer surgery on one channel, or on the whole wire."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        what = "the whole wire" if channel is None else f"channel {channel}"
-        menu.addSection(f"Surgery on {what}")
-        here = tuple(one for one in self._here if one.channel == channel)
+        self.fill_menu(menu, channel)
+        menu.popup(at)
 
+    def fill_menu(self, menu: QMenu, channel: int | None) -> None:
+        """Put what can be done to a channel, or to the whole wire, into a menu."""
+        menu.clear()
+        menu.addSection("The whole wire" if channel is None else f"Channel {channel}")
+        here = tuple(one for one in self._here if one.channel == channel)
         menu.setToolTipsVisible(True)
         for action, (words, tip) in ACTIONS.items():
             made = menu.addAction(words)
@@ -287,7 +290,6 @@ class ProbeCard(QWidget):
         gone.setEnabled(bool(here))
         gone.setToolTip(REMOVE[1] if here else "Nothing is changed here.")
         gone.triggered.connect(lambda: self.healed.emit(here))
-        menu.popup(at)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         self.open_menu(event.globalPos(), self._chosen())

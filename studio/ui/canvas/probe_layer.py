@@ -13,6 +13,7 @@ from studio.graph.graph import End, Link
 from studio.graph.surgery import Action, Intervention
 from studio.session import events as e
 from studio.session.session import Session
+from studio.ui.canvas.node_item import NodeItem
 from studio.ui.canvas.probe_card import ProbeCard
 from studio.ui.canvas.probe_desk import Pin, ProbeDesk
 from studio.ui.canvas.surgery_effect import EffectCard
@@ -35,7 +36,10 @@ class ProbeLayer(QObject):
         self._view, self._scene = canvas.view, canvas.scene
         self.desk = ProbeDesk(session, self)
         self.cards: dict[Pin, ProbeCard] = {}
-        self._pulled: dict[Pin, QPoint] = {}
+        #: Where the cards stand from their wires, those that the person pulled there among them.
+        self._offsets: dict[Pin, QPoint] = {}
+        self._pulled: set[Pin] = set()
+        self._corner: QPoint | None = None
         self._pressed: QPointF | None = None
         self._placing = False
         self.marks = Marks(self._scene, theme)
@@ -47,8 +51,8 @@ class ProbeLayer(QObject):
         self.desk.pinned.connect(self._on_pinned)
         self.desk.seen.connect(self.show)
         self._view.looked.connect(self.place)
-        self._view.zoomed.connect(self.place)
-        self._view.resized.connect(self.place)
+        self._view.zoomed.connect(lambda scale: self.place_anew())
+        self._view.resized.connect(self.place_anew)
         self._scene.redrawn.connect(self._on_redrawn)
         theme.changed.connect(self._on_redrawn)
         self._view.viewport().installEventFilter(self)
@@ -134,7 +138,8 @@ class ProbeLayer(QObject):
     def _on_pinned(self) -> None:
         for pin in [pin for pin in self.cards if pin not in self.desk.pins]:
             card = self.cards.pop(pin)
-            self._pulled.pop(pin, None)
+            self._pulled.discard(pin)
+            self._offsets.pop(pin, None)
             if card.isAncestorOf(card.focusWidget() or card):
                 self._view.setFocus()
             card.hide()
@@ -191,23 +196,23 @@ class ProbeLayer(QObject):
                 yield pin, card, QPointF(self._view.mapFromScene(spot))
 
     def place(self) -> None:
-        """Put every card beside its wire, apart from the others, as far as it is in sight."""
+        """Put every card beside its wire, as far as that is in sight."""
         if self._placing:
             return
         self._placing = True
         room = self._view.rect().adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
-        taken: list[QRect] = []
-        if not self.effect.isHidden():
-            self.effect.move(room.right() - self.effect.width() + 1, room.top())
-            taken.append(self.effect.geometry())
+        taken = self._place_effect(room)
         shown = set()
         for pin, card, anchor in self.anchors():
             if not self._view.rect().contains(anchor.toPoint()):
                 continue
             shown.add(pin)
-            box = self._beside(pin, card, anchor, room, taken)
-            taken.append(box)
-            card.move(box.topLeft())
+            if pin not in self._offsets:
+                self._offsets[pin] = self._beside(pin, card, anchor, room, taken) - anchor.toPoint()
+            card.move(
+                inside(QRect(anchor.toPoint() + self._offsets[pin], card.size()), room).topLeft()
+            )
+            taken.append(card.geometry())
         for pin, card in self.cards.items():
             card.setVisible(pin in shown)
         self._leaders.setVisible(bool(shown))
@@ -215,40 +220,57 @@ class ProbeLayer(QObject):
         self._leaders.update()
         self._placing = False
 
+    def place_anew(self) -> None:
+        """Look for the best places again, but leave where they are the cards that were pulled away."""
+        self._offsets = {pin: at for pin, at in self._offsets.items() if pin in self._pulled}
+        self._corner = None
+        self.place()
+
+    def _place_effect(self, room: QRect) -> list[QRect]:
+        """Put the surgery's card into the corner where it hides least, and keep it there."""
+        if self.effect.isHidden():
+            self._corner = None
+            return []
+        size = self.effect.size()
+        if self._corner is None:
+            map_ = self._canvas.minimap
+            taken = [map_.geometry()] if map_.isVisible() else []
+            corners = [QPoint(x, y) for y in (0, 10_000) for x in (10_000, 0)]
+            boxes = [inside(QRect(at, size), room) for at in corners]
+            costs = [self._hidden(box, taken) for box in boxes]
+            self._corner = corners[costs.index(min(costs))]
+        box = inside(QRect(self._corner, size), room)
+        self.effect.move(box.topLeft())
+        return [box]
+
     def _beside(
         self, pin: Pin, card: ProbeCard, anchor: QPointF, room: QRect, taken: list[QRect]
-    ) -> QRect:
-        """Return where a card belongs: right of its node, else left of it, else where there is room."""
+    ) -> QPoint:
+        """Return where a card hides least: right or left of its node, level with it, higher or lower."""
         node = self._view.mapFromScene(self._scene.nodes[pin.end.node].rect).boundingRect()
-        size = card.size()
-        top = int(anchor.y()) - 40
-        choices = [QPoint(node.right() + _GAP, top), QPoint(node.left() - _GAP - size.width(), top)]
-        pulled = self._pulled.get(pin)
-        if pulled is not None:
-            choices = [choices[0] + pulled]
-        boxes = [_inside(QRect(at, size), room) for at in choices]
-        if pulled is not None:
-            return boxes[0]
-        free = [box for box in boxes if not any(box.intersects(other) for other in (*taken, node))]
-        if free:
-            return free[0]
-        for box in boxes:
-            for other in taken:
-                for y in (other.bottom() + _MARGIN, other.top() - size.height() - _MARGIN):
-                    moved = _inside(QRect(QPoint(box.left(), y), size), room)
-                    if not any(moved.intersects(one) for one in taken):
-                        return moved
-        return boxes[0]
+        size, level = card.size(), int(anchor.y()) - 40
+        heights = [level, level - size.height() // 2, level + 80 - size.height()]
+        heights += [box.bottom() + _MARGIN for box in taken]
+        heights += [box.top() - size.height() - _MARGIN for box in taken]
+        sides = (node.right() + _GAP, node.left() - _GAP - size.width())
+        boxes = [inside(QRect(QPoint(x, y), size), room) for y in heights for x in sides]
+        costs = [self._hidden(box, taken) + abs(box.top() - level) for box in boxes]
+        return boxes[costs.index(min(costs))].topLeft()
+
+    def _hidden(self, box: QRect, taken: list[QRect]) -> int:
+        """Return how much of the sheet a card would hide: nodes, and above all other cards."""
+        cost = 0
+        for item in self._scene.items(self._view.mapToScene(box)):
+            if isinstance(item, NodeItem):
+                cost += _shared(box, self._view.mapFromScene(item.rect).boundingRect())
+        return cost + 20 * sum(_shared(box, other) for other in taken)
 
     def _pull(self, pin: Pin, by: QPoint) -> None:
-        if pin not in self._pulled:
+        self._pulled.add(pin)
+        if pin in self._offsets:
             anchor = next((at for one, _, at in self.anchors() if one == pin), None)
-            if anchor is None:
-                return
-            node = self._view.mapFromScene(self._scene.nodes[pin.end.node].rect).boundingRect()
-            usual = QPoint(node.right() + _GAP, int(anchor.y()) - 40)
-            self._pulled[pin] = self.cards[pin].pos() - usual
-        self._pulled[pin] += by
+            if anchor is not None:
+                self._offsets[pin] = self.cards[pin].pos() - anchor.toPoint() + by
         self.place()
 
     # --------------------------------------------------------------------------------------- events
@@ -329,7 +351,12 @@ class _Leaders(QWidget):
         painter.end()
 
 
-def _inside(box: QRect, room: QRect) -> QRect:
+def _shared(one: QRect, other: QRect) -> int:
+    both = one.intersected(other)
+    return both.width() * both.height() if both.isValid() else 0
+
+
+def inside(box: QRect, room: QRect) -> QRect:
     """Return a box moved into the room; one that is too large keeps its upper left corner in sight."""
     left = max(room.left(), min(box.left(), room.right() - box.width() + 1))
     top = max(room.top(), min(box.top(), room.bottom() - box.height() + 1))

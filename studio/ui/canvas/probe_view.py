@@ -133,20 +133,23 @@ class TensorView(View):
     def _fitting(self) -> tuple[int, int, float]:
         """Return how many maps go beside and below one another, and how wide one is."""
         count = len(self._planes())
-        width, height = float(self.width()), float(self.height() - _SCALE)
-        across = max(1, math.ceil(math.sqrt(count * width / max(1.0, height))))
-        pitch = max(_LEAST_TILE, min(width / across, height))
-        across = max(1, int(width // pitch))
-        down = max(1, int(height // pitch))
-        return across, down, pitch
+        width, height = float(self.width()), float(self.height() - _SCALE - 2)
+        most = min(count, int(width // _LEAST_TILE))
+        sides = {n: min(width / n, height / math.ceil(count / n)) for n in range(1, most + 1)}
+        across = max(sides, key=lambda n: sides[n])
+        pitch = max(_LEAST_TILE, sides[across])
+        if pitch > sides[across]:
+            across = int(width // pitch)
+        return across, max(1, int(height // pitch)), pitch
 
     def _boxes(self) -> list[QRectF]:
         planes = self._planes()
         if len(planes) == 1:
             return [QRectF(0, 0, self.width(), self.height() - _SCALE - 2)]
         across, down, pitch = self._fitting()
+        left = (self.width() - min(across, len(planes)) * pitch) / 2
         return [
-            QRectF(k % across * pitch, k // across * pitch, pitch - 2, pitch - 2)
+            QRectF(left + k % across * pitch, k // across * pitch, pitch - 2, pitch - 2)
             for k in range(min(len(planes), across * down))
         ]
 

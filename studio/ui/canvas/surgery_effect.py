@@ -218,11 +218,13 @@ def _verdict(found: Peeked, names: tuple[str, ...], shares: bool) -> str:
     if not shares:
         change = float(np.abs(found.outputs - found.plain).max(initial=0.0))
         return f"{head}: the output moves by {short(change)}." if change else f"{head}: no change."
-    before, after = int(np.argmax(found.plain)), int(np.argmax(found.outputs))
 
     def name(k: int) -> str:
         return names[k] if k < len(names) else str(k)
 
+    if found.target:
+        head += f" (truly {name(int(found.target[0]))})"
+    before, after = int(np.argmax(found.plain)), int(np.argmax(found.outputs))
     if before != after:
         return f"{head} was read as {name(before)}, now as {name(after)}."
     change = float(found.outputs[after] - found.plain[after])

@@ -83,8 +83,8 @@ class Marks:
             spot = found.spot(port, True) if port else None
             width, height = found.face.size
             at = (spot.x, spot.y) if spot is not None else (width / 2, height)
-            # Beside the wire, so that both can be seen; where nodes are docked it lies over the gap.
-            self._items[node, port].setPos(at[0] + 12, at[1] + 4)
+            # Beside the wire, so that both can be seen, and off the node that may be docked below.
+            self._items[node, port].setPos(at[0] + 12, at[1] - 4)
 
 
 def _texts(surgery: tuple[Intervention, ...], sight: Sight) -> dict[tuple[str, str], str]:

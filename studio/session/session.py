@@ -519,6 +519,13 @@ class Session:
         same = job.project.constants == document.constants and job.project.data == document.data
         return document, same and _same_networks(job.project, document)
 
+    @property
+    def graph_edited_since_run(self) -> bool:
+        """Whether the document draws other networks than the shown run trained."""
+        ran, now = self.subject, self.document.project
+        same = ran is now or (ran.constants == now.constants and _same_networks(ran, now))
+        return bool(self.history.folder) and not same
+
     def weights(
         self,
         on_ready: Callable[[str, int], None],

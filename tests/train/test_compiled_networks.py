@@ -6,8 +6,9 @@ import math
 from pathlib import Path
 
 import pytest
+import torch
 from hand_written import Case
-from torch import nn
+from torch import Tensor, nn
 
 from studio import compile, layers
 from studio.engine import protocol as p
@@ -15,6 +16,7 @@ from studio.graph.builder import Net
 from studio.graph.facts import DataFacts
 from studio.graph.project import DataRef, Project, Recipe, Step
 from studio.train.paths import Owners, node_paths
+from studio.train.probes import Probes
 
 SPECS = layers.builtin()
 RECIPE = Recipe(epochs=2, batch_size=64, threads=1, device="cpu")
@@ -105,3 +107,54 @@ def test_the_first_output_stands_for_a_node_with_several(kind: str, tmp_path: Pa
     stats = next(e for e in events if isinstance(e, p.LayerStats)).nodes
     paths = {node.name: node.path for node in node_paths(case.project, "main")}
     assert stats[paths["rnn"]].mean == pytest.approx(stats[paths["flatten"]].mean, abs=1e-6)
+
+
+def repeated_and_scanned() -> Project:
+    """Rows of a digit through a drawn cell, then a block that is repeated with weights of its own."""
+    net = Net("main")
+    with net.block("Cell") as cell:
+        x, h = cell.input(), cell.state("h", shape=(6,))
+        y = cell.add("torch.nn.Linear", x, name="into", out_features=6)
+        y = cell.add("torch.nn.Tanh", cell.add("core.add", y, h, name="sum"), name="tanh")
+        cell.next("h", y)
+        cell.output(y)
+    with net.block("Wide") as wide:
+        y = wide.add("torch.nn.Linear", wide.input(), name="fc", out_features=6)
+        wide.output(wide.add("torch.nn.ReLU", y, name="relu"))
+    x = net.use("Cell", net.input(), name="cell")["out"]
+    x = net.use("Wide", x, name="wide", repeat=2)
+    x = net.add("torch.nn.Flatten", x, name="flatten")
+    net.output(net.add("torch.nn.Linear", x, name="head", out_features=10))
+    return net.project(data=DataRef(transforms=(Step("core.rows"),)), recipe=RECIPE)
+
+
+def test_passes_speak_for_themselves_and_loops_of_their_last_step(tmp_path: Path) -> None:
+    case = Compiled(tmp_path, repeated_and_scanned())
+    nodes = node_paths(case.project, "main")
+    path_of = {node.dotted: node.path for node in nodes}
+    module = case.module_for(case.project, "main", case.dataset.facts)
+    data = case.dataset
+    probes = Probes(module, nodes, data.validation, data.facts, lambda x: x, 4.0, lambda: 0.0)
+    stats = probes.take(1)[0]
+    assert isinstance(stats, p.LayerStats)
+    steps: dict[str, list[Tensor]] = {}
+
+    def tap(path: str, port: str, tensor: Tensor) -> Tensor:
+        steps.setdefault(path, []).append(tensor)
+        return tensor
+
+    with torch.no_grad():
+        module.eval().forward_tapped(data.validation.inputs[:64], tap)  # type: ignore[operator]
+    inside = steps[path_of["cell.tanh"]]
+    assert len(inside) == data.validation.inputs.shape[1] > 1
+    for dotted in ("wide.0.fc", "wide.1.fc", "cell.tanh", "cell.into", "head"):
+        seen = steps[path_of[dotted]][-1]
+        stat = stats.nodes[path_of[dotted]]
+        assert stat.mean == pytest.approx(float(seen.mean()), abs=1e-5)
+        assert stat.std == pytest.approx(float(seen.std(correction=0)), abs=1e-5)
+        flow = stats.flows[f"{path_of[dotted]}:out"]
+        assert flow == pytest.approx(float(seen.square().mean().sqrt()), rel=1e-4)
+    assert stats.nodes[path_of["wide.0.fc"]].mean != stats.nodes[path_of["wide.1.fc"]].mean
+    assert stats.nodes[path_of["cell.tanh"]].mean != pytest.approx(float(inside[0].mean()))
+    assert f"{path_of['cell']}:out" in stats.flows
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in module.modules())

@@ -74,13 +74,13 @@ class Legend(View):
         if GRADIENT in living.previews:
             ends = f"{_power(LEAST_SHARE)} to {_power(MOST_SHARE)}"
             words = f"gradient ÷ weights, {ends}, log; tick: middle layer"
-            found.append(Entry(self._bar, words, "gradient ÷ weights, log"))
+            found.append(Entry(self._bar, words, "gradient ÷ weights"))
         if living.previews:
             found.append(Entry(self._ring, "needs a look", "look here"))
         if living.strength:
-            found.append(Entry(self._lines, _wire_words(living.scale), "wires: RMS, log"))
+            found.append(Entry(self._lines, _wire_words(living.scale), "wires: RMS"))
         if living.stale:
-            found.append(Entry(self._clock, "measured before your edits", "before edits"))
+            found.append(Entry(self._clock, "measured before your edits", "edited"))
         return tuple(found)
 
     def draw(self, painter: QPainter) -> None:

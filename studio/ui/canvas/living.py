@@ -106,7 +106,7 @@ class Living(QObject):
 
     def check_edits(self) -> None:
         """Mark what is shown where the graph has been edited since the run, or no longer."""
-        stale = self.wanted and self._session.edited_since_run
+        stale = self.wanted and self._session.graph_edited_since_run
         if stale != self._scene.told.stale:
             self._tell()
             self.chosen.emit()
@@ -123,5 +123,5 @@ class Living(QObject):
             live=knowledge.live_nodes(self.store, sight),
             flows=knowledge.seen_flows(self.store, sight),
             typical=self.store.typical,
-            stale=bool(told.previews or told.strength) and self._session.edited_since_run,
+            stale=bool(told.previews or told.strength) and self._session.graph_edited_since_run,
         )

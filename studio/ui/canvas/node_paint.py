@@ -222,7 +222,8 @@ class NodePainter:
                 right -= wide + 6
             return right
         if face.pill and face.note:
-            room = right - 120
+            title = QFontMetricsF(self._theme.font("title", 600)).horizontalAdvance(face.title)
+            room = right - 46 - 1.08 * title
             text = metrics.elidedText(face.note, Qt.TextElideMode.ElideRight, room)
             painter.setFont(small)
             painter.setPen(color("text.2"))

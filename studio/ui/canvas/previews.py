@@ -14,7 +14,7 @@ PREVIEWS = {MAPS: "Feature maps", HISTOGRAM: "Histograms", GRADIENT: "Gradients"
 EVERYTHING = frozenset(PREVIEWS)
 
 #: The ends of the gradient bar: the norm of a gradient as a share of the norm of its weights, log scale.
-LEAST_SHARE, MOST_SHARE = 1e-5, 1.0
+LEAST_SHARE, MOST_SHARE = 1e-4, 1.0
 #: How many widths wires have, from the weakest to the strongest.
 LEVELS = 8
 _STEPS = (1.0, 2.0, 5.0)

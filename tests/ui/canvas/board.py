@@ -220,7 +220,7 @@ class BoardSession:
         self.catalog = CATALOG
         self.facts = facts
         self.history = History()
-        self.edited_since_run = False
+        self.graph_edited_since_run = False
         self.asked: list[p.Request] = []
         self.offers: dict[str, Offer] | None = None
         self.refusals: list[str] = []

@@ -10,8 +10,8 @@ from studio.graph.params import Param
 from studio.graph.project import Block
 
 _DOC = (
-    "Runs over time: every step joins its input with what the step before left, and hands the result on. "
-    "Draw another cell between them."
+    "The plainest recurrent cell: it joins its input with what the step before left. Draw gates between "
+    "them for an LSTM or a cell of your own."
 )
 
 

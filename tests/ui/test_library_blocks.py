@@ -16,11 +16,11 @@ from studio.graph.edits import AddBlocks, RemoveNodes, RenameBlock
 from studio.graph.project import Project
 from studio.graph.scan_start import scan_start
 from studio.session.session import Session
+from studio.settings import Settings
 from studio.ui.build import BuildWorkspace
 from studio.ui.canvas.drops import KEPT_MIME, KIND_MIME
 from studio.ui.library import Library
 from studio.ui.preferences import Preferences
-from studio.settings import Settings
 from studio.ui.theme import Theme
 
 
@@ -74,7 +74,8 @@ def choose(workspace: BuildWorkspace, name: str, words: str, kept: bool = False)
 def test_a_card_tells_ports_size_and_who_uses_it(workspace: BuildWorkspace) -> None:
     made = library(workspace).blocks.cards[False, "Pair"]
     assert made.ports.text() == "x → out"
-    assert made.facts.text() == "2 layers · 2 instances"
+    assert made.facts.text() == "2 layers"
+    assert made.uses.text() == "2 instances"
     assert "one on main, two on main" in made.toolTip()
     assert made.accessibleName().startswith("Pair, block")
 
@@ -85,7 +86,8 @@ def test_ports_that_may_stay_open_stand_in_brackets(
     session.do(AddBlocks({"Scan": scan_start()}))
     made = library(workspace).blocks.cards[False, "Scan"]
     assert made.ports.text() == "x, [h] → out, h"
-    assert made.facts.text() == "3 layers · not used"
+    assert made.facts.text() == "3 layers"
+    assert made.uses.text() == "not used"
 
 
 def test_enter_and_double_click_add_an_instance(
@@ -97,7 +99,7 @@ def test_enter_and_double_click_add_an_instance(
     made = library(workspace).blocks.cards[False, "Pair"]
     QTest.mouseDClick(made, Qt.MouseButton.LeftButton)
     assert len(session.document.project.networks["main"].graph.of_kind("block.Pair")) == 4
-    assert "4 instances" in library(workspace).blocks.cards[False, "Pair"].facts.text()
+    assert library(workspace).blocks.cards[False, "Pair"].uses.text() == "4 instances"
 
 
 def test_a_block_in_use_is_not_deleted_and_the_menu_says_by_whom(

@@ -29,7 +29,8 @@ def title_and_line(
     if node.kind == OUTPUT:
         return "Output", node.name if not top else ""
     if node.kind in (STATE, NEXT):
-        return (spec.title if spec else node.kind.rsplit(".", 1)[-1].title()), node.name
+        title = spec.title if spec else node.kind.rsplit(".", 1)[-1].title()
+        return title, (summary(node, spec, facts) if spec else "") or node.name
     if spec is None:
         return node.kind.rsplit(".", 1)[-1], f"pack missing: {node.kind}"
     if node.kind.startswith(BLOCK):

@@ -44,6 +44,10 @@ class BlockPage(QWidget):
         self.title = label(theme, role="heading", weight=600)
         head.addWidget(self.glyph)
         head.addWidget(self.title, 1)
+        back = "Back to where it is used (Backspace)"
+        self.leave = button(theme, icon="chevron-left", look="ghost", small=True, tip=back)
+        self.leave.clicked.connect(lambda: self.wanted.emit("leave"))
+        head.addWidget(self.leave)
         layout.addLayout(head)
         self.linked = label(theme, tone="2", wrap=True)
         layout.addWidget(self.linked)
@@ -69,7 +73,6 @@ class BlockPage(QWidget):
         for key, text, icon, tip in (
             ("rename_block", "Rename…", "", "Give the block another name"),
             ("save_block", "Save to Yours", "save", "Keep the block for other projects"),
-            ("leave", "Leave", "chevron-left", "Back to where it is used (Backspace)"),
         ):
             made = button(self._theme, text, icon=icon, small=True, tip=tip)
             made.clicked.connect(lambda _=False, command=key: self.wanted.emit(command))
@@ -91,6 +94,7 @@ class BlockPage(QWidget):
         self.glyph.setPixmap(self._theme.pixmap(glyph, "text.2", 16, self.devicePixelRatioF()))
         self.title.setText(name)
         used = users(project, name)
+        self.leave.setVisible(bool(sight.prefix))
         self.linked.setText(f"{linked(len(used))}\n{_some(used)}".strip())
         self.doc.show_text(block.doc)
         self.time.setVisible(timed)

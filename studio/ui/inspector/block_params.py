@@ -18,12 +18,12 @@ from studio.ui.controls import button, column, label, row, set_property, surface
 from studio.ui.editors import Choice, Editor, make_editor
 from studio.ui.theme import Theme
 
-#: What a person chooses among; a promoted choice or path keeps its own type.
+#: What a person chooses among, by its words; a promoted choice or path keeps its own type.
 _TYPES: dict[str, str] = {
-    "int": "whole number",
-    "float": "number",
-    "ints": "some numbers",
-    "bool": "yes or no",
+    "int": "int",
+    "float": "float",
+    "ints": "ints",
+    "bool": "bool",
     "str": "text",
 }
 _NEW = Param("width", "int", 64, minimum=1)

@@ -14,6 +14,7 @@ from studio.graph.params import Param, Value
 from studio.graph.project import Recipe
 from studio.graph.spec import OptionSpec
 from studio.session.session import Session
+from studio.ui.canvas.surgery_list import SurgeryList, amend, heal
 from studio.ui.controls import button, column, label, row, surface
 from studio.ui.editors import Choice
 from studio.ui.form import Form
@@ -161,6 +162,12 @@ class ProjectPage(QWidget):
         layout.addWidget(section(theme, "Constants"))
         self.constants = ConstantsTable(session, theme)
         layout.addWidget(self.constants)
+        self.surgery_title = section(theme, "Surgery")
+        layout.addWidget(self.surgery_title)
+        self.surgery = SurgeryList(theme)
+        self.surgery.amended.connect(lambda old, new: amend(session, old, new))
+        self.surgery.healed.connect(lambda ended: heal(session, ended))
+        layout.addWidget(self.surgery)
         layout.addWidget(section(theme, "Cost"))
         self.cost = CostTiles(theme, last="Weights")
         layout.addWidget(self.cost)
@@ -192,6 +199,9 @@ class ProjectPage(QWidget):
         self.summary.setText(" · ".join(parts) + ". Select a node to see its settings.")
         self._show_data()
         self.constants.refresh()
+        self.surgery.show_surgery(project, project.surgery)
+        self.surgery.setVisible(bool(project.surgery))
+        self.surgery_title.setVisible(bool(project.surgery))
         self.cost.show_network(_total(facts.networks if facts else {}), recipe.batch_size)
 
     def _show_data(self) -> None:

@@ -118,7 +118,10 @@ class BlockCard(QWidget):
         words = column(spacing=1)
         head = row(spacing=4)
         self.title = label(theme, entry.name, role="title", weight=600)
-        head.addWidget(self.title, 1)
+        head.addWidget(self.title)
+        self.uses = Remark(theme, uses_text(entry))
+        self.uses.setFont(theme.font("caption"))
+        head.addWidget(self.uses, 1)
         self.more = button(theme, icon="more", look="ghost", small=True, tip="More")
         self.more.setAccessibleName(f"What can be done with {entry.name}")
         self.more.clicked.connect(
@@ -136,7 +139,8 @@ class BlockCard(QWidget):
         doc = entry.block.doc or entry.spec.doc
         used = f"Used by {', '.join(entry.users)}." if entry.users else ""
         self.setToolTip("\n".join(part for part in (ports_text(entry.spec), doc, used) if part))
-        self.setAccessibleName(f"{entry.name}, block, {facts_text(entry)}")
+        told = ", ".join(part for part in (facts_text(entry), uses_text(entry)) if part)
+        self.setAccessibleName(f"{entry.name}, block, {told}")
 
     def menu(self) -> QMenu:
         """Return what can be done with the block; what cannot be says why."""
@@ -305,16 +309,21 @@ def ports_text(spec: LayerSpec) -> str:
 
 
 def facts_text(entry: BlockEntry) -> str:
-    """Return how large a block is: `4 layers · 18 560 parameters · 2 instances`."""
+    """Return how large a block is: `4 layers · 18 560 parameters`."""
     ends = ("core.input", "core.output", "core.state", "core.next", "core.reroute")
     layers = sum(node.kind not in ends for node in entry.block.sheet.graph.nodes.values())
     parts = [f"{layers} layer{'' if layers == 1 else 's'}"]
     if entry.parameters is not None:
         parts.append(f"{Theme.number(entry.parameters)} parameters")
-    if not entry.kept:
-        count = len(entry.users)
-        parts.append(f"{count} instance{'' if count == 1 else 's'}" if count else "not used")
     return " · ".join(parts)
+
+
+def uses_text(entry: BlockEntry) -> str:
+    """Return how many nodes stand for a block of this project: `2 instances`."""
+    count = len(entry.users)
+    if entry.kept:
+        return ""
+    return f"{count} instance{'' if count == 1 else 's'}" if count else "not used"
 
 
 _NO_BLOCKS = "None yet. Select layers on the canvas and press Ctrl+B to use them as one node."

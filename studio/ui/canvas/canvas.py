@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from PySide6.QtCore import QPoint, QPointF, Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import QMenu, QWidget
 
 from studio.engine import protocol as p
@@ -70,7 +70,7 @@ class Canvas(QWidget):
         self.menu_spot: QPointF | None = None
         self.scene = SheetScene(theme, self)
         self.view = CanvasView(self.scene, theme, self)
-        self.living = Living(session, self.scene, lambda: self._sight, self)
+        self.living = Living(session, self.scene, lambda: self._sight, self.isVisible, self)
         self.view_menu = ViewMenu(self.living, self.view)
         self.hint = Hint(theme, self.view)
         self.editor = Editor(session, self.scene, self.hint.say)
@@ -302,6 +302,10 @@ class Canvas(QWidget):
             case e.RunEvent(p.LayerStats() as told) | e.RunEvent(p.Pictures() as told):
                 self._on_live(told)
         self.probes.on_event(event)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.living.catch_up()
 
     def _on_changed(self, before: Project, after: Project) -> None:
         if not self._stay(after):

@@ -26,12 +26,19 @@ class Living(QObject):
     told = Signal(object)
 
     def __init__(
-        self, session: Session, scene: SheetScene, sight: Callable[[], Sight], parent: QObject
+        self,
+        session: Session,
+        scene: SheetScene,
+        sight: Callable[[], Sight],
+        seen: Callable[[], bool],
+        parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._session = session
         self._scene = scene
         self._sight = sight
+        self._seen = seen
+        self._behind = False
         self.store = LiveStore()
         self._building: frozenset[str] = frozenset()
         self._watching = EVERYTHING
@@ -95,14 +102,20 @@ class Living(QObject):
             self.store.take(history.pictures)
 
     def take(self, event: p.LayerStats | p.Pictures) -> None:
-        """Take in what the running job told; show it where anything is chosen."""
+        """Take in what the running job told; show it where anything is chosen and can be seen."""
         paths = self.store.take(event)
-        if not self.wanted:
+        if not self.wanted or not self._seen():
+            self._behind = True
             return
         sight = self._sight()
         keys = {key for path in paths if (key := sight.own(path)) is not None}
         self._scene.watch(self._now(self._scene.told), keys)
         self.told.emit(self.scale)
+
+    def catch_up(self) -> None:
+        """Show what was told while nobody could see it."""
+        if self._behind and self.wanted:
+            self._tell()
 
     def check_edits(self) -> None:
         """Mark what is shown where the graph has been edited since the run, or no longer."""
@@ -113,6 +126,7 @@ class Living(QObject):
 
     def _tell(self, **changes: object) -> None:
         self._scene.tell(self._now(replace(self._scene.told, **changes)))  # type: ignore[arg-type]
+        self._behind = False
         self.told.emit(self.scale)
 
     def _now(self, told: Told) -> Told:

@@ -191,7 +191,7 @@ class Wires:
     def show_strength(self) -> None:
         """Give every wire the strength of its tensor, or none, as it is told now."""
         told = self._scene.told
-        flows = (told.flows.get(self._flow(link)) for link in self.items) if told.strength else ()
+        flows = (self.flow(link) for link in self.items) if told.strength else ()
         self.strength = Strength.of(flow for flow in flows if flow is not None)
         for link, item in self.items.items():
             level = self._level(link)
@@ -200,11 +200,11 @@ class Wires:
                 item.show_state(item.tone, hovered, link in self._scene.selected_links, level)
 
     def _level(self, link: Link) -> int | None:
-        flow = self._scene.told.flows.get(self._flow(link)) if self.strength else None
+        flow = self.flow(link) if self.strength else None
         return self.strength.level(flow) if self.strength and flow is not None else None
 
-    def _flow(self, link: Link) -> str:
-        """Return the name by which statistics speak of what a wire carries.
+    def flow(self, link: Link) -> float | None:
+        """Return how strong a wire's tensor is, where the run has told of it.
 
         Dots and bypassed nodes hand on what they get: they are nowhere in the code.
         """
@@ -215,7 +215,7 @@ class Wires:
             if not before or not (node.kind == REROUTE or "bypassed" in node.flags):
                 break
             link = before[0]
-        return f"{link.source.node}:{link.source.port}"
+        return self._scene.told.flows.get(f"{link.source.node}:{link.source.port}")
 
     def _bare_ports(self, key: str) -> None:
         """Hide the ports of a node at which only docked wires end."""

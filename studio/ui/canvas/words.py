@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from studio.graph.graph import Link
+from studio.ui.canvas.faces import Face
 from studio.ui.canvas.node_item import NodeItem
 from studio.ui.canvas.scene import SheetScene
 from studio.ui.theme import Theme
@@ -14,7 +15,7 @@ def node_words(item: NodeItem, scene: SheetScene) -> str:
     """Return a node's tooltip: what it is, what it computes, what is wrong."""
     node, face = item.node, item.face
     spec = scene.told.specs.get(node.kind)
-    lines = [f"{face.title} · {node.name}"]
+    lines = [f"{_title(item, scene)} · {node.name}"]
     facts = scene.told.facts.get(node.id)
     shapes = ", ".join(tensor.text for tensor in facts.outputs.values()) if facts else ""
     if shapes:
@@ -28,9 +29,34 @@ def node_words(item: NodeItem, scene: SheetScene) -> str:
     if spec and spec.doc:
         lines.append(spec.doc)
     lines += [problem.message for problem in scene.told.problems.get(node.id, ())]
+    lines += [f"{words[0].upper()}{words[1:]}." for words in _marks(face)]
     if face.note.endswith("dead"):
         lines.append(f"{face.note}: units that gave 0 for every probe sample.")
     return "\n".join(lines)
+
+
+def _title(item: NodeItem, scene: SheetScene) -> str:
+    """Return what a node is; a dot does not say it by itself."""
+    spec = scene.told.specs.get(item.node.kind)
+    return item.face.title or (spec.title if spec else "Point")
+
+
+def _marks(face: Face) -> list[str]:
+    """Return in words what a node shows by marks."""
+    said = []
+    if face.repeat != 1:
+        same = " with the same weights" if face.again else ""
+        said.append(f"repeated {face.repeat} times in series{same}")
+    if face.loop:
+        said.append("runs over time, step by step")
+    if face.owner:
+        said.append(f"uses the weights of {face.owner}")
+    if face.sharers:
+        others = "another node uses" if face.sharers == 1 else f"{face.sharers} other nodes use"
+        said.append(f"{others} its weights")
+    if face.stale and face.has_previews:
+        said.append("its previews were measured before the graph was edited")
+    return said
 
 
 def wire_words(link: Link, scene: SheetScene) -> str:
@@ -40,7 +66,10 @@ def wire_words(link: Link, scene: SheetScene) -> str:
     facts = scene.told.facts.get(link.source.node)
     tensor = facts.outputs.get(link.source.port) if facts else None
     ends = f"{source.name}.{link.source.port} → {target.name}.{link.target.port}"
-    return f"{ends}\n{tensor.text} {tensor.dtype}" if tensor else f"{ends}\nshape not known"
+    carried = f"{tensor.text} {tensor.dtype}" if tensor else "shape not known"
+    flow = scene.wires.flow(link)
+    strong = f"\nroot mean square {flow:.3g}" if scene.told.strength and flow is not None else ""
+    return f"{ends}\n{carried}{strong}"
 
 
 def passing_words(ids: Iterable[str], scene: SheetScene) -> str:
@@ -71,7 +100,7 @@ def spoken(item: NodeItem, scene: SheetScene, prefix: str) -> str:
     `Conv2d res1.conv1, 32 · 3×3, output N×32×13×13, no problems`."""
     face = item.face
     name = prefix.replace("/", ".") + item.node.name
-    parts = [f"{face.title} {name}"]
+    parts = [f"{_title(item, scene)} {name}"]
     if face.line or face.note:
         parts.append((face.line or face.note).replace(" · ", ", "))
     facts = scene.told.facts.get(item.node.id)
@@ -81,6 +110,7 @@ def spoken(item: NodeItem, scene: SheetScene, prefix: str) -> str:
         parts.append("bypassed")
     if face.frozen:
         parts.append("frozen")
+    parts += _marks(face)
     problems = scene.told.problems.get(item.node.id, ())
     parts.append(problems[0].message if problems else "no problems")
     return ", ".join(parts)

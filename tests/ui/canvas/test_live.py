@@ -31,6 +31,7 @@ from studio.ui.canvas.previews import (
     gradient_share,
     wire_width,
 )
+from studio.ui.canvas.words import node_words, wire_words
 
 
 def stats_of(paths: Iterable[str], step: int = 3) -> p.LayerStats:
@@ -323,3 +324,25 @@ def test_chains_without_facts_show_previews_all_the_same(open_board: Open) -> No
         108, board.scene.nodes["n0"].face.size[1]
     )
     assert board.scene.places["n0"] == Place(*board.scene.nodes["n0"].pos().toTuple())
+
+
+def test_a_hidden_canvas_catches_up_when_it_is_seen_again(whole: Board) -> None:
+    whole.canvas.living.show_previews(EVERYTHING)
+    whole.canvas.hide()
+    before = whole.scene.nodes["conv1"].face
+    tell(whole, stats_of(["conv1"]))
+    assert whole.scene.nodes["conv1"].face is before
+    whole.canvas.show()
+    assert whole.scene.nodes["conv1"].face.histogram == (1, 4, 2)
+
+
+def test_tooltips_say_what_marks_and_widths_show(whole: Board) -> None:
+    tell(whole, stats_of(["conv1"]))
+    wire = link("conv1", "out", "relu1", "x")
+    assert "root mean square" not in wire_words(wire, whole.scene)
+    whole.canvas.living.show_strength(True)
+    assert wire_words(wire, whole.scene).endswith("root mean square 0.01")
+    whole.session.graph_edited_since_run = True
+    whole.canvas.living.show_previews(EVERYTHING)
+    words = node_words(whole.scene.nodes["conv1"], whole.scene)
+    assert "Its previews were measured before the graph was edited." in words

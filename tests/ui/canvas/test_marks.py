@@ -17,6 +17,7 @@ from studio.graph.spec import LayerSpec
 from studio.ui.canvas.faces import Face, Told, make_face
 from studio.ui.canvas.node_paint import Detail, NodePainter
 from studio.ui.canvas.routes import Ends, Obstacles, find_route
+from studio.ui.canvas.words import spoken
 from studio.ui.theme import Theme
 
 SPECS = {
@@ -75,6 +76,7 @@ def test_a_dot_is_small_wordless_and_has_both_ports_in_its_middle(open_board: Op
     assert item.face.dot
     assert item.face.size == DOT
     assert (item.face.title, item.face.badge) == ("", "")
+    assert spoken(item, board.scene, "").startswith("Reroute dot")
     middle = item.rect.center()
     assert board.port("d", "x", False) == board.port("d", "out", True) == middle
     wires = board.scene.links
@@ -166,6 +168,8 @@ def test_shared_weights_name_their_owner_and_are_tied_while_selected(open_board:
     assert line.path().currentPosition() - before == QPointF(0, 160)
     board.session.do(Rename("main", "fc1", "head"))
     assert scene.nodes["fc2"].face.owner == "head"
+    assert "uses the weights of head" in spoken(scene.nodes["fc2"], scene, "")
+    assert "2 other nodes use its weights" in spoken(scene.nodes["fc1"], scene, "")
     scene.select(())
     assert not scene.ties.items
     board.check()
@@ -217,6 +221,7 @@ def test_a_block_that_runs_over_time_has_a_mark_and_triangles(
     board: Board = open_board(Project(networks={"main": sheet}, blocks={"Cell": cell}))
     face = board.scene.nodes["lstm"].face
     assert face.loop
+    assert "runs over time" in spoken(board.scene.nodes["lstm"], board.scene, "")
     assert [spot.type for spot in (*face.inputs, *face.outputs)] == ["any", "state", "any", "state"]
     plain = replace_face(face, loop=False)
     mark = (205, 28, 232, 44)

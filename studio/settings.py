@@ -20,6 +20,7 @@ Positive = Annotated[float, Meta(gt=0)]
 class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Settings as a value; change them with `msgspec.structs.replace`.
 
+    `guides` lets nodes line up while dragged; `reduced_motion` lets nothing glide.
     `geometry` and `panels` hold what Qt's `save…` methods return, as base64 text.
     Units: `run_budget_gb` in GB (10⁹ bytes) of all run folders together.
     """
@@ -29,6 +30,8 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     panels: dict[str, str] = field(default_factory=dict)
     recent: tuple[str, ...] = ()
     run_budget_gb: Positive = 5.0
+    guides: bool = True
+    reduced_motion: bool = False
 
     def opened(self, project: Path) -> Settings:
         """Return the settings with `project` as the most recent one."""

@@ -36,7 +36,7 @@ class BuildWorkspace(QWidget):
         self._preferences = preferences
         self._compact: bool | None = None
         self._laid = False
-        self.canvas = Canvas(session, theme)
+        self.canvas = Canvas(session, theme, preferences=preferences)
         self.library = Library(session, theme, self.canvas.add_layer)
         self.inspector = Inspector(session, theme)
         self.problems = ProblemsPanel(session, theme)
@@ -189,6 +189,8 @@ class BuildWorkspace(QWidget):
         """Do what was chosen in the Library for a block."""
         if action == "delete":
             self._session.do(RemoveBlock(name))
+        elif action == "new_scan":
+            self.canvas.run(action)
         elif action == "forget":
             self._session.shelf.remove(name)
         else:

@@ -31,6 +31,18 @@ PARAMS = (
         unit="GB",
         help="What all stored runs together may take before a clean-up is suggested",
     ),
+    Param(
+        "guides",
+        "bool",
+        Settings().guides,
+        help="Nodes line up with their neighbours while dragged; Ctrl moves freely meanwhile",
+    ),
+    Param(
+        "reduced_motion",
+        "bool",
+        Settings().reduced_motion,
+        help="Nodes that are laid out anew are at their places at once",
+    ),
 )
 #: A question names this many runs.
 _NAMED = 8

@@ -67,6 +67,7 @@ class Narrator:
         """The canvas as a reader sees it; made when first asked for, as few people need it."""
         if self._list is None:
             self._list = SheetList(self._canvas)
+            self._canvas.destroyed.connect(self.close)
             QAccessible.registerAccessibleInterface(self._list)
         return self._list
 
@@ -77,7 +78,10 @@ class Narrator:
 
 
 class SheetList(QAccessibleWidget):
-    """The canvas as a list of nodes, in the order in which they were added."""
+    """The canvas as a list of nodes, in the order in which they were added.
+
+    Qt takes None for *there is none*, which its stubs do not say.
+    """
 
     def __init__(self, canvas: Canvas) -> None:
         super().__init__(canvas.view, QAccessible.Role.List)
@@ -104,7 +108,7 @@ class SheetList(QAccessibleWidget):
     def childCount(self) -> int:
         return len(self._canvas.scene.nodes)
 
-    def child(self, index: int) -> QAccessibleInterface | None:
+    def child(self, index: int) -> QAccessibleInterface | None:  # type: ignore[override]
         keys = list(self._canvas.scene.nodes)
         return self.item(keys[index]) if 0 <= index < len(keys) else None
 
@@ -113,13 +117,13 @@ class SheetList(QAccessibleWidget):
         key = child.key if isinstance(child, NodeAccess) else ""
         return keys.index(key) if key in keys else -1
 
-    def childAt(self, x: int, y: int) -> QAccessibleInterface | None:
+    def childAt(self, x: int, y: int) -> QAccessibleInterface | None:  # type: ignore[override]
         view = self._canvas.view
         at = view.viewport().mapFromGlobal(QPoint(x, y))
         found = self._canvas.scene.node_at(view.mapToScene(at))
         return self.item(found.node.id) if found else None
 
-    def focusChild(self) -> QAccessibleInterface | None:
+    def focusChild(self) -> QAccessibleInterface | None:  # type: ignore[override]
         chosen = self._canvas.scene.selection
         return self.item(chosen[-1]) if chosen else None
 
@@ -135,19 +139,19 @@ class NodeAccess(QAccessibleInterface):
     def isValid(self) -> bool:
         return self.key in self._canvas.scene.nodes
 
-    def object(self) -> None:
+    def object(self) -> None:  # type: ignore[override]
         return None
 
     def parent(self) -> QAccessibleInterface:
         return self._sheet
 
-    def child(self, index: int) -> None:
+    def child(self, index: int) -> None:  # type: ignore[override]
         return None
 
     def childCount(self) -> int:
         return 0
 
-    def childAt(self, x: int, y: int) -> None:
+    def childAt(self, x: int, y: int) -> None:  # type: ignore[override]
         return None
 
     def indexOfChild(self, child: QAccessibleInterface) -> int:

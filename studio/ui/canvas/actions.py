@@ -115,7 +115,7 @@ def _nodes(canvas: Canvas, needs: Needs) -> list[Command]:
             "Alt+X",
             "Join the wire behind what is selected (drag it with Alt).",
             "",
-            lambda: editor.take_out(scene.selection),
+            lambda: editor.stitching.take_out(scene.selection),
             needs.wired,
         ),
         Command(
@@ -124,7 +124,7 @@ def _nodes(canvas: Canvas, needs: Needs) -> list[Command]:
             "Shift+Del",
             "Take the nodes away; what fed them feeds what they fed.",
             "",
-            editor.dissolve,
+            editor.stitching.dissolve,
             needs.nodes,
         ),
         Command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF
@@ -84,7 +85,7 @@ def _in_line(canvas: Canvas, needs: ArrangeNeeds) -> list[Command]:
             keys,
             "Put the selected nodes in line.",
             "",
-            lambda edge=edge: arranger.align(edge),
+            partial(arranger.align, edge),
             needs.two,
         )
         for edge, text, keys in _EDGES
@@ -96,7 +97,7 @@ def _in_line(canvas: Canvas, needs: ArrangeNeeds) -> list[Command]:
             keys,
             "Make the gaps between the selected nodes even.",
             "",
-            lambda axis=axis: arranger.distribute(axis),
+            partial(arranger.distribute, axis),
             needs.three,
         )
         for axis, text, keys in _AXES
@@ -233,8 +234,9 @@ def _tools(canvas: Canvas, needs: ArrangeNeeds) -> list[Command]:
             hand.reroute(link, spot)
 
     def guides() -> None:
-        hand.guided = not hand.guided
-        canvas.hint.say(f"Guides while dragging are {'on' if hand.guided else 'off'}.")
+        on = not canvas.guided()
+        canvas.preferences.change(guides=on)
+        canvas.hint.say(f"Guides while dragging are {'on' if on else 'off'}.")
 
     return [
         Command(
@@ -288,7 +290,7 @@ def _tools(canvas: Canvas, needs: ArrangeNeeds) -> list[Command]:
             "Ctrl+F",
             "Find nodes by name, kind or setting, inside blocks too.",
             "search",
-            canvas.find,
+            canvas.find_nodes,
             needs.nothing,
         ),
     ]

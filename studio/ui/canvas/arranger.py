@@ -33,10 +33,15 @@ class Arranger(QObject):
     """Moves nodes as one undoable step; a large sheet is laid out beside the window, and can be stopped."""
 
     def __init__(
-        self, scene: SheetScene, editor: Editor, say: Callable[[str], None], parent: QObject
+        self,
+        scene: SheetScene,
+        editor: Editor,
+        say: Callable[[str], None],
+        moves: Callable[[], bool],
+        parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._scene, self._editor, self._say = scene, editor, say
+        self._scene, self._editor, self._say, self._moves = scene, editor, say, moves
         self._work: LayoutWork | None = None
         self._sheet = Sheet()
         self._shift: tuple[str, ...] = ()
@@ -144,7 +149,7 @@ class Arranger(QObject):
         before = {key: scene.nodes[key].pos() for key in scene.nodes}
         if not self._editor.do(MoveNodes(self._editor.where, dict(places), verb=verb)):
             return
-        if len(changed) > _MOST_GLIDING or not _moves_please():
+        if len(changed) > _MOST_GLIDING or not (self._moves() and _desktop_moves()):
             return
         self._from = {
             key: before[key] - item.pos()
@@ -234,7 +239,7 @@ def _where_it_was(
     }
 
 
-def _moves_please() -> bool:
+def _desktop_moves() -> bool:
     """Tell whether the person's desktop wants things to move."""
     style = QApplication.style()
     return bool(style.styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration))

@@ -15,6 +15,7 @@ from studio.graph.graph import BLOCK, End
 from studio.graph.project import Project
 from studio.session import events as e
 from studio.session.session import Session
+from studio.settings import Settings
 from studio.ui.canvas import knowledge
 from studio.ui.canvas.access import Narrator
 from studio.ui.canvas.actions import commands_for
@@ -40,6 +41,7 @@ from studio.ui.canvas.view import CanvasView
 from studio.ui.canvas.view_menu import ViewMenu
 from studio.ui.canvas.writing import Writing
 from studio.ui.controls import column, rule
+from studio.ui.preferences import Preferences
 from studio.ui.theme import Theme
 
 #: The architecture that an empty sheet offers, where it is installed.
@@ -58,8 +60,16 @@ class Canvas(QWidget):
     node_opened = Signal(str)
     zoom_changed = Signal(float)
 
-    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        theme: Theme,
+        parent: QWidget | None = None,
+        preferences: Preferences | None = None,
+    ) -> None:
         super().__init__(parent)
+        #: What the person has chosen; guides and motion follow it at once.
+        self.preferences = preferences or Preferences(None, Settings())
         self._session = session
         self._theme = theme
         self._way: list[tuple[str, Sight]] = []
@@ -79,7 +89,7 @@ class Canvas(QWidget):
         self.view.overlay = self.hand.overlay
         self.probes = ProbeLayer(session, theme, self)
         self.blocks = BlockDesk(self, session, theme, self.hint.say)
-        self.arranger = Arranger(self.scene, self.editor, self.hint.say, self)
+        self.arranger = Arranger(self.scene, self.editor, self.hint.say, self._moves, self)
         self.narrator = Narrator(self)
         self.finder = FindBar(theme, self.view, self._find, self._show_hit)
         self.commands = Commands(theme, self.view, commands_for(self))
@@ -402,7 +412,14 @@ class Canvas(QWidget):
         """Tell the person something, at the lower edge."""
         self.hint.say(words)
 
-    def find(self) -> None:
+    def guided(self) -> bool:
+        """Tell whether nodes line up with their neighbours while dragged."""
+        return self.preferences.values.guides
+
+    def _moves(self) -> bool:
+        return not self.preferences.values.reduced_motion
+
+    def find_nodes(self) -> None:
         """Let the person find nodes, in blocks too."""
         self.finder.open()
 

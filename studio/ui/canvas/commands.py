@@ -54,5 +54,7 @@ class Commands(QObject):
         for key, action in self.actions.items():
             reason = self._why[key]()
             action.setEnabled(not reason)
-            action.setToolTip(f"{self._tips[key]} {reason}".strip())
+            keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+            tip = f"{self._tips[key].rstrip('.')} ({keys})." if keys else self._tips[key]
+            action.setToolTip(f"{tip} {reason}".strip())
             action.setStatusTip(reason)

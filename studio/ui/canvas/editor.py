@@ -30,11 +30,12 @@ from studio.graph.geometry import snap
 from studio.graph.graph import REROUTE, End, Link, Node, name_for, new_id
 from studio.graph.offers import entry
 from studio.graph.problems import Repair
-from studio.graph.project import Place, Sheet
+from studio.graph.project import Place, Project, Sheet
 from studio.graph.spec import LayerSpec
 from studio.ui.canvas.margins import Margins
 from studio.ui.canvas.room import Room
 from studio.ui.canvas.scene import SheetScene
+from studio.ui.canvas.stitching import Stitching
 from studio.ui.canvas.words import passing_words
 
 
@@ -47,6 +48,15 @@ class CanvasSession(Protocol):
     def catalog(self) -> Catalog: ...
     @property
     def facts(self) -> ProjectFacts | None: ...
+    @property
+    def project(self) -> Project:
+        """The document as it is now."""
+        return self._session.document.project
+
+    def say(self, words: str) -> None:
+        """Tell the person why something cannot be done."""
+        self._say(words)
+
     def do(self, edit: AnyEdit) -> bool: ...
     def spec(self, node: Node) -> LayerSpec | None: ...
 
@@ -63,6 +73,7 @@ class Editor:
         self._pasted = 0
         self.room = Room(scene)
         self.margins = Margins(self)
+        self.stitching = Stitching(self, scene)
         self.where = "main"
 
     @property
@@ -74,6 +85,15 @@ class Editor:
     def sheet(self) -> Sheet:
         """The sheet as it is shown."""
         return self._scene.sheet
+
+    @property
+    def project(self) -> Project:
+        """The document as it is now."""
+        return self._session.document.project
+
+    def say(self, words: str) -> None:
+        """Tell the person why something cannot be done."""
+        self._say(words)
 
     def do(self, edit: AnyEdit) -> bool:
         """Apply an edit; one that is refused changes nothing."""
@@ -94,12 +114,12 @@ class Editor:
             link = self._link_from(after, node)
             links = (link,) if link else ()
         elif before is not None and spec.outputs:
-            links = (Link(End(node.id, self._exit(spec, before)), before),)
+            links = (Link(End(node.id, self.exit(spec, before)), before),)
         places = {node.id: Place(snap(place.x), snap(place.y))}
         edits: list[SimpleEdit] = [AddNodes(self.where, (node,), places)]
-        edits += [Connect(self.where, link, self._many(link, node)) for link in links]
+        edits += [Connect(self.where, link, self.many(link, node)) for link in links]
         edit = edits[0] if len(edits) == 1 else Batch(f"Add {node.name}", tuple(edits))
-        return self._done(edit, node.id)
+        return self.done(edit, node.id)
 
     def splice(self, kind: str, link: Link) -> str:
         """Put a node of `kind` into a wire, with room made for it; return its id or ""."""
@@ -112,66 +132,16 @@ class Editor:
             self._say(f"{spec.title} has no {lack}, so it fits into no wire.")
             return ""
         place, shifted = self.room.in_wire(link, node)
-        first, last = self._entry(spec, link.source), self._exit(spec, link.target)
-        insert = Insert(self.where, node, link, first, last, place)
-        moves = (MoveNodes(self.where, shifted),) if shifted else ()
-        return self._done(Batch(insert.title, (insert, *moves)), node.id)
-
-    def why_no_splice(self, key: str, link: Link) -> str:
-        """Return why a node that is on the sheet cannot go into a wire, "" where it can."""
-        graph = self._scene.sheet.graph
-        node = graph.nodes[key]
-        spec = self.specs.get(node.kind)
-        if key in (link.source.node, link.target.node):
-            return f"{node.name} is at an end of this wire."
-        if spec is None or not spec.inputs or not spec.outputs:
-            return f"{node.name} needs an input and an output to go into a wire."
-        if graph.incoming.get(key) or graph.outgoing.get(key):
-            return f"{node.name} has wires of its own. Drag it with Alt held to take it out first."
-        first = Link(link.source, End(key, self._entry(spec, link.source)))
-        last = Link(End(key, self._exit(spec, link.target)), link.target)
-        return check_connect(graph, self.specs, first) or check_connect(graph, self.specs, last)
-
-    def splice_node(self, key: str, link: Link) -> bool:
-        """Put a node that is on the sheet, and has no wires, into one, with room made for it."""
-        node = self._scene.sheet.graph.nodes[key]
-        reason = self.why_no_splice(key, link)
+        first, last = self.entry(spec, link.source), self.exit(spec, link.target)
+        graph = self._scene.sheet.graph.with_node(node)
+        ends = (Link(link.source, End(node.id, first)), Link(End(node.id, last), link.target))
+        reason = next((why for end in ends if (why := check_connect(graph, self.specs, end))), "")
         if reason:
             self._say(reason)
-            return False
-        spec = self.specs[node.kind]
-        place, shifted = self.room.in_wire(link, node, but=(key,))
-        first = Link(link.source, End(key, self._entry(spec, link.source)))
-        last = Link(End(key, self._exit(spec, link.target)), link.target)
-        edits: tuple[SimpleEdit, ...] = (
-            Disconnect(self.where, (link,)),
-            Connect(self.where, first, self._many(first)),
-            Connect(self.where, last, self._many(last)),
-            MoveNodes(self.where, shifted | {key: place}),
-        )
-        return self._session.do(Batch(f"Insert {node.name}", edits))
-
-    def take_out(self, ids: Iterable[str], dx: float = 0.0, dy: float = 0.0) -> bool:
-        """Take nodes out of their wires, which are joined behind them, and move them."""
-        scene, ids = self._scene, tuple(ids)
-        graph, inside = scene.sheet.graph, set(ids)
-        healed = RemoveNodes(self.where, ids, heal=True).apply(self._session.document.project)
-        joined = set(healed.sheet(self.where).graph.links) - set(graph.links)
-        cut = tuple(
-            link
-            for link in graph.links
-            if (link.source.node in inside) != (link.target.node in inside)
-        )
-        places = {
-            key: Place(snap(at.x + dx), snap(at.y + dy))
-            for key in ids
-            if (at := scene.places.get(key))
-        }
-        edits: list[SimpleEdit] = [Disconnect(self.where, cut)] if cut else []
-        edits += [Connect(self.where, link, self._many(link)) for link in sorted(joined, key=str)]
-        edits += [MoveNodes(self.where, places), *self.margins.left(ids)]
-        names = graph.nodes[ids[0]].name if len(ids) == 1 else f"{len(ids)} nodes"
-        return self._session.do(Batch(f"Take {names} out", tuple(edits)))
+            return ""
+        insert = Insert(self.where, node, link, first, last, place)
+        moves = (MoveNodes(self.where, shifted),) if shifted else ()
+        return self.done(Batch(insert.title, (insert, *moves)), node.id)
 
     def swap(self, key: str, kind: str) -> str:
         """Make a node one of another kind; wires and settings that both kinds have stay."""
@@ -179,20 +149,7 @@ class Editor:
         if kind not in self.specs:
             return ""
         edit = Swap.to(self.where, node, self.specs.get(node.kind), self.specs[kind])
-        return self._done(edit, key)
-
-    def reroute(self, link: Link, at: Place) -> str:
-        """Lead a wire through a point around `at`; return the id of the point's node or ""."""
-        taken = [node.name for node in self._scene.sheet.graph.nodes.values()]
-        node = Node(new_id(), REROUTE, name_for(REROUTE, taken))
-        spec = self.specs.get(REROUTE)
-        if spec is None:
-            self._say("Wires can be led through points once the catalogue is loaded.")
-            return ""
-        width, height = self.room.size_of(REROUTE)
-        place = Place(snap(at.x - width / 2), snap(at.y - height / 2))
-        first, last = spec.inputs[0].name, spec.outputs[0].name
-        return self._done(Insert(self.where, node, link, first, last, place), node.id)
+        return self.done(edit, key)
 
     def connect(self, link: Link) -> bool:
         """Lay a wire, or say why it cannot be."""
@@ -203,7 +160,7 @@ class Editor:
         if reason:
             self._say(reason)
             return False
-        return self._session.do(Connect(self.where, link, self._many(link)))
+        return self._session.do(Connect(self.where, link, self.many(link)))
 
     def reconnect(self, old: Link, new: Link | None) -> bool:
         """Move the end of a wire to another port, or take the wire away."""
@@ -217,7 +174,7 @@ class Editor:
         if reason:
             self._say(reason)
             return False
-        cut, lay = Disconnect(self.where, (old,)), Connect(self.where, new, self._many(new))
+        cut, lay = Disconnect(self.where, (old,)), Connect(self.where, new, self.many(new))
         return self._session.do(Batch("Move wire", (cut, lay)))
 
     def disconnect(self, links: Iterable[Link]) -> None:
@@ -246,11 +203,6 @@ class Editor:
             self._session.do(Disconnect(self.where, scene.selected_links))
         elif scene.selected_note:
             self.margins.remove_note(scene.selected_note)
-
-    def dissolve(self) -> None:
-        """Take the selected nodes away and join the wires that they were in."""
-        if self._scene.selection:
-            self._session.do(RemoveNodes(self.where, self._scene.selection, heal=True))
 
     def move(
         self,
@@ -335,7 +287,7 @@ class Editor:
         taken = [node.name for node in self._scene.sheet.graph.nodes.values()]
         return Node(new_id(), kind, name_for(kind, taken))
 
-    def _entry(self, spec: LayerSpec, source: End) -> str:
+    def entry(self, spec: LayerSpec, source: End) -> str:
         """Return the input by which a wire from `source` enters a new node."""
         giver = output_port(self._scene.sheet.graph, self.specs, source)
         tensor = self._scene.tensor(source)
@@ -343,7 +295,7 @@ class Editor:
         port = entry(spec, giver.type if giver else "any", rank)
         return port.name if port else spec.inputs[0].name
 
-    def _exit(self, spec: LayerSpec, target: End) -> str:
+    def exit(self, spec: LayerSpec, target: End) -> str:
         """Return the output by which a wire to `target` leaves a new node."""
         taker = input_port(self._scene.sheet.graph, self.specs, target)
         wanted = taker.type if taker else "any"
@@ -355,15 +307,15 @@ class Editor:
         graph, spec = self._scene.sheet.graph.with_node(node), self.specs[node.kind]
         if not spec.inputs:
             return None
-        link = Link(source, End(node.id, self._entry(spec, source)))
+        link = Link(source, End(node.id, self.entry(spec, source)))
         return None if check_connect(graph, self.specs, link) else link
 
-    def _many(self, link: Link, node: Node | None = None) -> bool:
+    def many(self, link: Link, node: Node | None = None) -> bool:
         graph = self._scene.sheet.graph
         if node is not None:
             graph = graph.with_node(node)
         port = input_port(graph, self.specs, link.target)
         return port is not None and port.many
 
-    def _done(self, edit: AnyEdit, node: str) -> str:
+    def done(self, edit: AnyEdit, node: str) -> str:
         return node if self._session.do(edit) else ""

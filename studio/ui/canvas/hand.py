@@ -47,6 +47,7 @@ class Desk(Protocol):
     def put_kept(self, name: str, at: QPointF) -> None: ...
     def leave(self) -> bool: ...
     def say(self, words: str) -> None: ...
+    def guided(self) -> bool: ...
 
 
 #: What the next drag on empty canvas does, by the name of its tool.
@@ -65,8 +66,6 @@ class PointerHand:
         self.gesture: Gesture | None = None
         #: The tool that the next drag on empty canvas uses.
         self.tool = "box"
-        #: Whether what is dragged lines up with what is around it.
-        self.guided = True
         self._space = False
         self._pressed_repair: tuple[str, int] | None = None
         self._toggled: tuple[str, ...] | None = None
@@ -137,9 +136,9 @@ class PointerHand:
 
     def _move_selected(self, grabbed: str, pos: QPointF) -> None:
         if not self._scene.told.training:
-            say = self._desk.say
+            say, guided = self._desk.say, self._desk.guided()
             self.gesture = MoveNodes(
-                self._scene, self._view, self._editor, pos, grabbed, say, self.guided
+                self._scene, self._view, self._editor, pos, grabbed, say, guided
             )
 
     def _press_paper(self, pos: QPointF, keys: Qt.KeyboardModifier, adds: bool) -> None:
@@ -230,9 +229,21 @@ class PointerHand:
 
     def reroute(self, link: Link, pos: QPointF) -> None:
         """Lead a wire through a point, and select that."""
-        point = self._editor.reroute(link, Place(pos.x(), pos.y()))
+        point = self._editor.stitching.reroute(link, Place(pos.x(), pos.y()))
         if point:
             self._scene.select((point,))
+
+    def menu_here(self) -> None:
+        """Show the menu of what is selected, as the menu key asks for."""
+        scene, view = self._scene, self._view
+        chosen = [scene.nodes[key].rect for key in scene.selection[-1:]]
+        chosen += [scene.links[link].path().boundingRect() for link in scene.selected_links[-1:]]
+        chosen += [
+            note.sceneBoundingRect() for note in (scene.notes.get(scene.selected_note),) if note
+        ]
+        spot = chosen[0].center() if chosen else view.seen().center()
+        at = view.viewport().mapToGlobal(view.mapFromScene(spot))
+        self._desk.show_menu(spot, at)
 
     def menu(self, pos: QPointF, at: QPoint) -> None:
         self._choose_at(pos)

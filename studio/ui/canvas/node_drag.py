@@ -82,9 +82,9 @@ class MoveNodes:
         self._end()
         step, self._step = self._step, QPointF()
         if self._out and self._wired():
-            self._editor.take_out(self._ids, step.x(), step.y())
+            self._editor.stitching.take_out(self._ids, step.x(), step.y())
         elif self._into is not None:
-            self._editor.splice_node(self._ids[0], self._into)
+            self._editor.stitching.splice_node(self._ids[0], self._into)
         elif step.manhattanLength():
             frame = self._frame_below(pos)
             self._editor.move(step.x(), step.y(), ids=self._ids, frame=frame)
@@ -154,7 +154,9 @@ class MoveNodes:
         item = self._scene.nodes[self._ids[0]]
         for spot in (pos, item.rect.center()):
             found = self._scene.link_at(spot, 12.0)
-            if found is not None and not self._editor.why_no_splice(self._ids[0], found.link):
+            if found is not None and not self._editor.stitching.why_no_splice(
+                self._ids[0], found.link
+            ):
                 return found.link
         return None
 

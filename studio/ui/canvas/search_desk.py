@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,7 +35,10 @@ class Asking(Protocol):
     document: Document
 
     def ask(
-        self, request: p.Request, on_answer: object, on_refused: object = None
+        self,
+        request: p.Request,
+        on_answer: Callable[[p.Answer], None],
+        on_refused: Callable[[p.Refused], None],
     ) -> Ticket | None: ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Mapping
 
@@ -64,7 +65,7 @@ def test_distribute_and_straighten(open_board: Open) -> None:
     board.key(Qt.Key.Key_V, CTRL | SHIFT)
     board.canvas.arranger.finish()
     rects = [board.scene.nodes[key].rect for key in ("n0", "n1", "n2")]
-    gaps = [b.top() - a.bottom() for a, b in zip(rects, rects[1:], strict=False)]
+    gaps = [b.top() - a.bottom() for a, b in itertools.pairwise(rects)]
     assert abs(gaps[0] - gaps[1]) <= 4
     board.key(Qt.Key.Key_L, CTRL | SHIFT)
     found = xs(board)
@@ -90,10 +91,10 @@ def test_nodes_glide_to_their_places(open_board: Open) -> None:
 
 
 def test_without_motion_nodes_are_there_at_once(
-    open_board: Open, monkeypatch: pytest.MonkeyPatch
+    open_board: Open,
 ) -> None:
     board = scattered(open_board)
-    monkeypatch.setattr(arranger, "_moves_please", lambda: False)
+    board.canvas.preferences.change(reduced_motion=True)
     board.key(Qt.Key.Key_L)
     assert board.scene.nodes["out"].pos().x() == board.session.sheet.places["out"].x
 

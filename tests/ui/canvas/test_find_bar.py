@@ -37,7 +37,7 @@ def test_enter_goes_on_and_shift_enter_back(open_board: Open) -> None:
 
 def test_settings_are_found_and_nothing_is_said(open_board: Open) -> None:
     board = open_board(residual())
-    board.canvas.find()
+    board.canvas.find_nodes()
     board.type("out_channels=64")
     board.key(Qt.Key.Key_Return)
     assert board.canvas.selection == ("conv2",)
@@ -50,7 +50,7 @@ def test_settings_are_found_and_nothing_is_said(open_board: Open) -> None:
 
 def test_what_was_deleted_meanwhile_is_not_gone_to(open_board: Open) -> None:
     board = open_board(residual())
-    board.canvas.find()
+    board.canvas.find_nodes()
     board.type("conv2d")
     board.key(Qt.Key.Key_Return)
     board.session.do(RemoveNodes("main", ("rconv1", "rconv2")))
@@ -61,7 +61,7 @@ def test_what_was_deleted_meanwhile_is_not_gone_to(open_board: Open) -> None:
 
 def test_it_goes_into_blocks(open_board: Open) -> None:
     board = open_board(block_project())
-    board.canvas.find()
+    board.canvas.find_nodes()
     board.type("relu")
     board.key(Qt.Key.Key_Return)
     assert (board.canvas.where, board.canvas.selection) == ("block.Twice", ("act",))

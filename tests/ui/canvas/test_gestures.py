@@ -81,7 +81,7 @@ def test_a_move_is_one_step_and_snaps(open_board: Open) -> None:
     board = open_board(chain_project(3))
     before = board.session.document.project
     start = board.session.sheet.places["n0"]
-    board.canvas.hand.guided = False
+    board.canvas.preferences.change(guides=False)
     board.drag(board.body("n0"), board.body("n0") + QPointF(101, 49))
     place = board.session.sheet.places["n0"]
     assert (place.x - start.x, place.y - start.y) == (100, 48)

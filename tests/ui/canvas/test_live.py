@@ -346,3 +346,18 @@ def test_tooltips_say_what_marks_and_widths_show(whole: Board) -> None:
     whole.canvas.living.show_previews(EVERYTHING)
     words = node_words(whole.scene.nodes["conv1"], whole.scene)
     assert "Its previews were measured before the graph was edited." in words
+
+
+def test_strength_can_be_seen_from_far_away(whole: Board) -> None:
+    whole.view.set_zoom(0.3)
+    tell(whole, stats_of(whole.session.sheet.graph.nodes))
+    plain = whole.view.grab().toImage()
+    revision = whole.scene.revision
+    whole.key(Qt.Key.Key_M)
+    assert whole.scene.revision > revision
+    assert whole.view.grab().toImage() != plain
+    revision = whole.scene.revision
+    tell(whole, stats_of(whole.session.sheet.graph.nodes, 4))
+    assert whole.scene.revision == revision  # as strong as before: nothing to collect anew
+    whole.key(Qt.Key.Key_M)
+    assert whole.view.grab().toImage() == plain

@@ -6,8 +6,9 @@ from itertools import pairwise
 
 from board import CATALOG, BoardSession, _node, chain_project, residual, residual_facts
 from conftest import Board, Open
+from msgspec.structs import replace
 from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 
@@ -15,6 +16,8 @@ from studio.graph.edits import AddNodes, Disconnect, MoveNodes, SetFrame
 from studio.graph.facts import NodeFacts, TensorType
 from studio.graph.graph import REROUTE, link
 from studio.graph.project import Frame, Place, Project
+from studio.graph.spec import LayerSpec, Port
+from studio.session.events import CatalogChanged
 from studio.ui.canvas import menus
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -70,7 +73,7 @@ def test_a_point_is_dragged(open_board: Open) -> None:
     board = open_wide(open_board)
     board.double_click(middle(board, "n0", "n1"))
     (point,) = board.canvas.selection
-    board.canvas.hand.guided = False
+    board.canvas.preferences.change(guides=False)
     at = board.session.sheet.places[point]
     grip = board.scene.nodes[point].rect.center()
     board.canvas.editor.move(200, 0)
@@ -165,7 +168,7 @@ def test_neighbours_make_room_for_what_is_spliced(open_board: Open) -> None:
     board.session.do(AddNodes("main", (_node("free", "Conv2d"),), {"free": Place(500, 200)}))
     board.session.now += 10
     wire = link("n2", "out", "out", "x")
-    assert board.canvas.editor.splice_node("free", wire)
+    assert board.canvas.editor.stitching.splice_node("free", wire)
     board.check()
     rects = [item.rect for item in board.scene.nodes.values()]
     assert not any(a.intersects(b) for n, a in enumerate(rects) for b in rects[:n])
@@ -174,9 +177,9 @@ def test_neighbours_make_room_for_what_is_spliced(open_board: Open) -> None:
 def test_a_node_with_wires_is_not_spliced(open_board: Open) -> None:
     board = open_wide(open_board)
     wire = link("n1", "out", "n2", "x")
-    assert "wires of its own" in board.canvas.editor.why_no_splice("n0", wire)
-    assert not board.canvas.editor.splice_node("n0", wire)
-    assert "an end of this wire" in board.canvas.editor.why_no_splice("n1", wire)
+    assert "wires of its own" in board.canvas.editor.stitching.why_no_splice("n0", wire)
+    assert not board.canvas.editor.stitching.splice_node("n0", wire)
+    assert "an end of this wire" in board.canvas.editor.stitching.why_no_splice("n1", wire)
     board.check()
 
 
@@ -354,3 +357,52 @@ def test_no_two_actions_share_a_key(board: Board) -> None:
 def test_the_catalogue_of_the_board_knows_points() -> None:
     assert REROUTE in CATALOG.layers
     assert BoardSession().spec(_node("p", REROUTE)) is CATALOG.layers[REROUTE]
+
+
+def test_what_gives_another_type_does_not_go_into_a_wire(open_board: Open) -> None:
+    board = open_wide(open_board)
+    before = board.session.document.project
+    assert board.canvas.editor.splice("torch.nn.Embedding", link("n0", "out", "n1", "x")) == ""
+    assert "needs whole numbers" in board.canvas.hint.text
+    assert board.session.document.project is before
+
+
+def test_a_wire_that_cannot_be_joined_is_left_open_and_told(open_board: Open) -> None:
+    project = chain_project(3)
+    board = open_board(project)
+    ids = LayerSpec(
+        kind="x.Ids", title="Ids", category="io", inputs=(), outputs=(Port("out", "int"),)
+    )
+    board.session.catalog = replace(CATALOG, layers=CATALOG.layers | {ids.kind: ids})
+    board.canvas.on_event(CatalogChanged(board.session.catalog))
+    nodes = (_node("ids", "x.Ids"), _node("emb", "Embedding"))
+    links = (link("ids", "out", "emb", "ids"), link("emb", "out", "n0", "x"))
+    places = {"ids": Place(500, 0), "emb": Place(500, 100)}
+    board.session.do(Disconnect("main", (link("x", "out", "n0", "x"),)))
+    board.session.do(AddNodes("main", nodes, places, links))
+    board.canvas.select(("emb",))
+    board.key(Qt.Key.Key_Delete, SHIFT)
+    assert "emb" not in board.session.sheet.graph.nodes
+    assert not any(one.source.node == "ids" for one in board.session.links)
+    assert "gives whole numbers" in board.canvas.hint.text
+    board.check()
+    board.session.undo()
+    board.key(Qt.Key.Key_X, ALT)
+    board.canvas.select(("emb",))
+    board.key(Qt.Key.Key_X, ALT)
+    assert not any(one.source.node == "ids" for one in board.session.links)
+    board.check()
+
+
+def test_the_menu_key_opens_the_menu_of_what_is_selected(open_board: Open) -> None:
+    board = open_wide(open_board)
+    board.canvas.select(("n0",))
+    event = QContextMenuEvent(
+        QContextMenuEvent.Reason.Keyboard, board.at(VOID), board.view.mapToGlobal(board.at(VOID))
+    )
+    QApplication.sendEvent(board.view.viewport(), event)
+    assert board.canvas.selection == ("n0",)
+    menu = next(one for one in board.canvas.findChildren(QMenu) if one.isVisible())
+    assert "Swap for…" in [action.text() for action in menu.actions()]
+    assert "(S)" in next(one for one in menu.actions() if one.text() == "Swap for…").toolTip()
+    menu.close()

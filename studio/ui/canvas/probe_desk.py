@@ -283,19 +283,6 @@ class ProbeDesk(QObject):
         name = name_path(project, pin.network, spot.path)
         return self._session.do(SetSurgery((*kept, made), f"Surgery on {name}: {made.text}"))
 
-    def amend(self, old: Intervention, new: Intervention) -> None:
-        """Change the figure of an intervention; quick changes make one undo step."""
-        if old in self.surgery and new != old:
-            changed = tuple(new if one == old else one for one in self.surgery)
-            gesture = f"{old.path} {old.port} {old.channel} {old.action}"
-            self._session.do(SetSurgery(changed, f"Surgery: {new.text}", gesture))
-
-    def heal(self, *ended: Intervention) -> None:
-        """Undo interventions: let what was computed flow again."""
-        kept = tuple(one for one in self.surgery if one not in ended)
-        if kept != self.surgery:
-            self._session.do(SetSurgery(kept, "Remove surgery"))
-
 
 def _same_act(one: Intervention, other: Intervention) -> bool:
     place = (other.network, other.path, other.port, other.channel, other.action)

@@ -17,6 +17,7 @@ from studio.ui.canvas.node_item import NodeItem
 from studio.ui.canvas.probe_card import ProbeCard
 from studio.ui.canvas.probe_desk import Pin, ProbeDesk
 from studio.ui.canvas.surgery_effect import EffectCard
+from studio.ui.canvas.surgery_list import amend, heal
 from studio.ui.canvas.surgery_marks import Marks
 from studio.ui.reporting import reported
 from studio.ui.theme import Theme
@@ -45,8 +46,8 @@ class ProbeLayer(QObject):
         self.marks = Marks(self._scene, theme)
         self._leaders = _Leaders(theme, self, self._view)
         self.effect = EffectCard(theme, self._view)
-        self.effect.amended.connect(self.desk.amend)
-        self.effect.healed.connect(lambda ended: self.desk.heal(*ended))
+        self.effect.amended.connect(lambda old, new: amend(session, old, new))
+        self.effect.healed.connect(lambda ended: heal(session, ended))
         self.effect.walked.connect(lambda by: self.desk.choose(self.desk.sample + by))
         self.desk.pinned.connect(self._on_pinned)
         self.desk.seen.connect(self.show)
@@ -108,7 +109,7 @@ class ProbeLayer(QObject):
 
     def heal_chosen(self) -> None:
         """Take back all that is done to the wire that is chosen."""
-        self.desk.heal(*self._operated())
+        heal(self._session, self._operated())
 
     def _operated(self) -> tuple[Intervention, ...]:
         end = self._chosen()
@@ -157,8 +158,8 @@ class ProbeLayer(QObject):
         card.walked.connect(lambda by: self.desk.choose(self.desk.sample + by))
         card.channel_chosen.connect(lambda channel: self.desk.choose_channel(pin, channel))
         card.operated.connect(lambda action, channel: self.operate(pin, action, channel))
-        card.amended.connect(self.desk.amend)
-        card.healed.connect(lambda ended: self.desk.heal(*ended))
+        card.amended.connect(lambda old, new: amend(self._session, old, new))
+        card.healed.connect(lambda ended: heal(self._session, ended))
         card.dragged.connect(lambda by: self._pull(pin, by))
         return card
 
@@ -207,7 +208,11 @@ class ProbeLayer(QObject):
             if not self._view.rect().contains(anchor.toPoint()):
                 continue
             shown.add(pin)
-            if pin not in self._offsets:
+            box = inside(
+                QRect(anchor.toPoint() + self._offsets.get(pin, QPoint()), card.size()), room
+            )
+            hides = pin not in self._pulled and any(box.intersects(other) for other in taken)
+            if pin not in self._offsets or hides:
                 self._offsets[pin] = self._beside(pin, card, anchor, room, taken) - anchor.toPoint()
             card.move(
                 inside(QRect(anchor.toPoint() + self._offsets[pin], card.size()), room).topLeft()

@@ -6,10 +6,12 @@ from msgspec.structs import replace
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from studio.graph.edits import SetSurgery
 from studio.graph.params import Param
 from studio.graph.project import Project
 from studio.graph.surgery import LARGEST, Intervention, has_place
 from studio.graph.topology import name_path
+from studio.session.session import Session
 from studio.ui.controls import button, column, label, row
 from studio.ui.editors import NumberField
 from studio.ui.theme import Theme
@@ -142,10 +144,21 @@ def place_name(project: Project, one: Intervention) -> str:
     return name if one.port == "out" else f"{name}.{one.port}"
 
 
-def said(project: Project, surgery: tuple[Intervention, ...]) -> str:
-    """Return the surgery in a sentence for a status line: `With surgery: conv1 ×0, act ← sample 5.`"""
-    words = [f"{place_name(project, one)} {one.text}" for one in surgery]
-    return f"With surgery: {', '.join(words)}." if words else ""
+def amend(session: Session, old: Intervention, new: Intervention) -> None:
+    """Change the figure of an intervention; quick changes make one undo step."""
+    surgery = session.document.project.surgery
+    if old in surgery and new != old:
+        changed = tuple(new if one == old else one for one in surgery)
+        gesture = f"{old.network} {old.path} {old.port} {old.channel} {old.action}"
+        session.do(SetSurgery(changed, f"Surgery: {new.text}", gesture))
+
+
+def heal(session: Session, ended: tuple[Intervention, ...]) -> None:
+    """Take interventions back: what the network computes flows again."""
+    surgery = session.document.project.surgery
+    kept = tuple(one for one in surgery if one not in ended)
+    if kept != surgery:
+        session.do(SetSurgery(kept, "Remove surgery"))
 
 
 def _same_row(one: Intervention, other: Intervention) -> bool:

@@ -18,12 +18,11 @@ from PySide6.QtWidgets import (
 )
 
 from studio.engine import protocol as p
-from studio.graph.edits import SetSurgery
-from studio.graph.surgery import Intervention
 from studio.session import events as e
 from studio.session.session import Session
 from studio.ui import controls
 from studio.ui.canvas.surgery_bar import SurgeryBar
+from studio.ui.canvas.surgery_list import heal
 from studio.ui.explain.attention import Attention
 from studio.ui.explain.attribution import Attribution
 from studio.ui.explain.figure import save_figure
@@ -100,7 +99,7 @@ class ExplainWorkspace(QWidget):
         column.addWidget(top)
         column.addWidget(controls.rule())
         self.surgery = SurgeryBar(theme)
-        self.surgery.healed.connect(self._on_healed)
+        self.surgery.healed.connect(lambda ended: heal(self._session, ended))
         column.addWidget(self.surgery)
         column.addWidget(parts, 1)
 
@@ -178,10 +177,6 @@ class ExplainWorkspace(QWidget):
         self._fill_weights()
         self.surgery.show_surgery(self.subject.project)
         self.status.setText(message)
-
-    def _on_healed(self, ended: tuple[Intervention, ...]) -> None:
-        kept = tuple(one for one in self._session.document.project.surgery if one not in ended)
-        self._session.do(SetSurgery(kept, "Remove surgery"))
 
     def on_event(self, event: e.SessionEvent) -> None:
         """Take fresh weights where what is explained has changed."""

@@ -7,6 +7,7 @@ import itertools
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
+from studio.ui.canvas.previews import LEVELS
 from studio.ui.canvas.scene import SheetScene
 from studio.ui.theme import Theme
 
@@ -23,7 +24,8 @@ class Overview:
         self._revision = -1
         self._cards: list[QRectF] = []
         self._bars: dict[str, list[QRectF]] = {}
-        self._wires: list[QLineF] = []
+        #: By how strong their tensors are, where that is shown.
+        self._wires: dict[int | None, list[QLineF]] = {}
         self._frames: list[QRectF] = []
 
     def collect(self) -> None:
@@ -31,7 +33,7 @@ class Overview:
         if self._revision == self._scene.revision:
             return
         self._revision = self._scene.revision
-        self._cards, self._bars, self._wires = [], {}, []
+        self._cards, self._bars, self._wires = [], {}, {}
         for item in self._scene.nodes.values():
             rect = item.rect
             face = item.face
@@ -44,12 +46,22 @@ class Overview:
             if link.route is None:
                 continue
             points = [QPointF(x, y) for x, y in link.route.points]
-            self._wires += [QLineF(a, b) for a, b in itertools.pairwise(points)]
+            lines = self._wires.setdefault(link.level, [])
+            lines += [QLineF(a, b) for a, b in itertools.pairwise(points)]
         self._frames = [frame.rect for frame in self._scene.frames.values()]
 
     def forget(self) -> None:
         """Collect again next time, as while something is dragged."""
         self._revision = -1
+
+    def _pen(self, level: int | None) -> QPen:
+        """Return the pen of wires: thin, and up to 3 px for the strongest, however far away."""
+        if level is None:
+            return QPen(self._theme.color("wire"), 0)
+        pen = QPen(self._scene.wires.look.strong(level))
+        pen.setWidthF(1 + 2 * level / (LEVELS - 1))
+        pen.setCosmetic(True)
+        return pen
 
     def paint(self, painter: QPainter, wires: bool = True, bar: float = 36.0) -> None:
         """Paint the sheet in scene coordinates; `bar` is how much of a node its colour takes."""
@@ -60,9 +72,9 @@ class Overview:
         painter.setBrush(color("bg.raised"))
         painter.drawRects(self._frames)
         if wires:
-            pen = QPen(color("wire"), 0)
-            painter.setPen(pen)
-            painter.drawLines(self._wires)
+            for level, lines in self._wires.items():
+                painter.setPen(self._pen(level))
+                painter.drawLines(lines)
         if bar < 216:
             painter.setPen(QPen(color("line.strong"), 0))
             painter.setBrush(color("bg.card"))

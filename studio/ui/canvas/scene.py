@@ -155,17 +155,19 @@ class SheetScene(QGraphicsScene):
         """Take in what a run told about nodes: previews and strengths, nothing else has changed."""
         self.told = told
         grown: set[str] = set()
+        warned = False
         for key in set(keys) & self.nodes.keys():
             item = self.nodes[key]
-            face = self._face(item.node, self._turns[key])
-            if face != item.face and item.set_face(face):
+            before, face = item.face, self._face(item.node, self._turns[key])
+            warned = warned or before.warning != face.warning
+            if face != before and item.set_face(face):
                 grown.add(key)
-        if told.strength:
-            self.wires.show_strength()
+        stronger = told.strength and self.wires.show_strength()
         if grown:
             self.wires.follow(self._settle() | grown)
             self._sync_frames()
             self.ties.follow()
+        if grown or warned or stronger:
             self._changed()
 
     def set_room(self, room: Size) -> None:

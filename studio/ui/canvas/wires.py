@@ -188,16 +188,19 @@ class Wires:
         axes = axes_of(tensor.shape, self._shape_before(link.source.node))
         item.label.show_axes(axes, "hover" if hovered else tone)
 
-    def show_strength(self) -> None:
-        """Give every wire the strength of its tensor, or none, as it is told now."""
+    def show_strength(self) -> bool:
+        """Give every wire the strength of its tensor, or none, as it is told now; tell of changes."""
+        changed = False
         told = self._scene.told
         flows = (self.flow(link) for link in self.items) if told.strength else ()
         self.strength = Strength.of(flow for flow in flows if flow is not None)
         for link, item in self.items.items():
             level = self._level(link)
             if level != item.level:
+                changed = True
                 hovered = self._scene.hovered == link
                 item.show_state(item.tone, hovered, link in self._scene.selected_links, level)
+        return changed
 
     def _level(self, link: Link) -> int | None:
         flow = self.flow(link) if self.strength else None

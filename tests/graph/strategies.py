@@ -5,8 +5,10 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from studio.graph import edits as ed
-from studio.graph.graph import Node, link
-from studio.graph.project import DataRef, Note, Place, Project
+from studio.graph.edits.instances import block_of, blocks_below, blocks_in, sheets
+from studio.graph.graph import Node, is_name, link
+from studio.graph.project import DataRef, Note, Place, Project, Sheet
+from studio.graph.topology import block_spec, order
 
 KINDS = (
     "core.input",
@@ -76,18 +78,52 @@ edits = st.one_of(
 
 
 def illegal(project: Project) -> str:
-    """Return what is wrong with a project's graph, or nothing."""
-    for name, sheet in project.networks.items():
-        graph = sheet.graph
-        names = [node.name for node in graph.nodes.values()]
-        if len(set(names)) != len(names):
-            return f"{name} has two nodes of one name"
-        for wire in graph.links:
-            if wire.source.node not in graph.nodes or wire.target.node not in graph.nodes:
-                return f"{name} has a wire that leads nowhere"
-        for wire in graph.links:
-            if ed.reaches(graph, wire.target.node, wire.source.node):
-                return f"{name} has a cycle"
-        if set(sheet.places) - set(graph.nodes):
-            return f"{name} has a place without a node"
+    """Return what is wrong with a project's graphs, or nothing."""
+    for where, sheet in sheets(project):
+        found = _illegal_sheet(project, sheet)
+        if found:
+            return f"{where}: {found}"
+    for name, block in project.blocks.items():
+        if not is_name(name):
+            return f"a block is named {name!r}"
+        if name in blocks_below(project.blocks, blocks_in(block.sheet.graph)):
+            return f"{name} holds itself"
+        params = [param.name for param in block.params]
+        if len(set(params)) != len(params):
+            return f"{name} has two parameters of one name"
+    return ""
+
+
+def _illegal_sheet(project: Project, sheet: Sheet) -> str:
+    graph = sheet.graph
+    names = [node.name for node in graph.nodes.values()]
+    if len(set(names)) != len(names):
+        return "two nodes have one name"
+    if len(set(graph.links)) != len(graph.links):
+        return "a wire is there twice"
+    for wire in graph.links:
+        if wire.source.node not in graph.nodes or wire.target.node not in graph.nodes:
+            return "a wire leads nowhere"
+        for end, side in ((wire.source, "outputs"), (wire.target, "inputs")):
+            spec = block_spec(project, graph.nodes[end.node].kind)
+            if spec is not None and end.port not in {port.name for port in getattr(spec, side)}:
+                return f"a wire ends at {end.port}, which {spec.title} has not"
+    if order(graph)[1]:
+        return "data flows in a circle"
+    if sheet.places.keys() - graph.nodes.keys():
+        return "a place is kept for no node"
+    for frame in sheet.frames.values():
+        if not frame.nodes or set(frame.nodes) - graph.nodes.keys():
+            return "a frame is around no node"
+    for key, node in graph.nodes.items():
+        if key != node.id or not is_name(node.name):
+            return f"a node is named {node.name!r}"
+        if node.kind.startswith("block.") and block_of(node) not in project.blocks:
+            return f"{node.name} stands for a block that is not there"
+        if node.shares:
+            owner = graph.nodes.get(node.shares)
+            if owner is None or owner.shares or owner.id == key:
+                return f"{node.name} shares the weights of no owner"
+            if (owner.kind, owner.params) != (node.kind, node.params):
+                return f"{node.name} shares weights but is another layer"
     return ""

@@ -197,14 +197,13 @@ def _handed_on(project: Project, where: str, graph: Graph, chosen: set[str]) -> 
 
     Which pass of a repeat this is, the new block would answer for itself: it gets another name.
     """
-    if not where.startswith(BLOCK):
-        return {}
     read: set[str] = set()
     for key in chosen:
         for value in graph.nodes[key].params.values():
             with suppress(FormulaError):  # it is shown as a problem, here as there
                 read |= names_in(value) if is_formula(value) else set()
-    params = project.blocks[where.removeprefix(BLOCK)].params
+    around = project.blocks.get(where.removeprefix(BLOCK)) if where.startswith(BLOCK) else None
+    params = around.params if around is not None else ()
     found = {param.name: param for param in params if param.name in read}
     taken = {*read, *project.constants, *(param.name for param in params)}
     for name, start in (("index", 0), (REPEAT.name, 1)):

@@ -39,14 +39,23 @@ class AddNodes(BaseEdit, frozen=True, tag=True, omit_defaults=True):
         check_kinds(project, self.where, (node.kind for node in self.nodes))
         nodes = dict(sheet.graph.nodes)
         names = {node.name for node in nodes.values()}
+        states: dict[Value, str] = {}
         for node in self.nodes:
             if node.id in nodes:
                 raise EditRefused(f"A node with the id {node.id!r} is already on {self.where}.")
             if node.name in names or not is_name(node.name):
-                node = replace(node, name=free_name(names, node.name))
+                name = free_name(names, node.name)
+                if node.kind == STATE:
+                    states[node.name] = name
+                node = replace(node, name=name)
             names.add(node.name)
             nodes[node.id] = node
         added = [node.id for node in self.nodes]
+        for key in added:  # the next value of a state that was numbered
+            node = nodes[key]
+            if node.kind == NEXT and node.params.get("state") in states:
+                state = states[node.params["state"]]
+                nodes[key] = replace(node, params=node.params | {"state": state})
         graph = with_links(replace(sheet.graph, nodes=nodes), self.links, self.where)
         places = {key: self.places[key] for key in added if key in self.places}
         return with_graph(project, self.where, settled(graph, added), places=sheet.places | places)

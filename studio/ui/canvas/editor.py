@@ -48,15 +48,6 @@ class CanvasSession(Protocol):
     def catalog(self) -> Catalog: ...
     @property
     def facts(self) -> ProjectFacts | None: ...
-    @property
-    def project(self) -> Project:
-        """The document as it is now."""
-        return self._session.document.project
-
-    def say(self, words: str) -> None:
-        """Tell the person why something cannot be done."""
-        self._say(words)
-
     def do(self, edit: AnyEdit) -> bool: ...
     def spec(self, node: Node) -> LayerSpec | None: ...
 

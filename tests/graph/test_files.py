@@ -8,12 +8,31 @@ import os
 from pathlib import Path
 
 import pytest
+from strategies import illegal
 
 from studio.graph import files
 from studio.graph.builder import Net
-from studio.graph.edits import SetData, SetRecipe
+from studio.graph.edits import (
+    AddNodes,
+    EditRefused,
+    MakeBlock,
+    RemoveNodes,
+    RenameBlock,
+    SetBlock,
+    SetConstants,
+    SetData,
+    SetFrame,
+    SetNote,
+    SetParams,
+    SetRecipe,
+    SetSurgery,
+)
+from studio.graph.edits.instances import blocks_below
+from studio.graph.graph import Node
 from studio.graph.migrations import FORMAT
-from studio.graph.project import DataRef, Project
+from studio.graph.params import Param
+from studio.graph.project import DataRef, Frame, Note, Place, Project
+from studio.graph.surgery import Intervention
 
 
 def project() -> Project:
@@ -48,6 +67,59 @@ def test_unknown_keys_are_kept_and_written_back() -> None:
     assert json.loads(files.dumps(loaded)) == raw
 
 
+def everything() -> Project:
+    """A project that uses every field that a file can hold."""
+    built = SetConstants({"width": 4, "size": (2, 3)}).apply(project())
+    params = (
+        Param("wide", "int", 4, minimum=1),
+        Param("size", "ints", (3, 3), choices=((1, 2), 3)),
+        Param("formula", "int", "=width*2"),
+    )
+    built = SetBlock("Res", params, "a block").apply(built)
+    two = Node("fc2", "torch.nn.Linear", "fc2", {"out_features": 10}, ("frozen",), shares="fc")
+    point = Node("p", "core.reroute", "p")
+    built = AddNodes("main", (two, point), {"p": Place(1.5, -2.0)}).apply(built)
+    built = SetParams("main", "res1", {"wide": "=width", "repeat": 3}).apply(built)
+    states = (Node("h", "core.state", "h"), Node("n", "core.next", "n", {"state": "h"}))
+    built = AddNodes("block.Res", states).apply(built)
+    built = SetFrame("main", "f", Frame("Head", ("fc", "fc2"), "conv")).apply(built)
+    built = SetNote("block.Res", "n", Note("why", 3.0, 4.0)).apply(built)
+    return SetSurgery((Intervention("main", "res1/conv", channel=2, amount=0.5),)).apply(built)
+
+
+def test_every_field_comes_back_equal() -> None:
+    assert files.loads(files.dumps(everything())).project == everything()
+
+
+def test_places_and_frames_of_nodes_that_are_not_there_are_left_out() -> None:
+    raw = json.loads(files.dumps(everything()))
+    raw["networks"]["main"]["places"]["gone"] = [1, 2]
+    raw["networks"]["main"]["frames"]["f"]["nodes"].append("gone")
+    assert files.loads(json.dumps(raw)).project == everything()
+
+
+def test_what_is_nested_too_deeply_is_refused_before_it_cannot_be_saved_again() -> None:
+    raw = json.loads(files.dumps(project()))
+    raw["later"] = json.loads("[" * 300 + "]" * 300)
+    with pytest.raises(files.FileProblem, match="nested too deeply"):
+        files.loads(json.dumps(raw), "x.loom")
+    raw["later"] = json.loads("[" * 50 + "]" * 50)
+    loaded = files.loads(json.dumps(raw)).project
+    assert files.loads(files.dumps(loaded)).project == loaded
+
+
+def test_blocks_that_hold_each_other_open_and_are_kept() -> None:
+    raw = json.loads(files.dumps(project()))
+    raw["blocks"]["Res"]["sheet"]["nodes"][1]["kind"] = "block.Res"
+    ring = files.loads(json.dumps(raw)).project
+    assert blocks_below(ring.blocks, ["Res"]) == {"Res"}
+    assert json.loads(files.dumps(ring)) == raw
+    for edit in (RenameBlock("Res", "Ring"), RemoveNodes("main", ("res1",), heal=True)):
+        assert illegal(edit.apply(ring)) != ""  # still a ring, and no traceback
+    with pytest.raises(EditRefused):
+        MakeBlock("block.Res", ("x",), "Part", "p").apply(ring)
+
+
 def test_a_newer_format_opens_for_reading_and_says_so() -> None:
     raw = json.loads(files.dumps(project())) | {"format": FORMAT + 1, "new": True}
     loaded = files.loads(json.dumps(raw), "x.loom")
@@ -72,6 +144,13 @@ def test_a_newer_format_opens_for_reading_and_says_so() -> None:
         ('{"format": 1, "networks": {"main": {"links": [["a"]]}}}', "not as expected"),
         ('{"format": 1, "networks": {}, "recipe": {"epochs": "many"}}', "not as expected"),
         ('{"format": 1, "networks": {}, "blocks": {"a b": {"sheet": {}}}}', "no identifier"),
+        ('{"format": 1, "networks": {}, "blocks": {"A": {}}}', "not as expected"),
+        ('{"format": 1, "networks": {}, "blocks": {"A": 3}}', "not as expected"),
+        ('{"format": 1, "networks": {}, "blocks": {"A": {"sheet": {}, "params": 3}}}', "expected"),
+        (
+            '{"format": 1, "networks": {"main": {"nodes": [{"id": "a/b", "kind": "k", "name": "n"}]}}}',
+            "path",
+        ),
         ("[" * 100_000, "nested too deeply"),
     ],
 )

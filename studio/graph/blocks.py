@@ -26,6 +26,10 @@ from studio.graph.unfold import REPEAT, SHARE_WEIGHTS
 TAKEN = ("index", REPEAT.name, SHARE_WEIGHTS.name, *FUNCTIONS)
 
 
+#: As many readers of a name are named; more are counted.
+_NAMED = 5
+
+
 class Instance(NamedTuple):
     """A node that stands for a block."""
 
@@ -105,7 +109,7 @@ def why_no_constant_name(project: Project, name: str, present: str = "") -> str:
 def readers_text(project: Project, found: tuple[Reader, ...], here: str = "") -> str:
     """Return who reads a name, in words: `conv1 (out_channels), Cell.fc1 (out_features)`.
 
-    What stands on the sheet `here` needs no more than its name.
+    What stands on the sheet `here` needs no more than its name; of many, the first are named.
     """
     words = []
     for one in found:
@@ -113,7 +117,8 @@ def readers_text(project: Project, found: tuple[Reader, ...], here: str = "") ->
         block = one.where.startswith(BLOCK) and one.where != here
         inside = f"{one.where.removeprefix(BLOCK)}." if block else ""
         words.append(f"{inside}{name} ({one.param})")
-    return ", ".join(words)
+    more = f" and {len(words) - _NAMED} more" if len(words) > _NAMED else ""
+    return ", ".join(words[:_NAMED]) + more
 
 
 # ------------------------------------------------------------------------------------------- edits

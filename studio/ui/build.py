@@ -196,7 +196,7 @@ class BuildWorkspace(QWidget):
         else:
             desk = self.canvas.blocks
             {
-                "open": desk.open_definition,
+                "open": self.canvas.show_definition,
                 "rename": desk.rename_block,
                 "keep": desk.keep_block,
                 "put": desk.put_kept,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QPointF, QRectF
 
-from studio.graph.blocks import instances, sighting, why_no_block_name
+from studio.graph.blocks import instances, why_no_block_name
 from studio.graph.edits import (
     AddBlocks,
     AddNodes,
@@ -122,14 +122,6 @@ class BlockDesk:
     def delete(self) -> None:
         """Take the block out of the project; who still uses it is told otherwise."""
         self._session.do(RemoveBlock(self.subject()))
-
-    def open_definition(self, name: str) -> None:
-        """Show the inside of a block, through one of its instances where there is one."""
-        found = sighting(self._project, name)
-        if found is None:
-            self._canvas.show_sheet(BLOCK + name)
-        else:
-            self._canvas.show_inside(found.network, found.prefix)
 
     def select_instances(self) -> None:
         """Select every instance on this sheet, and tell of those that are elsewhere."""

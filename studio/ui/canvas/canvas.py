@@ -27,8 +27,8 @@ from studio.ui.canvas.editor import Editor
 from studio.ui.canvas.faces import Told
 from studio.ui.canvas.find_bar import FindBar
 from studio.ui.canvas.hand import PointerHand
-from studio.ui.canvas.header import Crumb, Header
-from studio.ui.canvas.knowledge import Sight, way_to
+from studio.ui.canvas.header import Header
+from studio.ui.canvas.knowledge import Sight
 from studio.ui.canvas.legend import Legend
 from studio.ui.canvas.living import Living
 from studio.ui.canvas.menus import color_menu, fill, menu_of
@@ -39,6 +39,7 @@ from studio.ui.canvas.scene import SheetScene
 from studio.ui.canvas.search_desk import SearchDesk
 from studio.ui.canvas.view import CanvasView
 from studio.ui.canvas.view_menu import ViewMenu
+from studio.ui.canvas.way import Way
 from studio.ui.canvas.writing import Writing
 from studio.ui.controls import column, rule
 from studio.ui.preferences import Preferences
@@ -72,15 +73,14 @@ class Canvas(QWidget):
         self.preferences = preferences or Preferences(None, Settings())
         self._session = session
         self._theme = theme
-        self._way: list[tuple[str, Sight]] = []
-        self._sight = Sight()
+        self._way = Way(session.document.project)
         self._thumbnail_of = ""
         self._fit_next = True
         #: Where the context menu was opened, while it is: what it adds belongs there.
         self.menu_spot: QPointF | None = None
         self.scene = SheetScene(theme, self)
         self.view = CanvasView(self.scene, theme, self)
-        self.living = Living(session, self.scene, lambda: self._sight, self.isVisible, self)
+        self.living = Living(session, self.scene, lambda: self.sight, self.isVisible, self)
         self.view_menu = ViewMenu(self.living, self.view)
         self.hint = Hint(theme, self.view)
         self.editor = Editor(session, self.scene, self.hint.say)
@@ -112,7 +112,7 @@ class Canvas(QWidget):
         outer.addWidget(self.legend)
         self.setFocusProxy(self.view)
         self._connect()
-        self.show_sheet(_first_sheet(session.document.project))
+        self._show()
 
     def _connect(self) -> None:
         self.scene.selection_changed.connect(self._on_selection)
@@ -141,22 +141,22 @@ class Canvas(QWidget):
     @property
     def sight(self) -> Sight:
         """The sheet that is shown, and where in which network it is seen."""
-        return self._sight
+        return self._way.sight
 
     @property
     def where(self) -> str:
         """The sheet that is shown: a network's name, or `block.NAME`."""
-        return self._sight.where
+        return self.sight.where
 
     @property
     def network(self) -> str:
         """The network that the sheet is seen in."""
-        return self._sight.network
+        return self.sight.network
 
     @property
     def prefix(self) -> str:
         """What stands before a node's id in its id path (`res1/`)."""
-        return self._sight.prefix
+        return self.sight.prefix
 
     @property
     def selection(self) -> tuple[str, ...]:
@@ -165,68 +165,46 @@ class Canvas(QWidget):
 
     def show_sheet(self, where: str, prefix: str = "") -> None:
         """Show a sheet; `prefix` says through which block instances it is seen."""
-        network = self._sight.network if where.startswith(BLOCK) else where
-        self._way = way_to(self._session.document.project, network, prefix) if prefix else []
-        if not self._way:
-            self._way = [(where.removeprefix(BLOCK), Sight(where, network))]
-        self._show(self._way[-1][1])
+        self._way.to_sheet(self.project, where, prefix)
+        self._show()
+
+    def show_definition(self, name: str) -> None:
+        """Show the inside of a block, through one of its instances where there is one."""
+        self._way.to_block(self.project, name)
+        self._show()
 
     def open_block(self, node: str) -> None:
         """Enter a block by one of its instances on this sheet."""
+        if self._way.into(self.project, node):
+            self._show()
+            return
         found = self.scene.sheet.graph.nodes.get(node)
-        if found is None or not found.kind.startswith(BLOCK):
-            return
-        if found.kind.removeprefix(BLOCK) not in self._session.document.project.blocks:
+        if found is not None and found.kind.startswith(BLOCK):
             self.hint.say(f"The block {found.kind.removeprefix(BLOCK)!r} is not in this project.")
-            return
-        project = self._session.document.project
-        sight = knowledge.entered(project, self._sight, node)
-        if sight is None:  # a block's own sheet, seen through no instance, leads to another such
-            sight = Sight(found.kind, self._sight.network, f"{self._sight.prefix}{node}/")
-        self._way.append((found.name, sight))
-        self._show(sight)
 
     def show_pass(self, step: int) -> None:
         """Show another pass of the repeated block that this sheet is seen in, the first being 0."""
-        sight = knowledge.other_pass(self._session.document.project, self._sight, step)
-        if sight != self._sight:
-            self._way[-1] = (self._way[-1][0], sight)
-            self._sight = sight
+        if self._way.to_pass(self.project, step):
             self.scene.tell(self._told())
             self._on_redrawn()
             self.sheet_shown.emit()
 
     def leave(self) -> bool:
         """Go back to the sheet that this one was entered from; tells whether there is one."""
-        if len(self._way) < 2:
-            return False
-        outside = self._way[-2][1].prefix
-        left = self._sight.prefix.removeprefix(outside).split("/", 1)[0]
-        self._on_crumb(len(self._way) - 1)
-        self.scene.select((left,))
-        return True
+        left = self._way.out()
+        if left:
+            self._show()
+            self.scene.select((left,))
+        return bool(left)
 
     def reveal(self, network: str, path: str) -> None:
         """Show the node at an id path of a network, in whatever block it is."""
-        *blocks, node = path.split("/")
-        prefix = "".join(f"{one}/" for one in blocks)
-        way = way_to(self._session.document.project, network, prefix)
-        if not way:
-            return
-        self._way = way
-        if way[-1][1] != self._sight:
-            self._show(way[-1][1])
-        self.select((node,))
-        item = self.scene.nodes.get(node)
-        if item is not None:
-            self.view.show_point(item.rect.adjusted(-20, -20, 20, 20))
-
-    def show_inside(self, network: str, prefix: str) -> None:
-        """Show the inside of the block at a prefix of id paths (`res1/`)."""
-        way = way_to(self.project, network, prefix)
-        if way:
-            self._way = way
-            self._show(way[-1][1])
+        before = self.sight
+        prefix, _, node = path.rpartition("/")
+        if self._way.to_inside(self.project, network, f"{prefix}/" if prefix else ""):
+            if self.sight != before:
+                self._show()
+            self.show_node(node)
 
     def show_node(self, node: str) -> None:
         """Select a node of this sheet and bring it into sight."""
@@ -244,14 +222,12 @@ class Canvas(QWidget):
         else:
             self.hint.say(action.statusTip())
 
-    def _show(self, sight: Sight) -> None:
+    def _show(self) -> None:
         self.hand.cancel()
         self.hand.walk.stop_connecting()
         self.search_desk.close()
-        self._sight = sight
-        self.editor.where = sight.where
-        project = self._session.document.project
-        self.scene.show_sheet(project.sheet(sight.where), self._told())
+        self.editor.where = self.where
+        self.scene.show_sheet(self.project.sheet(self.where), self._told())
         self._ask_thumbnail()
         self._on_redrawn()
         self.fit()
@@ -300,7 +276,8 @@ class Canvas(QWidget):
             case e.DocumentOpened(project):
                 self.living.forget()
                 self._thumbnail_of = ""
-                self.show_sheet(_first_sheet(project))
+                self._way.begin(project)
+                self._show()
             case e.DocumentChanged(before, after):
                 self._on_changed(before, after)
             case e.FactsChanged() | e.CatalogChanged():
@@ -318,9 +295,10 @@ class Canvas(QWidget):
         self.living.catch_up()
 
     def _on_changed(self, before: Project, after: Project) -> None:
-        if not self._stay(after):
+        if not self._way.stay(after):
+            self._show()
             return
-        sheet = after.sheet(self._sight.where)
+        sheet = after.sheet(self.where)
         self.hand.cancel()
         if before.blocks is not after.blocks:
             self._tell()
@@ -331,37 +309,13 @@ class Canvas(QWidget):
                 self.fit()
         self.living.check_edits()
 
-    def _stay(self, project: Project) -> bool:
-        """Keep showing this sheet; where it is gone or has another name, show what is nearest."""
-        sight = self._sight
-        if not sight.prefix:
-            if sight.where in project.networks or sight.where.removeprefix(BLOCK) in project.blocks:
-                return True
-            self.show_sheet(_first_sheet(project))
-            return False
-        prefix = sight.prefix
-        way = way_to(project, sight.network, prefix)
-        while not way and prefix:
-            prefix = prefix.rstrip("/").rpartition("/")[0]
-            prefix += "/" if prefix else ""
-            way = way_to(project, sight.network, prefix)
-        if not way:
-            self.show_sheet(_first_sheet(project))
-            return False
-        self._way, found = way, way[-1][1]
-        if (found.where, found.prefix) != (sight.where, sight.prefix):
-            self._show(found)
-            return False
-        self._sight = found
-        return True
-
     def _told(self) -> Told:
         session = self._session
         return knowledge.told_of(
             session.document.project,
             session.catalog,
             session.facts,
-            self._sight,
+            self.sight,
             self.living.store,
             self.scene.told,
         )
@@ -504,9 +458,9 @@ class Canvas(QWidget):
         self.selection_changed.emit(scene.selection)
 
     def _on_redrawn(self) -> None:
-        self.header.show_way([_crumb(name, sight) for name, sight in self._way])
+        self.header.show_way(self._way.crumbs)
         self.header.show_count(len(self.scene.nodes))
-        self.header.show_pass(self._sight.step, self._sight.steps)
+        self.header.show_pass(self.sight.step, self.sight.steps)
         self.commands.refresh()
         self._lay_corners()
         self.minimap.update()
@@ -519,8 +473,8 @@ class Canvas(QWidget):
         self.scene.tell(replace(self.scene.told, parameters=on))
 
     def _on_crumb(self, keep: int) -> None:
-        self._way = self._way[:keep]
-        self._show(self._way[-1][1])
+        self._way.back(keep)
+        self._show()
 
     def _on_theme(self) -> None:
         self.view.dress()
@@ -541,7 +495,8 @@ class Canvas(QWidget):
         empty = not self.scene.nodes
         if empty:
             kind = self._starter()
-            self.invitation.invite(self._session.catalog.architectures[kind].title if kind else "")
+            title = self._session.catalog.architectures[kind].title if kind else ""
+            self.invitation.invite(title, self.where.startswith(BLOCK))
             box = self.invitation.size()
             self.invitation.move(
                 (view.width() - box.width()) // 2, (view.height() - box.height()) // 2
@@ -566,13 +521,3 @@ class Canvas(QWidget):
         size = self.view.viewport().size()
         if self.view.isVisible() and not size.isEmpty():
             self.scene.set_room((size.width(), size.height()))
-
-
-def _crumb(name: str, sight: Sight) -> Crumb:
-    """Return a part of the way: a network, or an instance with its block's name."""
-    block = sight.where.removeprefix(BLOCK) if sight.where.startswith(BLOCK) else ""
-    return Crumb(name, block if sight.prefix else "definition" if block else "")
-
-
-def _first_sheet(project: Project) -> str:
-    return "main" if "main" in project.networks else next(iter(project.networks), "main")

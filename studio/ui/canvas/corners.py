@@ -11,6 +11,9 @@ from studio.ui.reporting import reported
 from studio.ui.theme import Theme
 
 _HINT_MS = 6000
+_INSIDE = (
+    "An empty block. Its Input and Output nodes are its ports; a State makes it run over time."
+)
 
 
 class Invitation(QWidget):
@@ -30,9 +33,14 @@ class Invitation(QWidget):
             line.addWidget(part)
         self.hide()
 
-    def invite(self, title: str) -> None:
-        """Offer to start from an architecture; "" where there is none to offer."""
-        self._words.setText("Drop a layer here, or start from " if title else "Drop a layer here.")
+    def invite(self, title: str, inside: bool = False) -> None:
+        """Offer to start from an architecture; "" where there is none to offer.
+
+        `inside` a block, what makes its ports is said instead.
+        """
+        words = "Drop a layer here, or start from " if title else "Drop a layer here."
+        self._words.setText(_INSIDE if inside else words)
+        title = "" if inside else title
         self.start.setText(title)
         self.start.setVisible(bool(title))
         self._end.setVisible(bool(title))

@@ -40,6 +40,7 @@ _NODES: Items = (
 _POINT: Items = ("straighten", LINE, "delete")
 _FRAME: Items = ("rename_frame", COLORS, LINE, "tidy", "take_from_frame", LINE, "remove_frame")
 _WIRE: Items = ("insert", "reroute", LINE, "delete")
+_INSIDE: Items = ("leave", "rename_block", "save_block", LINE)
 _NOTE: Items = ("write", LINE, "delete")
 _PAPER: Items = (
     *("add", "paste", "note", "new_scan", LINE, "select_all", "lasso", "cut_tool", LINE),
@@ -64,7 +65,9 @@ def menu_of(scene: SheetScene, header: bool) -> Items:
         return _NODES
     if scene.selected_links:
         return _WIRE
-    return _NOTE if scene.selected_note else _PAPER
+    if scene.selected_note:
+        return _NOTE
+    return _PAPER if scene.told.top else (*_INSIDE, *_PAPER)
 
 
 def fill(

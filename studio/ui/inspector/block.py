@@ -181,7 +181,7 @@ class _Words(QPlainTextEdit):
         self.setAccessibleName("What this block is for")
         self.setTabChangesFocus(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setFixedHeight(3 * self.fontMetrics().lineSpacing() + 14)
+        self.setFixedHeight(4 * self.fontMetrics().lineSpacing() + 14)
 
     def show_text(self, text: str) -> None:
         """Show words, unless others are being written."""

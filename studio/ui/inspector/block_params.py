@@ -106,15 +106,15 @@ class BlockParamRow(QWidget):
         line = row(spacing=6)
         self.name = QLineEdit()
         self.name.setFont(theme.font("mono"))
-        self.name.setFixedWidth(104)
         self.name.editingFinished.connect(self._on_name)
-        line.addWidget(self.name)
+        line.addWidget(self.name, 1)
         self.type = Choice()
         self._kinds = list(dict.fromkeys([*_TYPES, param.type]))
         self.type.addItems([_TYPES.get(kind, _words(param)) for kind in self._kinds])
         self.type.setCurrentIndex(self._kinds.index(param.type))
         self.type.activated.connect(self._on_type)
-        line.addWidget(self.type, 1)
+        self.type.setFixedWidth(84)
+        line.addWidget(self.type)
         self.remove = button(theme, icon="trash", look="ghost", small=True, tip="Remove")
         self.remove.clicked.connect(self._on_remove)
         line.addWidget(self.remove)
@@ -239,4 +239,4 @@ def _edited(param: Param) -> Param:
 
 
 def _words(param: Param) -> str:
-    return "one of a few" if param.type == "choice" else param.type
+    return "choice" if param.type == "choice" else param.type

@@ -16,7 +16,6 @@ from studio.session.session import Session
 from studio.ui.controls import button, column, label, row, set_property
 from studio.ui.formula_field import written
 from studio.ui.theme import Theme
-from studio.ui.views.panel import Remark
 
 _FIRST, _USUAL = "width", 64
 
@@ -81,18 +80,18 @@ class ConstantRow(QWidget):
         self._constant = ""
         outer = column(self, spacing=2)
         line = row(spacing=6)
-        self.name = _field(96, self._on_name)
+        self.name = _field(112, self._on_name)
         self.name.setFont(theme.font("mono"))
         line.addWidget(self.name)
         self.value = _field(72, self._on_value)
         line.addWidget(self.value)
-        self.users = Remark(theme)
-        self.users.setFont(theme.font("caption"))
-        line.addWidget(self.users, 1)
+        line.addStretch(1)
         self.remove = button(theme, icon="trash", look="ghost", small=True, tip="Remove")
         self.remove.clicked.connect(lambda: session.do(SetConstants({self._constant: None})))
         line.addWidget(self.remove)
         outer.addLayout(line)
+        self.users = label(theme, tone="3", role="caption", wrap=True)
+        outer.addWidget(self.users)
         self.trouble = label(theme, tone="error", role="caption", wrap=True)
         self.trouble.hide()
         outer.addWidget(self.trouble)
@@ -108,8 +107,7 @@ class ConstantRow(QWidget):
         self.name.setAccessibleName(f"Name of the constant {name}")
         self.value.setAccessibleName(f"Value of the constant {name}")
         self.remove.setAccessibleName(f"Remove the constant {name}")
-        self.users.put(f"read by {used}" if used else "read by nobody")
-        self.users.setToolTip(self.users.text())
+        self.users.setText(f"read by {used}" if used else "read by no formula yet")
         self.remove.setEnabled(not used)
         self.remove.setToolTip(f"Read by {used}. Change these first." if used else "Remove")
 

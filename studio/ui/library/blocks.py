@@ -238,6 +238,11 @@ class BlockList(QScrollArea):
             cards = column(spacing=8)
             self._layout.addLayout(cards)
             self._groups[kept] = (note, cards)
+            if not kept:
+                self.scan = button(theme, "New scan block…", icon="loop", small=True)
+                self.scan.setToolTip(_SCAN)
+                self.scan.clicked.connect(lambda: self.wanted.emit("new_scan", "", False))
+                self._layout.addWidget(self.scan)
         self.none = label(theme, "No block has a name or description like that.", tone="3")
         self.none.hide()
         self._layout.addWidget(self.none)
@@ -267,6 +272,7 @@ class BlockList(QScrollArea):
             fits = all(word in text for word in words)
             made.setVisible(fits)
             found += fits
+        self.scan.setVisible(not words)
         for kept, (note, _) in self._groups.items():
             note.setVisible(not words and not any(key[0] is kept for key in self.cards))
         self.none.setVisible(bool(words) and not found)
@@ -326,5 +332,9 @@ def uses_text(entry: BlockEntry) -> str:
     return f"{count} instance{'' if count == 1 else 's'}" if count else "not used"
 
 
+_SCAN = (
+    "A block that runs over time, step by step: input, state, next value and output, wired as the "
+    "plainest recurrent cell. Draw an LSTM's gates between them."
+)
 _NO_BLOCKS = "None yet. Select layers on the canvas and press Ctrl+B to use them as one node."
 _NO_KEPT = "None yet. Save to Yours keeps a block for other projects."

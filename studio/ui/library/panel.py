@@ -34,7 +34,7 @@ class Library(QWidget):
     """Layers, blocks, architectures and data. `add_layer(kind)` puts a layer on the canvas.
 
     `block_wanted` carries what shall be done with a block (`open`, `rename`, `keep`, `delete`; `put` and
-    `forget` for the person's own), and its name.
+    `forget` for the person's own), and its name; or `new_scan`, and none.
     """
 
     block_wanted = Signal(str, str)

@@ -202,10 +202,10 @@ def test_every_instance_is_selected(open_board: Open) -> None:
 
 def test_a_definition_opens_through_an_instance_where_there_is_one(open_board: Open) -> None:
     board = open_board(block_project())
-    board.canvas.blocks.open_definition("Twice")
+    board.canvas.show_definition("Twice")
     assert board.canvas.prefix == "res1/"
     board.session.do(RemoveNodes("main", ("res1", "res2")))
-    board.canvas.blocks.open_definition("Twice")
+    board.canvas.show_definition("Twice")
     assert (board.canvas.where, board.canvas.prefix) == ("block.Twice", "")
     assert crumbs(board) == ["Twice", "definition"]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from studio.graph.connect import fits
 from studio.graph.facts import TensorType
@@ -31,9 +32,9 @@ _COMMON = {
     title: 9.0 - 0.2 * rank
     for rank, title in enumerate(
         """
-        Conv2d Linear ReLU BatchNorm2d MaxPool2d Flatten GELU LayerNorm Add Embedding LSTM Softmax
+        Conv2d Linear ReLU BatchNorm2d MaxPool2d Flatten GELU LayerNorm Add Embedding LSTM
         MultiheadAttention AdaptiveAvgPool2d Concat Conv1d BatchNorm1d Dropout GRU AvgPool2d SiLU Sigmoid
-        Tanh ConvTranspose2d Upsample GroupNorm Output MaxPool1d Mean TransformerEncoderLayer
+        Tanh ConvTranspose2d Upsample GroupNorm Output MaxPool1d Mean Softmax TransformerEncoderLayer
         """.split()  # noqa: SIM905
     )
 }
@@ -69,6 +70,8 @@ class Entry:
     reason: str = ""
     mendable: bool = False
     open: tuple[str, ...] = ()
+    #: Tells it from another kind of the same title: `core`, `torch.nn`.
+    family: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,15 +90,22 @@ def offers(specs: Mapping[str, LayerSpec], wish: Wish, known: Known | None = Non
         for spec in specs.values()
         if spec.kind not in (REROUTE, wish.swapped)
     ]
+    titles = Counter(entry.spec.title for entry in entries)
+    entries = [
+        replace(one, family=one.spec.kind.rpartition(".")[0]) if titles[one.spec.title] > 1 else one
+        for one in entries
+    ]
+    swapped = specs.get(wish.swapped)
     ranks = {key: n for n, key in enumerate(CATEGORIES)}
     follows = {key: n for n, key in enumerate(_FOLLOWS.get(wish.category, ()))}
 
-    def worth(entry: Entry) -> tuple[float, int, str]:
+    def worth(entry: Entry) -> tuple[float, int, str, bool]:
         spec = entry.spec
         points = 10.0 - 2 * follows.get(spec.category, 5)
         points += _COMMON.get(spec.title, 0.0) + min(3, known.used.get(spec.kind, 0))
+        points += 20 * (swapped is not None and spec.category == swapped.category)
         points -= 12 * bool(entry.open) + 20 * (spec.kind == INPUT)
-        return -points, ranks.get(spec.category, len(ranks)), spec.title
+        return -points, ranks.get(spec.category, len(ranks)), spec.title, not spec.reference
 
     return sorted(entries, key=worth)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 
 from PySide6.QtCore import (
@@ -31,6 +32,7 @@ from PySide6.QtWidgets import (
 
 from studio.graph.graph import BLOCK
 from studio.graph.spec import LayerSpec
+from studio.ui.canvas.access import announce
 from studio.ui.canvas.offering import Entry, Known, Wish, offers, ranked
 from studio.ui.controls import button, column, label, row
 from studio.ui.reporting import reported
@@ -89,6 +91,7 @@ class LayerSearch(QFrame):
         self.list.setItemDelegate(_Row(theme, self.list))
         self.list.setAccessibleName("Layers")
         self.list.itemClicked.connect(lambda item: self._choose())
+        self.list.currentItemChanged.connect(self._on_current)
         outer.addWidget(self.list)
         self._more = button(theme, look="link", small=True)
         self._more.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -211,6 +214,8 @@ class LayerSearch(QFrame):
             item = QListWidgetItem(entry.spec.title)
             item.setData(_ENTRY, entry)
             item.setData(Qt.ItemDataRole.AccessibleTextRole, _spoken(entry))
+            words = html.escape(f"{entry.spec.kind}\n{entry.reason or entry.spec.doc}".strip())
+            item.setToolTip(f"<qt>{words.replace(chr(10), '<br>')}</qt>")
             self.list.addItem(item)
         self.list.setCurrentRow(0)
         self.list.setFixedHeight(_ROW_HEIGHT * max(1, min(_ROWS, self.list.count())))
@@ -224,6 +229,11 @@ class LayerSearch(QFrame):
         self._more.setText(f"{verb} {len(rest)} that do not fit, with reasons")
         self._more.setVisible(bool(rest))
         self.adjustSize()
+
+    def _on_current(self, item: QListWidgetItem | None) -> None:
+        # The keyboard stays in the line above, so a reader must be told.
+        if item is not None and self.isVisible():
+            announce(self, _spoken(item.data(_ENTRY)))
 
     def _on_more(self) -> None:
         self._all = not self._all
@@ -293,14 +303,17 @@ class _Row(QStyledItemDelegate):
         painter.drawPixmap(QPointF(area.left() + 12, area.center().y() - 8), pixmap)
         result = f"→ {entry.result}" if entry.result else ""
         words = entry.reason or result or (_opened(entry) if entry.open else "")
-        painter.setFont(self._theme.font("mono" if words == result else "caption"))
-        painter.setPen(color("text.3" if entry.reason else "text.2"))
         inner = area.adjusted(38, 0, -12, 0)
         painter.setFont(self._theme.font("body", 600 if current else 400))
         title = painter.fontMetrics().horizontalAdvance(spec.title)
         painter.setPen(color("text.3" if entry.reason else "text.1"))
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.drawText(inner, middle, spec.title)
+        if entry.family:
+            painter.setFont(self._theme.font("caption"))
+            painter.setPen(color("text.3"))
+            painter.drawText(inner.adjusted(title + 8, 0, 0, 0), middle, entry.family)
+            title += 8 + painter.fontMetrics().horizontalAdvance(entry.family)
         painter.setFont(self._theme.font("mono" if words == result else "caption"))
         painter.setPen(color("text.3" if entry.reason else "text.2"))
         room = round(inner.width()) - title - 10

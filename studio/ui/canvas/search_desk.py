@@ -12,7 +12,6 @@ from PySide6.QtGui import QPainterPath
 from PySide6.QtWidgets import QGraphicsPathItem
 
 from studio.engine import protocol as p
-from studio.engine.client import Ticket
 from studio.graph.connect import input_port, output_port
 from studio.graph.document import Document
 from studio.graph.graph import BLOCK, NEXT, REROUTE, STATE, End, Link
@@ -29,6 +28,12 @@ from studio.ui.canvas.view import CanvasView
 from studio.ui.theme import Theme
 
 
+class Question(Protocol):
+    """What has been asked, and can be given up."""
+
+    def cancel(self) -> None: ...
+
+
 class Asking(Protocol):
     """The part of a session that a search uses."""
 
@@ -39,7 +44,7 @@ class Asking(Protocol):
         request: p.Request,
         on_answer: Callable[[p.Answer], None],
         on_refused: Callable[[p.Refused], None],
-    ) -> Ticket | None: ...
+    ) -> Question | None: ...
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class SearchDesk:
         self.spot = QPointF()
         self._purpose = Purpose()
         self._asked = 0
-        self._ticket: Ticket | None = None
+        self._question: Question | None = None
         self._ghost: QGraphicsPathItem | None = None
 
     # ----------------------------------------------------------------------------------- beginning
@@ -148,7 +153,7 @@ class SearchDesk:
 
         request = p.GetOffers(gap, self._session.document.project.blocks)
         # Without an answer, types and numbers of dimensions have to do.
-        self._ticket = self._session.ask(request, arrived, lambda refused: None)
+        self._question = self._session.ask(request, arrived, lambda refused: None)
 
     # ----------------------------------------------------------------------------- what it is for
 
@@ -252,9 +257,9 @@ class SearchDesk:
             self._view.show_point(scene.nodes[added].rect)
 
     def _on_closed(self) -> None:
-        if self._ticket is not None:
-            self._ticket.cancel()
-            self._ticket = None
+        if self._question is not None:
+            self._question.cancel()
+            self._question = None
         if self._ghost is not None:
             self._scene.removeItem(self._ghost)
             self._ghost = None

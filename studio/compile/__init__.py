@@ -4,7 +4,7 @@ from studio.compile.build import build, load
 from studio.compile.cache import Cache
 from studio.compile.infer import infer
 from studio.compile.kept import Kept
-from studio.compile.memory import memory_bytes, too_large
+from studio.compile.memory import does_not_fit, memory_bytes, too_large, training_memory
 from studio.compile.offers import offers
 from studio.compile.source import Source, Unfinished, source
 
@@ -14,10 +14,12 @@ __all__ = [
     "Source",
     "Unfinished",
     "build",
+    "does_not_fit",
     "infer",
     "load",
     "memory_bytes",
     "offers",
     "source",
     "too_large",
+    "training_memory",
 ]

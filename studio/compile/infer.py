@@ -89,7 +89,7 @@ def _network(
         parameters=outcome.parameters,
         flops=outcome.flops,
         activation_bytes=outcome.activation_bytes,
-        saved_bytes=outcome.saved_bytes,
+        saved_bytes=sum(outcome.saved.values()),
         sizes=outcome.sizes,
     )
 

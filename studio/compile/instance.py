@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from studio.compile import scan
+from studio.compile.memory import chained_saved, stepped_saved
 from studio.compile.outcome import Outcome
 from studio.compile.symbols import worth
 from studio.compile.visit import Fault, Signal, Visited
@@ -45,7 +46,7 @@ class Instance:
             parameters=total.parameters,
             flops=total.flops,
             activation_bytes=total.activation_bytes,
-            saved={"": total.saved_bytes},
+            saved=total.saved,
             receptive_field=lead.field.seen if lead and lead.field else (),
         )
         return Visited(facts, tuple(leaving.items()), fault), total
@@ -85,7 +86,7 @@ class Instance:
                 total.parameters += inner.parameters
             total.flops += inner.flops
             total.activation_bytes += inner.activation_bytes
-            total.saved_bytes += inner.saved_bytes
+            total.saved = chained_saved(total.saved, inner.saved, chained)
             leaving = inner.outputs
             if number + 1 < len(modules):
                 for take, give in chained:
@@ -129,7 +130,7 @@ class Instance:
             outputs=outputs,
             flops=inner.flops * times,
             activation_bytes=inner.activation_bytes * times,
-            saved_bytes=inner.saved_bytes * times,
+            saved=stepped_saved(inner.saved, ports_in(self.spec), times),
         )
 
     def _grown(self, first: Outcome, now: Outcome) -> Fault | None:

@@ -37,7 +37,7 @@ class Outcome:
     parameters: int = 0
     flops: int = 0
     activation_bytes: int = 0
-    saved_bytes: int = 0
+    saved: dict[str, int] = field(default_factory=dict)
 
     @property
     def errors(self) -> list[Trouble]:

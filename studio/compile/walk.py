@@ -13,7 +13,7 @@ from studio.compile import scan, sharing
 from studio.compile.cache import Cache
 from studio.compile.entry import entry
 from studio.compile.instance import Instance
-from studio.compile.memory import saved_bytes
+from studio.compile.memory import saved
 from studio.compile.outcome import Outcome, Trouble
 from studio.compile.visit import Arrivals, Fault, Signal, Visited, param_fault, passed, visit
 from studio.graph.edits import reaches
@@ -142,7 +142,10 @@ class _Place(NamedTuple):
 
 def _encoded(value: object) -> bytes:
     """Return bytes that differ where values do: unlike hashes, they tell 1 from 1.0 and from True."""
-    return msgspec.msgpack.encode(value)
+    try:
+        return msgspec.msgpack.encode(value, enc_hook=repr)
+    except OverflowError:  # a number that no message can hold, from a formula or a hostile file
+        return repr(value).encode()
 
 
 class _Sheet:
@@ -196,7 +199,8 @@ class _Sheet:
                 found.parameters += seen.facts.parameters
                 found.flops += seen.facts.flops
                 found.activation_bytes += seen.facts.activation_bytes
-        found.saved_bytes = saved_bytes(self.graph, self.live, found.nodes)
+        live = [key for key in keys if key in self.live]
+        found.saved = saved(self.graph, live, found.nodes, inside=self.given is not None)
         self._shared_sizes()
         if self.given is not None:
             for key, fault in scan.state_faults(Graph(self.nodes, self.graph.links), found.nodes):
@@ -325,15 +329,19 @@ class _Sheet:
             self.found.troubles.append(Trouble(self.where, key, key, seen.remark, "warning"))
 
     def _lost(self, wire: Link) -> None:
-        """Note a wire that comes from a port which its node does not have."""
+        """Note a wire that comes from a port which its node does not have, or gives nothing at."""
         source, port = self.graph.nodes.get(wire.source.node), wire.source.port
         spec = self.task.spec(source.kind) if source else None
-        if source is None or spec is None or spec.output(port) is not None:
+        if source is None or spec is None:
             return
+        facts = self.found.nodes.get(source.id)
         known = ", ".join(port.name for port in spec.outputs) or "none"
-        text = (
-            f"{source.name} has no output named {port!r}. Its outputs: {known}. Wire another one."
-        )
+        if spec.output(port) is None:
+            text = f"{source.name} has no output named {port!r}. Its outputs: {known}. Wire another one."
+        elif facts is not None and facts.outputs:
+            text = f"{source.name} gives nothing at {port}: no wire leads there inside. Open it and wire it."
+        else:
+            return  # what is wrong with the node itself is told there
         key = wire.target.node
         severity: Severity = "error" if key in self.live else "warning"
         fault = Fault(text, "port", wire.target.port)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from studio.graph.spec import OptionSpec
 from studio.train.controls import Controls
-from studio.train.devices import cores, devices, pick_device, pick_threads
+from studio.train.devices import cores, device_memory, devices, pick_device, pick_threads
+from studio.train.footprint import optimizer_bytes
 from studio.train.learner import Evaluation, Learner, Learning, Setup
 from studio.train.loop import run
 from studio.train.losses import losses
@@ -23,9 +24,11 @@ __all__ = [
     "TrainProblem",
     "builtin_learners",
     "cores",
+    "device_memory",
     "devices",
     "learners",
     "losses",
+    "optimizer_bytes",
     "optimizers",
     "pick_device",
     "pick_threads",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+from pathlib import Path
 
 import torch
 
@@ -29,6 +31,24 @@ def devices() -> dict[str, str]:
         found["mps"] = "Apple GPU (Metal)"
     found["cpu"] = f"{platform.processor() or platform.machine() or 'CPU'}, {cores()} cores"
     return found
+
+
+def device_memory(device: torch.device) -> int:
+    """Return how many bytes a device has for training, 0 where it does not tell.
+
+    A processor's are the machine's, or what this process may use of them where it is kept in bounds.
+    """
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    if device.type == "mps":
+        return int(torch.mps.recommended_max_memory())
+    try:
+        known = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    except (AttributeError, ValueError, OSError):
+        known = []
+    with contextlib.suppress(OSError, ValueError):  # a container's bound; "max" is none
+        known.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    return min(known, default=0)
 
 
 def pick_device(name: str) -> torch.device:

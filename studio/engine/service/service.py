@@ -189,8 +189,10 @@ class Service:
         if not self._inferred:
             self._inferred = True  # what the first project needed is what the next start needs
             self._kept.save()
-        problems = (*wrong, *self._foresight.problems(request.project, found), *found.problems)
-        return p.FactsAnswer(msgspec.structs.replace(found, problems=problems))
+        memory = self._foresight.memory(request.project, found)
+        told = self._foresight.problems(request.project, found, memory)
+        problems = (*wrong, *told, *found.problems)
+        return p.FactsAnswer(msgspec.structs.replace(found, problems=problems, memory=memory))
 
     def _offers(self, work: Work) -> p.Offers:
         request = work.request

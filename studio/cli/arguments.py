@@ -21,6 +21,7 @@ LISTS = (
     "optimizers",
     "schedules",
     "losses",
+    "exporters",
     "packs",
 )
 WORKSPACES = ("build", "train", "explain", "runs")
@@ -76,9 +77,14 @@ def build_parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="leave with plain PyTorch code, or with a picture")
     export.add_argument("file", metavar="FILE", type=Path)
     kinds = export.add_mutually_exclusive_group()
-    kinds.add_argument("--to", choices=("pytorch",), help="code; the usual")
+    kinds.add_argument(
+        "--to",
+        metavar="KIND",
+        help="pytorch (the usual), script, pt2, onnx, safetensors: see neuroloom list exporters",
+    )
     kinds.add_argument("--format", choices=("svg", "pdf", "png"), help="a picture of the canvas")
     export.add_argument("--network", default="main", help="of code: which network")
+    export.add_argument("--run", type=Path, metavar="RUN", help="of code: with this run's weights")
     picture = export.add_argument_group("of pictures")
     picture.add_argument("--sheet", default="main", metavar="NAME", help="a network or a block")
     picture.add_argument(

@@ -10,10 +10,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from studio.cli.ending import FINE, JobFailed, WrongUse
-from studio.cli.headless import Headless, writing
+from studio.cli.headless import Headless
 from studio.cli.output import count, print_json
 from studio.cli.settings_given import params_given, recipe_given
-from studio.engine.protocol import DataAnswer, Export, GetData, SourceText
+from studio.engine.protocol import DataAnswer, Export, Exported, GetData
+from studio.engine.runs import newest_weights
 from studio.graph.edits import SetData, SetRecipe
 from studio.graph.facts import DataFacts, NodeFacts, ProjectFacts
 from studio.graph.problems import Problem
@@ -151,15 +152,33 @@ def _line(project: Project, problem: Problem) -> str:
 
 
 def export(given: argparse.Namespace, here: Paths) -> int:
-    """Write the code that the studio runs, as a file of plain PyTorch."""
+    """Write a network as a file for other programs; without a wish, by the file's ending."""
     with Headless(here) as studio:
         studio.open(given.file)
         project = studio.session.document.project
         if given.network not in project.networks:
             known = ", ".join(project.networks)
             raise WrongUse(f"{given.file} has no network named {given.network!r}. It has: {known}.")
-        source = studio.ask(Export(project, given.to or "pytorch", given.network), SourceText)
-    with writing(given.output):
-        given.output.write_text(source.text, encoding="utf-8")
-    print(f"{given.output} needs PyTorch only.")
+        exporters = studio.session.catalog.exporters
+        endings = {spec.suffix: kind for kind, spec in reversed(exporters.items())}
+        to = given.to or endings.get(given.output.suffix.lower(), "pytorch")
+        kind = studio.find(exporters, to, "exporter")
+        if exporters[kind].missing:
+            raise JobFailed(exporters[kind].missing)
+        request = Export(
+            project, kind, str(given.output.absolute()), given.network, _weights(given.run)
+        )
+        answer = studio.ask(request, Exported)
+    for line in answer.report:
+        print(line.text if line.fate == "exact" else f"{line.fate}: {line.text}")
     return FINE
+
+
+def _weights(run: Path | None) -> str:
+    """Return the newest weights of a run, "" where none is asked for."""
+    if run is None:
+        return ""
+    found = newest_weights(run)
+    if found is None:
+        raise WrongUse(f"{run} holds no weights. Name the folder of a run that has a checkpoint.")
+    return str(found.path.absolute())

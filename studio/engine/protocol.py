@@ -18,6 +18,7 @@ from studio.graph.offers import Gap, Offer
 from studio.graph.params import Value
 from studio.graph.problems import Fault, Problem
 from studio.graph.project import Block, DataRef, Project
+from studio.graph.report import ReportLine
 
 PROTOCOL = 1
 
@@ -168,11 +169,16 @@ class Watch(_Message, frozen=True, tag=True):
 
 
 class Export(_Message, frozen=True, tag=True):
-    """Leave with plain PyTorch. Answer: `SourceText`."""
+    """Write a network to `path`, with weights of a run where there are some. Answer: `Exported`.
+
+    `to` is a kind of the catalogue's exporters.
+    """
 
     project: Project
-    to: str = "pytorch"
+    to: str
+    path: str
     network: str = "main"
+    weights: str = ""
 
 
 class Ping(_Message, frozen=True, tag=True):
@@ -239,6 +245,13 @@ class Drawn(_Message, frozen=True, tag=True):
     """An architecture's project: networks, blocks, and the data and recipe that suit it."""
 
     project: Project
+
+
+class Exported(_Message, frozen=True, tag=True):
+    """What was written, and what became of each part."""
+
+    path: str
+    report: tuple[ReportLine, ...] = ()
 
 
 class SourceText(_Message, frozen=True, tag=True):
@@ -388,6 +401,7 @@ Answer = (
     | Offers
     | Drawn
     | SourceText
+    | Exported
     | DataAnswer
     | SampleSet
     | Predictions

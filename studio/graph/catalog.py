@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from studio.graph.problems import Fault
 from studio.graph.spec import (
     ArchitectureSpec,
+    ExporterSpec,
     LayerSpec,
     MethodSpec,
     OptionSpec,
@@ -44,6 +45,7 @@ class Catalog(Struct, frozen=True, omit_defaults=True, kw_only=True):
     schedules: dict[str, OptionSpec] = field(default_factory=dict)
     losses: dict[str, OptionSpec] = field(default_factory=dict)
     methods: dict[str, MethodSpec] = field(default_factory=dict)
+    exporters: dict[str, ExporterSpec] = field(default_factory=dict)
     packs: tuple[PackInfo, ...] = ()
     faults: tuple[Fault, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)

@@ -121,6 +121,13 @@ class OptionSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):
     """A learner, an optimiser, a schedule, a loss or a transform: a kind with options."""
 
 
+class ExporterSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):
+    """A kind of file that a network can leave as; `missing` says what to install first ("" for nothing)."""
+
+    suffix: str
+    missing: str = ""
+
+
 class MethodSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):
     """An explanation method; `needs` says what it applies to (`image`, `conv`, `attention`)."""
 

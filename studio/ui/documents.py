@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
@@ -103,24 +103,40 @@ class Documents:
             return True
         return False
 
+    def pick_export(self, suggestion: str, kinds: Sequence[str]) -> tuple[str, str]:
+        """Ask where to export to, and as which of `kinds`."""
+        return QFileDialog.getSaveFileName(
+            self._parent, "Export network", suggestion, ";;".join(kinds)
+        )
+
     def export(self) -> None:
-        """Save the generated PyTorch module."""
-        project = self._session.document.project
-        stem = Path(self._session.document.path).stem or "network"
-        chosen = self.pick_save(str(Path(self._folder(), f"{stem}.py")), "Python (*.py)")
+        """Write the network as a file for other programs, with the weights of the run that is shown."""
+        session = self._session
+        kinds = {f"{one.title} (*{one.suffix})": one for one in session.catalog.exporters.values()}
+        if not kinds:
+            self._say("What a network can be exported to is not known yet: the engine starts.")
+            return
+        stem = Path(session.document.path).stem or "network"
+        chosen, kind = self.pick_export(str(Path(self._folder(), f"{stem}.py")), list(kinds))
         if not chosen:
             return
+        spec = kinds.get(kind) or next(iter(kinds.values()))
+        if spec.missing:
+            self._say(spec.missing, "warning")
+            return
+        path = Path(chosen) if Path(chosen).suffix else Path(chosen + spec.suffix)
+        project = session.document.project
 
-        def write(answer: p.Answer) -> None:
-            assert isinstance(answer, p.SourceText)
-            try:
-                Path(chosen).write_text(answer.text, encoding="utf-8")
-            except OSError as error:
-                self._say(f"{chosen} cannot be written: {error.strerror}.", "error")
-                return
-            self._say(f"Saved the network as plain PyTorch in {chosen}.")
+        def told(answer: p.Answer) -> None:
+            assert isinstance(answer, p.Exported)
+            lines = "\n".join(f"{line.fate}: {line.text}" for line in answer.report)
+            exact = all(line.fate == "exact" for line in answer.report)
+            self._say(f"Exported to {answer.path}.", "info" if exact else "warning", lines)
 
-        self._session.ask(p.Export(project), write)
+        def write(weights: str, step: int) -> None:
+            session.ask(p.Export(project, spec.kind, str(path), weights=weights), told)
+
+        session.weights(write)
 
     def fill_recent(self, menu: QMenu) -> None:
         """List the projects that were open lately."""

@@ -162,12 +162,28 @@ def test_offers_say_what_fits_a_wire(engine: Client) -> None:
     assert found["torch.nn.Conv2d"].reason.startswith("Conv2d needs an image")
 
 
-def test_source_is_what_export_gives(engine: Client) -> None:
+def test_source_is_what_export_writes(engine: Client, tmp_path: Path) -> None:
     source = engine.call(p.GetSource(mlp()))
     assert "self.fc1 = nn.Linear(4, 16)" in source.text
-    assert engine.call(p.Export(mlp())) == source
+    path = tmp_path / "net.py"
+    answer = engine.call(p.Export(mlp(), "pytorch", str(path)))
+    assert answer.path == str(path)
+    assert source.text.partition("class ")[2] in path.read_text(encoding="utf-8")
     with pytest.raises(EngineRefused, match="'fortran'"):
-        engine.call(p.Export(mlp(), to="fortran"))
+        engine.call(p.Export(mlp(), "fortran", str(path)))
+    with pytest.raises(EngineRefused, match="cannot be written"):
+        engine.call(p.Export(mlp(), "safetensors", str(tmp_path / "none" / "a.safetensors")))
+
+
+def test_every_exporter_of_the_catalogue_writes_its_file(engine: Client, tmp_path: Path) -> None:
+    exporters = engine.call(p.GetCatalogue()).catalog.exporters
+    assert sorted(exporters) == ["onnx", "pt2", "pytorch", "safetensors", "script"]
+    for kind, spec in exporters.items():
+        assert not spec.missing
+        path = tmp_path / f"{kind}{spec.suffix}"
+        answer = engine.call(p.Export(mlp(), kind, str(path)))
+        assert path.stat().st_size > 0
+        assert {line.fate for line in answer.report} == {"exact"}
 
 
 def test_an_unfinished_network_is_refused_with_its_problems(engine: Client) -> None:

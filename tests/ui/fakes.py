@@ -15,7 +15,14 @@ from studio.graph.facts import DataFacts, NetworkFacts, NodeFacts, ProjectFacts,
 from studio.graph.params import Param
 from studio.graph.problems import Fault, Problem
 from studio.graph.project import Project
-from studio.graph.spec import ArchitectureSpec, LayerSpec, OptionSpec, Port, SourceSpec
+from studio.graph.spec import (
+    ArchitectureSpec,
+    ExporterSpec,
+    LayerSpec,
+    OptionSpec,
+    Port,
+    SourceSpec,
+)
 from studio.paths import Paths
 from studio.session.session import Session
 
@@ -93,6 +100,12 @@ def catalog(**more: Any) -> Catalog:
         "learners": {"core.supervised": OptionSpec(kind="core.supervised", title="Supervised")},
         "optimizers": {adam.kind: adam, sgd.kind: sgd},
         "schedules": {"core.constant": OptionSpec(kind="core.constant", title="Constant")},
+        "exporters": {
+            "pytorch": ExporterSpec(kind="pytorch", title="PyTorch source", suffix=".py"),
+            "safetensors": ExporterSpec(
+                kind="safetensors", title="Weights", suffix=".safetensors"
+            ),
+        },
         "losses": {"torch.nn.MSELoss": OptionSpec(kind="torch.nn.MSELoss", title="MSELoss")},
         "packs": (PackInfo("vision", title="Vision", offers=(lenet.kind,), bundled=True),),
     }

@@ -16,6 +16,7 @@ from studio.engine import protocol as p
 from studio.graph import files
 from studio.graph.edits import Rename, SetRecipe
 from studio.graph.problems import Problem
+from studio.graph.report import ReportLine
 from studio.session.keeping import Recoverable
 from studio.session.session import Session
 from studio.settings import Settings
@@ -320,7 +321,7 @@ def test_a_file_that_is_no_project_is_told_and_changes_nothing(
     assert window.notices.shown[0].severity == "error"
 
 
-def test_export_writes_the_text_that_runs(
+def test_export_asks_for_the_file_and_tells_what_became_of_it(
     window: MainWindow,
     session: Session,
     script: Script,
@@ -328,12 +329,23 @@ def test_export_writes_the_text_that_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     target = tmp_path / "net.py"
-    monkeypatch.setattr(window.documents, "pick_save", lambda suggestion, kinds: str(target))
+    offered: list[str] = []
+
+    def pick(suggestion: str, kinds: list[str]) -> tuple[str, str]:
+        offered.extend(kinds)
+        return str(target), kinds[1]
+
+    monkeypatch.setattr(window.documents, "pick_export", pick)
     window.actions_table["export"].trigger()
+    assert offered == ["PyTorch source (*.py)", "Weights (*.safetensors)"]
     engine = script.engine("workbench")
-    answer = next(one[1] for one in engine.asked if isinstance(one[0], p.Export))
-    answer(p.SourceText("class Net: ...\n"))
-    assert target.read_text(encoding="utf-8") == "class Net: ...\n"
+    request, answer = next(one[:2] for one in engine.asked if isinstance(one[0], p.Export))
+    assert (request.to, request.path) == ("safetensors", str(target))
+    answer(p.Exported(str(target), (ReportLine("approximated", "One sample at a time."),)))
+    notice = window.notices.shown[0]
+    assert "net.py" in notice.text
+    assert notice.details is not None
+    assert "One sample at a time." in notice.details.toPlainText()
 
 
 def test_work_left_behind_is_offered(

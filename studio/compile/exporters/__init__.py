@@ -10,9 +10,10 @@ from typing import NamedTuple
 from studio.compile.exporters import code, programs, weights
 from studio.compile.exporters.leaving import ExportProblem, Leaving
 from studio.graph.report import ReportLine
+from studio.graph.spec import ExporterSpec
 
 
-class Format(NamedTuple):
+class Exporter(NamedTuple):
     """A kind of file; `needs` are the modules that writing it takes, `extra` the extra that brings them."""
 
     title: str
@@ -22,29 +23,46 @@ class Format(NamedTuple):
     needs: tuple[str, ...] = ()
     extra: str = ""
 
+    @property
+    def missing(self) -> str:
+        """What is not installed, and how to install it; "" where nothing is missing."""
+        lacking = [name for name in self.needs if find_spec(name) is None]
+        if not lacking:
+            return ""
+        return (
+            f"{self.title} needs {' and '.join(lacking)}, which {'is' if len(lacking) == 1 else 'are'} "
+            f'not installed. Install with: pip install "neuroloom[{self.extra}]".'
+        )
 
-FORMATS: Mapping[str, Format] = {
-    "pytorch": Format(
+    def spec(self, kind: str) -> ExporterSpec:
+        """Return how the catalogue lists it."""
+        return ExporterSpec(
+            kind=kind, title=self.title, doc=self.doc, suffix=self.suffix, missing=self.missing
+        )
+
+
+EXPORTERS: Mapping[str, Exporter] = {
+    "pytorch": Exporter(
         "PyTorch source",
         ".py",
-        "One readable module that needs PyTorch and nothing else; weights beside it where there are some.",
+        "One readable module that needs PyTorch and nothing else; trained weights beside it.",
         code.write,
     ),
-    "pt2": Format(
+    "pt2": Exporter(
         "Exported program",
         ".pt2",
         "torch.export's graph with its weights, for any batch size; C++ and AOTInductor read it.",
         programs.write_pt2,
     ),
-    "onnx": Format(
+    "onnx": Exporter(
         "ONNX",
         ".onnx",
-        "For other runtimes; its answers are compared with PyTorch's by ONNX Runtime before it is kept.",
+        "For other runtimes; kept only if ONNX Runtime answers as PyTorch does.",
         programs.write_onnx,
         ("onnx", "onnxscript", "onnxruntime"),
         "onnx",
     ),
-    "safetensors": Format(
+    "safetensors": Exporter(
         "Weights",
         ".safetensors",
         "The state_dict under PyTorch's names, without code in it.",
@@ -58,18 +76,10 @@ def export(kind: str, leaving: Leaving, path: Path) -> tuple[ReportLine, ...]:
 
     Raises: ExportProblem, OSError.
     """
-    if kind not in FORMATS:
-        raise ExportProblem(
-            f"A network can be exported to {', '.join(FORMATS)}, but not to {kind!r}."
-        )
-    format = FORMATS[kind]
-    lacking = [name for name in format.needs if find_spec(name) is None]
-    if lacking:
-        raise ExportProblem(
-            f"{format.title} needs {' and '.join(lacking)}, which {'is' if len(lacking) == 1 else 'are'} "
-            f'not installed. Install with: pip install "neuroloom[{format.extra}]".'
-        )
-    return tuple(format.write(leaving, path))
+    exporter = EXPORTERS[kind]
+    if exporter.missing:
+        raise ExportProblem(exporter.missing)
+    return tuple(exporter.write(leaving, path))
 
 
-__all__ = ["FORMATS", "ExportProblem", "Format", "Leaving", "export"]
+__all__ = ["EXPORTERS", "ExportProblem", "Exporter", "Leaving", "export"]

@@ -36,7 +36,7 @@ def write_pt2(leaving: Leaving, path: Path) -> list[ReportLine]:
         program, lines = _traced(leaving)
         put(path, lambda aside: torch.export.save(program, aside))
         again = torch.export.load(path).module()
-    return [*lines, _compared(leaving, again, path, _any_batch(lines))]
+        return [*lines, _compared(leaving, again, path, _any_batch(lines))]
 
 
 def write_onnx(leaving: Leaving, path: Path) -> list[ReportLine]:
@@ -130,7 +130,14 @@ def _first_line(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Exporters print and warn about themselves; what matters is in the report."""
+    """Exporters print and warn about themselves; what matters is in the report.
+
+    Their progress bars would leave a thread behind that watches over them for good.
+    """
+    with contextlib.suppress(ImportError):
+        from tqdm import tqdm
+
+        tqdm.monitor_interval = 0
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)

@@ -8,6 +8,7 @@ import traceback
 import torch
 
 from studio.compile import Unfinished
+from studio.compile.exporters import ExportProblem
 from studio.data import DataProblem
 from studio.engine.protocol import Refused
 from studio.engine.serving import failure
@@ -22,6 +23,7 @@ _SENTENCES = (
     Unfinished,
     DataProblem,
     ExplainProblem,
+    ExportProblem,
     ParamError,
     TrainProblem,
     UnknownKind,

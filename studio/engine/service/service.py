@@ -18,6 +18,7 @@ from studio.data import DataProblem, Dataset
 from studio.engine import catalogue_cache
 from studio.engine import protocol as p
 from studio.engine.lanes import Do, Lane, Work
+from studio.engine.service import exporting
 from studio.engine.service.foresight import Foresight
 from studio.engine.service.refusals import NotHere, refusal
 from studio.engine.service.shelf import Shelf
@@ -68,7 +69,7 @@ class Service:
             p.Explain: (self._slow, self._explain),
             p.GetAttention: (self._slow, self._attention),
             p.Peek: (self._slow, self._peek),
-            p.Export: (self._quick, self._export),
+            p.Export: (self._slow, self._export),
         }
         self._warm = threading.Event()
         if setup.role == "job":
@@ -161,6 +162,7 @@ class Service:
             schedules=train.schedules(),
             losses=train.losses(),
             methods=explain.methods(),
+            exporters=exporting.specs(),
             packs=packs.infos,
             faults=packs.faults,
             versions=_versions(),
@@ -215,14 +217,15 @@ class Service:
         written = compile.source(request.project, request.network, self._specs(), found)
         return p.SourceText(written.text, written.nodes)
 
-    def _export(self, work: Work) -> p.SourceText:
+    def _export(self, work: Work) -> p.Exported:
         request = work.request
         assert isinstance(request, p.Export)
-        if request.to != "pytorch":
-            raise NotHere(f"Networks can be exported to pytorch, but not to {request.to[:40]!r}.")
-        return self._source(
-            Work(work.number, p.GetSource(request.project, request.network), work.respond)
-        )
+        known = exporting.specs()
+        if request.to not in known:
+            raise NotHere(
+                f"Networks can be exported to {', '.join(known)}, not to {request.to[:40]!r}."
+            )
+        return exporting.export(self._shelf, self._specs(), request)
 
     # ------------------------------------------------------------------------------- about samples
 

@@ -30,11 +30,8 @@ class Probing:
         self._session = session
         self._round = 0
         self._ticket: Ticket | None = None
-
-    @property
-    def asking(self) -> bool:
-        """Whether an answer is awaited."""
-        return self._ticket is not None
+        #: Whether an answer is awaited, or the weights to ask with.
+        self.asking = False
 
     def ask(
         self,
@@ -45,6 +42,7 @@ class Probing:
     ) -> None:
         """Look at `spots` (none: only at the outputs) while one validation sample is answered."""
         self.cancel()
+        self.asking = True
         number = self._round
         session = self._session
         project, trained = session.probed
@@ -52,7 +50,7 @@ class Probing:
 
         def refused(answer: p.Refused) -> None:
             if number == self._round:
-                self._ticket = None
+                self._ticket, self.asking = None, False
                 if not answer.cancelled:
                     on_refused(answer.message)
 
@@ -62,7 +60,7 @@ class Probing:
 
             def seen(answer: p.Answer) -> None:
                 if number == self._round and isinstance(answer, p.Peeked):
-                    self._ticket = None
+                    self._ticket, self.asking = None, False
                     on_seen(Seen(answer, step, bool(path), edited))
 
             request = p.Peek(project, index, weights=path, spots=spots)
@@ -76,6 +74,7 @@ class Probing:
     def cancel(self) -> None:
         """Want no answer any more."""
         self._round += 1
+        self.asking = False
         if self._ticket is not None:
             self._ticket.cancel()
             self._ticket = None

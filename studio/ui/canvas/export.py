@@ -110,6 +110,7 @@ def part_of(sheet: Sheet, nodes: Collection[str]) -> Sheet:
 def compose(sheet: Sheet, told: Told, theme: Theme, nodes: Collection[str] = ()) -> SheetScene:
     """Return the items of a sheet as they are while building; of `nodes` only, where some are named."""
     scene = SheetScene(theme)
+    scene.sprites.stored = False
     known = replace(told, training=False, live={})
     scene.show_sheet(part_of(sheet, nodes) if nodes else sheet, known)
     return scene

@@ -21,6 +21,7 @@ _CLEAR = 6.0
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
+Cell = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -48,39 +49,47 @@ class Obstacles:
     """What wires run around, by owner: boxes of nodes, and lanes that other wires have taken."""
 
     def __init__(self) -> None:
-        self._cells: dict[tuple[int, int], dict[tuple[Hashable, int], Box]] = {}
-        self._owned: dict[Hashable, list[Box]] = {}
+        #: By cell and number: a box, and the source whose wires may pass it.
+        self._cells: dict[Cell, dict[int, tuple[float, float, float, float, Hashable]]] = {}
+        self._owned: dict[Hashable, list[tuple[int, Box]]] = {}
+        self._count = 0
 
     def put(self, owner: Hashable, *boxes: Box) -> None:
-        """Give an owner these boxes (left, top, right, bottom) instead of those that it had."""
+        """Give an owner these boxes (left, top, right, bottom) instead of those that it had.
+
+        An owner that is a pair owns for its first: a source, which its own wires do not block.
+        """
         self.drop(owner)
-        if boxes:
-            self._owned[owner] = list(boxes)
-        for n, box in enumerate(boxes):
+        if not boxes:
+            return
+        source = owner[0] if isinstance(owner, tuple) else None
+        held = self._owned[owner] = []
+        for box in boxes:
+            self._count += 1
+            held.append((self._count, box))
             for cell in _cells(box):
-                self._cells.setdefault(cell, {})[owner, n] = box
+                self._cells.setdefault(cell, {})[self._count] = (*box, source)
 
     def drop(self, owner: Hashable) -> None:
         """Take away what an owner has."""
-        for n, box in enumerate(self._owned.pop(owner, ())):
+        for number, box in self._owned.pop(owner, ()):
             for cell in _cells(box):
-                self._cells[cell].pop((owner, n), None)
+                self._cells[cell].pop(number, None)
 
     def blocks(self, a: Point, b: Point, source: Hashable = None) -> bool:
         """Tell whether the straight line a–b runs into, or close along, what is not `source`'s own."""
-        left, right = min(a[0], b[0]), max(a[0], b[0])
-        top, bottom = min(a[1], b[1]), max(a[1], b[1])
-        aside, above = (_CLEAR, 0.0) if left == right else (0.0, _CLEAR)
-        reach = (left - aside, top - above, right + aside, bottom + above)
-        for cell in _cells(reach):
-            for (owner, _), box in self._cells.get(cell, {}).items():
-                if (
-                    box[0] < reach[2]
-                    and reach[0] < box[2]
-                    and box[1] < reach[3]
-                    and reach[1] < box[3]
-                    and not (isinstance(owner, tuple) and owner[0] == source)
-                ):
+        (ax, ay), (bx, by) = a, b
+        left, right = (ax, bx) if ax < bx else (bx, ax)
+        top, bottom = (ay, by) if ay < by else (by, ay)
+        if left == right:
+            left, right = left - _CLEAR, right + _CLEAR
+        else:
+            top, bottom = top - _CLEAR, bottom + _CLEAR
+        known = self._cells
+        for cell in _cells((left, top, right, bottom)):
+            for x0, y0, x1, y1, own in known.get(cell, _NOTHING).values():
+                over = x0 < right and left < x1 and y0 < bottom and top < y1
+                if over and (own is None or own != source):
                     return True
         return False
 
@@ -89,10 +98,16 @@ class Obstacles:
         return not any(self.blocks(a, b, source) for a, b in pairwise(points))
 
 
-def _cells(box: Box) -> Iterator[tuple[int, int]]:
-    for column in range(int(box[0] // _CELL), int(box[2] // _CELL) + 1):
-        for row in range(int(box[1] // _CELL), int(box[3] // _CELL) + 1):
-            yield column, row
+_NOTHING: dict[int, tuple[float, float, float, float, Hashable]] = {}
+
+
+def _cells(box: Box) -> list[Cell]:
+    left, top, right, bottom = box
+    columns = range(int(left // _CELL), int(right // _CELL) + 1)
+    rows = range(int(top // _CELL), int(bottom // _CELL) + 1)
+    if len(columns) == 1 and len(rows) == 1:
+        return [(columns.start, rows.start)]
+    return [(column, row) for column in columns for row in rows]
 
 
 @dataclass(frozen=True)

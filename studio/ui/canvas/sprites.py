@@ -9,8 +9,6 @@ from collections.abc import Callable, Hashable
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPixmap, QTransform
 
-from studio.ui.icons import keeps_shapes
-
 _BUDGET = 96 * 2**20
 
 Paint = Callable[[QPainter], None]
@@ -20,9 +18,11 @@ class Sprites:
     """A bounded store of pictures, the least recently used go first.
 
     While the zoom is moving, a picture made for another zoom will do; `sharp` says that it has settled.
+    Without `stored` everything is painted afresh: what keeps shapes and words wants no pictures of them.
     """
 
     def __init__(self) -> None:
+        self.stored = True
         self.sharp = True
         self._kept: OrderedDict[Hashable, QPixmap] = OrderedDict()
         self._near: dict[Hashable, float] = {}
@@ -37,11 +37,8 @@ class Sprites:
     def draw(
         self, painter: QPainter, key: Hashable, box: QRectF, paint: Paint, detail: Hashable = 0
     ) -> None:
-        """Draw what `paint` paints in `box`, from the store where it is there.
-
-        What keeps shapes and words gets these, and no picture of them.
-        """
-        if keeps_shapes(painter):
+        """Draw what `paint` paints in `box`, from the store where it is there."""
+        if not self.stored:
             painter.save()
             paint(painter)
             painter.restore()

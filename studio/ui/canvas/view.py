@@ -192,9 +192,9 @@ class CanvasView(QGraphicsView):
 
     @reported
     def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
-        painter.fillRect(QRectF(rect), self._theme.color("bg.canvas"))
         scale = self.scale_now
         if scale < 0.5:
+            painter.fillRect(QRectF(rect), self._theme.color("bg.canvas"))
             return
         if self._tile_scale != scale:
             self._tile_scale = scale

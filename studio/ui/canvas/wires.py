@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: How many ways for wires are looked at in one redraw, and while something is dragged.
 _PATIENCE, _DRAG_PATIENCE = 4000, 400
+#: How many wires of others make way at once for what is dragged.
+_CROWD = 6
 
 
 class Wires:
@@ -69,7 +71,9 @@ class Wires:
         stale = [link for key in moved for link in graph.incoming.get(key, ())]
         stale += [link for key in moved for link in graph.outgoing.get(key, ())]
         if len(moved) < len(self._scene.nodes):
-            stale += self._disturbed(moved)
+            disturbed = self._disturbed(moved)
+            # A crowd of other wires makes way when the node is dropped.
+            stale += [] if dragging and len(disturbed) > _CROWD else disturbed
         for link in dict.fromkeys(stale):
             if link in self.items:
                 self._obstacles.drop((link.source, link))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -38,6 +39,8 @@ def session() -> Iterator[Session]:
     def connect(role: str) -> Client:
         return in_process.connect(Service(Setup("workbench" if role == "workbench" else "job")))
 
+    # What windows of earlier tests left must be collected here, not by the engine's thread.
+    gc.collect()
     made = Session(connect, paths.find())
     made.start()
     yield made
@@ -86,3 +89,38 @@ def test_a_mistake_is_shown_repaired_and_undone(
     pumped(lambda: bool(scene.nodes["fc"].face.error))
     session.do(Disconnect("main", (link("act", "out", "fc", "x"),)))
     pumped(lambda: "Insert Flatten" not in dict(scene.nodes["fc"].face.repairs))
+
+
+def test_the_search_offers_what_the_engine_has_tried(
+    qtbot: QtBot, theme: Theme, session: Session
+) -> None:
+    canvas = Canvas(session, theme)
+    session.subscribe(canvas.on_event)
+    qtbot.addWidget(canvas)
+    canvas.resize(1200, 900)
+    canvas.show()
+    session.new(without_flatten())
+    popup = canvas.search_desk.popup
+
+    def pumped(done: Callable[[], bool]) -> None:
+        def pump() -> bool:
+            session.pump()
+            return done()
+
+        qtbot.waitUntil(pump, timeout=60_000)
+
+    pumped(lambda: "act" in canvas.scene.told.facts)
+    canvas.select(("act",))
+    canvas.search_here()
+    pumped(lambda: any(one.spec.title == "MaxPool2d" and one.result for one in popup.shown))
+    shown = {one.spec.kind: one for one in popup.shown}
+    assert shown["torch.nn.MaxPool2d"].result == "N×6×3×3"
+    assert shown["torch.nn.Flatten"].family == "torch.nn"
+    assert "torch.nn.Linear" not in shown
+    assert "torch.nn.LSTM" not in shown
+    assert popup.shown[0].spec.kind == "torch.nn.Conv2d"
+    QTest.keyClicks(popup.line, "maxpool2d")
+    QTest.keyClick(popup.line, Qt.Key.Key_Return)
+    (new,) = canvas.selection
+    pumped(lambda: new in canvas.scene.told.facts)
+    assert canvas.scene.told.facts[new].outputs["out"].text == "N×6×3×3"

@@ -104,7 +104,7 @@ class ProbeDesk(QObject):
                 "Connect it first."
             )
         if made not in self.pins:
-            for old in self.pins[: len(self.pins) - MOST_PINS + 1]:
+            for old in self.pins[: max(0, len(self.pins) - MOST_PINS + 1)]:
                 self._drop(old)
             self.pins.append(made)
             self.channels[made] = None

@@ -165,17 +165,33 @@ def is_name(text: str) -> bool:
 
 def free_name(taken: Iterable[str], wish: str) -> str:
     """Return `wish` as a valid name, numbered where it is taken: `conv`, `conv2`, `conv3`."""
-    base = re.sub(r"[^A-Za-z0-9_]", "_", wish).strip("_")[:56] or "node"
-    if not base[0].isalpha():
-        base = "n" + base
-    names = set(taken)
-    if base not in names and is_name(base):
-        return base
-    stem = base.rstrip("0123456789") or base
-    number = 2
-    while f"{stem}{number}" in names or not is_name(f"{stem}{number}"):
-        number += 1
-    return f"{stem}{number}"
+    return Names(taken).take(wish)
+
+
+class Names:
+    """The names of a sheet that grows: gives out free ones, quickly however many are taken."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
+        self._next: dict[str, int] = {}
+
+    def take(self, wish: str) -> str:
+        """Return `wish` as a valid name, numbered where it is taken, and take it."""
+        if wish not in self._taken and is_name(wish):
+            self._taken.add(wish)
+            return wish
+        base = re.sub(r"[^A-Za-z0-9_]", "_", wish).strip("_")[:56] or "node"
+        if not base[0].isalpha():
+            base = "n" + base
+        name = base
+        if base in self._taken or not is_name(base):
+            stem = base.rstrip("0123456789") or base
+            number = self._next.get(stem, 2)
+            while (name := f"{stem}{number}") in self._taken or not is_name(name):
+                number += 1
+            self._next[stem] = number + 1
+        self._taken.add(name)
+        return name
 
 
 def name_for(kind: str, taken: Iterable[str]) -> str:

@@ -11,7 +11,18 @@ from studio.graph.edits.edit import BaseEdit, EditRefused, node_at, sheet_at, wi
 from studio.graph.edits.instances import FIXED, check_block_name
 from studio.graph.formulas import FormulaError, is_formula, names_in
 from studio.graph.geometry import PILL, ROW_GAP, WIDTH, node_size, snap
-from studio.graph.graph import BLOCK, INPUT, OUTPUT, End, Graph, Link, Node, free_name, name_for
+from studio.graph.graph import (
+    BLOCK,
+    INPUT,
+    OUTPUT,
+    End,
+    Graph,
+    Link,
+    Names,
+    Node,
+    free_name,
+    name_for,
+)
 from studio.graph.params import Param
 from studio.graph.project import Block, Place, Project, Sheet
 from studio.graph.scope import renamed
@@ -134,7 +145,7 @@ def _check_closed(graph: Graph, chosen: set[str]) -> None:
     seen, waiting = set(after), list(after)
     while waiting:
         for wire in graph.outgoing.get(waiting.pop(), ()):
-            if wire.target.node not in seen | chosen:
+            if wire.target.node not in seen and wire.target.node not in chosen:
                 seen.add(wire.target.node)
                 waiting.append(wire.target.node)
     between = [
@@ -163,15 +174,11 @@ def _cut(
 ) -> _Cut:
     """Return the ports that the cut wires make, in the order in which data flows."""
     rank = {key: number for number, key in enumerate(order(graph)[0])}
-    names = {graph.nodes[key].name for key in chosen}
-    ids = set(chosen)
+    names, ids = Names(graph.nodes[key].name for key in chosen), Names(chosen)
 
     def port(kind: str, wish: str) -> Node:
-        name = free_name(names, wish)
-        key = free_name(ids, name)
-        names.add(name)
-        ids.add(key)
-        return Node(key, kind, name)
+        name = names.take(wish)
+        return Node(ids.take(name), kind, name)
 
     wires = sorted(graph.links, key=lambda wire: rank.get(wire.target.node, len(rank)))
     cut = _Cut([], [], {})

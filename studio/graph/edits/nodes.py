@@ -9,7 +9,7 @@ from studio.graph.edits.edit import BaseEdit, EditRefused, node_at, sheet_at, wi
 from studio.graph.edits.instances import PORTS, check_kinds, follow_ports
 from studio.graph.edits.sharing import group, released, settled
 from studio.graph.edits.wires import with_links
-from studio.graph.graph import FLAGS, NEXT, STATE, End, Graph, Link, Node, free_name, is_name
+from studio.graph.graph import FLAGS, NEXT, STATE, End, Graph, Link, Names, Node, is_name
 from studio.graph.params import Value
 from studio.graph.project import Place, Project
 from studio.graph.topology import block_spec
@@ -38,17 +38,16 @@ class AddNodes(BaseEdit, frozen=True, tag=True, omit_defaults=True):
         sheet = sheet_at(project, self.where)
         check_kinds(project, self.where, (node.kind for node in self.nodes))
         nodes = dict(sheet.graph.nodes)
-        names = {node.name for node in nodes.values()}
+        names = Names(node.name for node in nodes.values())
         states: dict[Value, str] = {}
         for node in self.nodes:
             if node.id in nodes:
                 raise EditRefused(f"A node with the id {node.id!r} is already on {self.where}.")
-            if node.name in names or not is_name(node.name):
-                name = free_name(names, node.name)
+            name = names.take(node.name)
+            if name != node.name:
                 if node.kind == STATE:
                     states[node.name] = name
                 node = replace(node, name=name)
-            names.add(node.name)
             nodes[node.id] = node
         added = [node.id for node in self.nodes]
         for key in added:  # the next value of a state that was numbered
@@ -228,12 +227,13 @@ class SetFlag(BaseEdit, frozen=True, tag=True, omit_defaults=True):
     def apply(self, project: Project) -> Project:
         if self.flag not in FLAGS:
             raise EditRefused(f"A node can be {' or '.join(FLAGS)}, not {self.flag!r}.")
-        graph = sheet_at(project, self.where).graph
+        changed = {}
         for key in self.nodes:
             node = node_at(project, self.where, key)
             flags = set(node.flags) - {self.flag} | ({self.flag} if self.on else set())
-            graph = graph.with_node(replace(node, flags=tuple(sorted(flags))))
-        return with_graph(project, self.where, graph)
+            changed[key] = replace(node, flags=tuple(sorted(flags)))
+        graph = sheet_at(project, self.where).graph
+        return with_graph(project, self.where, replace(graph, nodes=graph.nodes | changed))
 
 
 class Insert(BaseEdit, frozen=True, tag=True, omit_defaults=True):

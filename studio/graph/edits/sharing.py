@@ -28,16 +28,17 @@ class Share(BaseEdit, frozen=True, tag=True, omit_defaults=True):
         nodes = [node_at(project, self.where, key) for key in self.nodes]
         if not self.owner:
             graph = released(graph, {node.id for node in nodes})
-            for node in nodes:
-                graph = graph.with_node(replace(graph.nodes[node.id], shares=""))
-            return with_graph(project, self.where, graph)
+            alone = {node.id: replace(node, shares="") for node in nodes}
+            return with_graph(project, self.where, replace(graph, nodes=graph.nodes | alone))
         owner = node_at(project, self.where, self.owner)
         owner = graph.nodes.get(owner.shares, owner)
-        for node in nodes:
-            for member in group(graph, node.id) if not node.shares else (node.id,):
-                if member != owner.id:
-                    graph = graph.with_node(_sharing(graph.nodes[member], owner))
-        return with_graph(project, self.where, graph)
+        owners = {node.id for node in nodes}
+        changed = {
+            key: _sharing(node, owner)
+            for key, node in graph.nodes.items()
+            if key != owner.id and (key in owners or node.shares in owners)
+        }
+        return with_graph(project, self.where, replace(graph, nodes=graph.nodes | changed))
 
 
 def _sharing(node: Node, owner: Node) -> Node:

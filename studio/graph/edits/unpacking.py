@@ -11,7 +11,7 @@ from studio.graph.edits.instances import FIXED, block_at, block_of
 from studio.graph.edits.sharing import group
 from studio.graph.formulas import FormulaError, evaluate, is_formula, substituted
 from studio.graph.geometry import CARD, ROW_GAP, WIDTH, node_size, snap
-from studio.graph.graph import INPUT, OUTPUT, STATE, End, Graph, Link, Node, free_name
+from studio.graph.graph import INPUT, OUTPUT, STATE, End, Graph, Link, Names, Node
 from studio.graph.params import Value
 from studio.graph.project import Block, Frame, Note, Place, Project, Sheet
 from studio.graph.scope import names_at
@@ -122,18 +122,16 @@ class _Copies:
         #: For every copy, the id on the sheet of each node inside.
         self._ids: list[dict[str, str]] = []
         taken = sheet.graph.nodes.keys() - {node.id}
-        names = {other.name for key, other in sheet.graph.nodes.items() if key in taken}
+        names = Names(other.name for key, other in sheet.graph.nodes.items() if key in taken)
         for values in given:
             ids: dict[str, str] = {}
             for one in self._body:
                 ids[one.id] = _free_id({*taken, *self.nodes, *ids.values()}, one.id)
             for one in self._body:
-                name = free_name(names, one.name)
-                names.add(name)
                 self.nodes[ids[one.id]] = replace(
                     one,
                     id=ids[one.id],
-                    name=name,
+                    name=names.take(one.name),
                     params=_params(one, values),
                     flags=tuple(sorted({*one.flags, *node.flags})),
                     shares=ids.get(one.shares, ""),

@@ -508,6 +508,7 @@ class Canvas(QWidget):
             view.width() - self.minimap.width() - 12, view.height() - self.minimap.height() - 11
         )
         self._ring.setGeometry(view.rect())
+        self.finder.place()
         if self.hint.isVisible():
             self.hint.place()
 

@@ -6,6 +6,7 @@ from PySide6.QtCore import QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
+from studio.ui.canvas.access import announce
 from studio.ui.controls import button, label, row
 from studio.ui.reporting import reported
 from studio.ui.theme import Theme
@@ -89,6 +90,7 @@ class Hint(QWidget):
         self.show()
         self.raise_()
         self._timer.stop() if lasting else self._timer.start()
+        announce(self, text)
 
     def place(self) -> None:
         """Stand in the middle of the lower edge."""

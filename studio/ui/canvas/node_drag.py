@@ -16,6 +16,7 @@ from studio.graph.rulers import Guide, Rulers
 from studio.ui.canvas.editor import Editor
 from studio.ui.canvas.node_item import NodeItem
 from studio.ui.canvas.overlays import overlay_on
+from studio.ui.canvas.overview import OVERVIEW_SCALE
 from studio.ui.canvas.scene import SheetScene
 from studio.ui.canvas.tools import NO_KEYS
 from studio.ui.canvas.view import CanvasView
@@ -116,7 +117,10 @@ class MoveNodes:
         return pull.guides
 
     def _neighbours(self) -> list[Box]:
-        """Return the boxes in sight that stay where they are; none where there are too many."""
+        """Return the boxes in sight that stay where they are; none from far away, where lines are
+        everywhere."""
+        if self._view.scale_now < OVERVIEW_SCALE:
+            return []
         inside = set(self._ids)
         items = [
             item

@@ -91,8 +91,8 @@ class SearchDesk:
 
     def open_swap(self, node: str) -> None:
         """Offer kinds that can take the place of a node."""
-        box = self._scene.nodes[node].rect
-        self._begin(box.bottomLeft(), Purpose(swap=node))
+        beside = self._scene.nodes[node].rect.topRight() + QPointF(12, 0)
+        self._begin(beside, Purpose(swap=node))
 
     def open_here(self, at: QPointF | None = None) -> None:
         """Offer layers behind the selected node, into the selected wire, else `at` or in the middle."""

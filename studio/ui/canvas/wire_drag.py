@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from PySide6.QtCore import QLineF, QPointF, Qt
 from PySide6.QtGui import QPainterPath
 
-from studio.graph.connect import check_connect, first_input, reached
+from studio.graph.connect import check_connect, first_input, input_port, reached
 from studio.graph.graph import End, Graph, Link
 from studio.ui.canvas.editor import Editor
 from studio.ui.canvas.node_paint import outline
@@ -97,7 +97,7 @@ class DragWire:
         return replace(graph, links=tuple(x for x in graph.links if x != self._moving))
 
     def _able(self) -> list[End]:
-        """Return the ports that this wire may go to: one walk for cycles, then types."""
+        """Return the ports that suit this wire: one walk for cycles, then types, then dimensions."""
         graph, specs = self._graph(), self._editor.specs
         able = []
         behind = reached(graph, self._end.node, forwards=not self._gives)
@@ -107,9 +107,15 @@ class DragWire:
             for spot in item.face.inputs if self._gives else item.face.outputs:
                 end = End(key, spot.port)
                 link = Link(self._end, end) if self._gives else Link(end, self._end)
-                if not check_connect(graph, specs, link, walked=True):
+                if not check_connect(graph, specs, link, walked=True) and self._shaped(link):
                     able.append(end)
         return able
+
+    def _shaped(self, link: Link) -> bool:
+        """Tell whether the input takes as many dimensions as the wire has, as far as is known."""
+        tensor = self._scene.tensor(link.source)
+        port = input_port(self._scene.sheet.graph, self._editor.specs, link.target)
+        return tensor is None or port is None or not port.ranks or len(tensor.shape) in port.ranks
 
     def _link_to(self, pos: QPointF, checked: bool = True) -> Link | None:
         """Return the wire to what is under the hand: a port, else a node's best port."""

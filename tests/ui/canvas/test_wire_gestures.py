@@ -406,3 +406,30 @@ def test_the_menu_key_opens_the_menu_of_what_is_selected(open_board: Open) -> No
     assert "Swap for…" in [action.text() for action in menu.actions()]
     assert "(S)" in next(one for one in menu.actions() if one.text() == "Swap for…").toolTip()
     menu.close()
+
+
+def test_ports_of_other_dimensions_fade(open_board: Open) -> None:
+    project = residual()
+    board = open_board(project, residual_facts(project, whole=True))
+    free = (_node("free_conv", "Conv2d"), _node("free_fc", "Linear"))
+    board.session.do(
+        AddNodes("main", free, {"free_conv": Place(900, 0), "free_fc": Place(900, 90)})
+    )
+    start = board.port("fc1", "out", True)  # N×128
+    board.drag(start, start + QPointF(-90, 30), drop=False)
+    assert "in x" in board.scene.nodes["free_conv"].faded
+    assert "in x" not in board.scene.nodes["free_fc"].faded
+    board.key(Qt.Key.Key_Escape)
+    board.check()
+
+
+def test_nodes_go_from_one_window_to_another_as_text(open_board: Open) -> None:
+    first, second = open_board(chain_project(3)), open_board(Project())
+    first.canvas.select(("n0", "n1"))
+    first.canvas.commands["copy"].trigger()
+    text = QApplication.clipboard().text()
+    assert "torch.nn.Conv2d" in text
+    second.canvas.commands["paste"].trigger()
+    nodes = second.session.sheet.graph.nodes
+    assert [node.kind for node in nodes.values()] == ["torch.nn.Conv2d", "torch.nn.ReLU"]
+    assert len(second.session.links) == 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
+    QApplication,
     QListWidget,
-    QMenu,
     QPlainTextEdit,
     QScrollArea,
     QStackedWidget,
@@ -15,17 +16,23 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.graph.edits import Batch, SimpleEdit
+from studio.graph.edits import Batch, Dismiss, SimpleEdit
 from studio.graph.problems import Problem, Repair
+from studio.graph.project import Project
 from studio.graph.topology import name_path
 from studio.session import events as e
 from studio.session.session import Session
-from studio.ui.controls import badge, button, column, label, row, rule, set_property, surface
-from studio.ui.prompts import SEVERITY_ICONS
+from studio.ui.canvas.knowledge import way_to
+from studio.ui.controls import badge, button, chip, column, label, row, rule, set_property, surface
+from studio.ui.problem_row import ProblemRow
 from studio.ui.theme import Theme
 
 HEAD = 32
 _CONSOLE_LINES = 500
+
+
+#: Severities from the worst on, with the word for several.
+SEVERITIES = {"error": "errors", "warning": "warnings", "hint": "hints"}
 
 
 def all_problems(session: Session) -> list[Problem]:
@@ -34,8 +41,33 @@ def all_problems(session: Session) -> list[Problem]:
     if facts is None:
         return []
     inner = [problem for network in facts.networks.values() for problem in network.problems]
-    ranks = {"error": 0, "warning": 1, "hint": 2}
-    return sorted([*facts.problems, *inner], key=lambda problem: ranks[problem.severity])
+    ranks = list(SEVERITIES)
+    return sorted([*facts.problems, *inner], key=lambda problem: ranks.index(problem.severity))
+
+
+def dismissed_hints(session: Session) -> list[Problem]:
+    """Return the hints that were dismissed at their nodes."""
+    networks = session.facts.networks.values() if session.facts else ()
+    return [problem for network in networks for problem in network.dismissed]
+
+
+def as_text(project: Project, problems: Iterable[Problem]) -> str:
+    """Return problems as lines for a chat or an issue: severity, place, sentence, repairs."""
+    lines = []
+    for problem in problems:
+        place = name_path(project, problem.network, problem.node) if problem.node else ""
+        at = " · ".join(part for part in (place, problem.port) if part)
+        lines.append(f"{problem.severity}{f' at {at}' if at else ''}: {problem.message}")
+        lines += [
+            f"  - {repair.title}" + (f" → {repair.result}" if repair.result else "")
+            for repair in problem.repairs
+        ]
+    return "\n".join(lines)
+
+
+def count_words(number: int, severity: str) -> str:
+    """Return a count as `1 error`, `2 hints`."""
+    return f"{number} {severity if number == 1 else SEVERITIES[severity]}"
 
 
 def as_edit(repair: Repair) -> Batch:
@@ -44,44 +76,6 @@ def as_edit(repair: Repair) -> Batch:
     for edit in repair.edits:
         edits += edit.edits if isinstance(edit, Batch) else (edit,)
     return Batch(repair.title, tuple(edits))
-
-
-class ProblemRow(QWidget):
-    """One problem: the sentence, where it is, and a button for its best repair."""
-
-    def __init__(self, theme: Theme, problem: Problem, place: str) -> None:
-        super().__init__()
-        self.problem = problem
-        self.menu: QMenu | None = None
-        line = row(self, spacing=10)
-        line.setContentsMargins(12, 8, 12, 8)
-        kind = {"error": "error", "warning": "warning"}.get(problem.severity, "info")
-        icon, token = SEVERITY_ICONS[kind]  # type: ignore[index]
-        picture = label(theme)
-        picture.setPixmap(theme.pixmap(icon, token, 16, self.devicePixelRatioF()))
-        line.addWidget(picture)
-        self.sentence = label(theme, problem.message, wrap=True)
-        self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        line.addWidget(self.sentence, 1)
-        count = len(problem.repairs)
-        words = [part for part in (place, problem.port) if part]
-        if count:
-            words.append(f"{count} checked repair{'s' if count > 1 else ''}")
-        self.place = label(theme, " · ".join(words), tone="3")
-        line.addWidget(self.place)
-        self.shown = button(theme, "Show", small=True)
-        self.shown.setVisible(bool(problem.node))
-        line.addWidget(self.shown)
-        self.repair = button(theme, "", look="primary", small=True)
-        self.more = button(theme, icon="chevron-down", small=True, tip="Other repairs")
-        if count:
-            best = problem.repairs[0]
-            self.repair.setText(best.title)
-            self.repair.setToolTip(f"{best.title} → {best.result}" if best.result else best.title)
-            line.addWidget(self.repair)
-        if count > 1:
-            line.addWidget(self.more)
-        self.setAccessibleName(f"{problem.severity}: {problem.message}")
 
 
 class ProblemsPanel(QWidget):
@@ -96,6 +90,7 @@ class ProblemsPanel(QWidget):
         self._session = session
         self._theme = theme
         self._problems: list[Problem] = []
+        self._filled: object = None
         self._at = -1
         self.rows: list[ProblemRow] = []
         self.setProperty("surface", "panel")
@@ -151,6 +146,18 @@ class ProblemsPanel(QWidget):
         self.count = badge(self._theme, "badge-error")
         self.count.setParent(self.tabs)
         line.addStretch(1)
+        self.filters = {severity: chip(self._theme, "", checked=True) for severity in SEVERITIES}
+        self.hidden = chip(self._theme, "")
+        for made in (*self.filters.values(), self.hidden):
+            made.toggled.connect(lambda: self._fill())
+            made.hide()
+            line.addWidget(made)
+        self.hidden.setToolTip("Show the hints that were dismissed")
+        self.copy = button(
+            self._theme, icon="copy", look="ghost", small=True, tip="Copy the list as text"
+        )
+        self.copy.clicked.connect(lambda: self._copy(self._problems))
+        line.addWidget(self.copy)
         self.fold = button(
             self._theme, icon="chevron-down", look="ghost", small=True, tip="Fold this panel"
         )
@@ -204,56 +211,82 @@ class ProblemsPanel(QWidget):
 
     def next(self) -> None:
         """Show the next problem on the canvas."""
+        self._go(1)
+
+    def previous(self) -> None:
+        """Show the problem before on the canvas."""
+        self._go(-1)
+
+    def _go(self, by: int) -> None:
         if not self._problems:
             return
-        self._at = (self._at + 1) % len(self._problems)
+        start = self._at if self._at >= 0 else (-1 if by > 0 else 0)
+        self._at = (start + by) % len(self._problems)
         self.tabs.setCurrentIndex(0)
         self._list.ensureWidgetVisible(self.rows[self._at])
         self._reveal(self._problems[self._at])
 
     def _fill(self) -> None:
-        problems = all_problems(self._session)
-        self._count(problems)
+        """Show what is known now; the rows stay where it is the same as before."""
+        problems, dismissed = all_problems(self._session), dismissed_hints(self._session)
+        self._count(problems, dismissed)
+        shown = [one for one in problems if self.filters[one.severity].isChecked()]
+        extra = dismissed if self.hidden.isChecked() and dismissed else []
+        project = self._session.document.project
+        places = [name_path(project, one.network, one.node) for one in (*shown, *extra)]
+        state = (shown, extra, places, self._theme.name, len(problems))
+        known = self._session.facts is not None
+        words = "No problems." if known else "Shapes are being worked out."
+        if problems and not shown:
+            words = "Everything is filtered out. Press a count above to see it."
+        self.none.setText(words)
+        if state == self._filled:
+            return
+        self._filled = state
         for old in self.rows:
             self._rows_box.removeWidget(old)
             old.hide()
             old.deleteLater()
         self.rows = []
-        self._problems = problems
+        self._problems = [*shown, *extra]
         self._at = -1
-        for problem in problems:
-            self.rows.append(self._make_row(problem))
+        for place, problem in zip(places, self._problems, strict=True):
+            self.rows.append(self._make_row(problem, place, problem in extra))
             self._rows_box.insertWidget(self._rows_box.count() - 1, self.rows[-1])
-        self.none.setVisible(not problems)
-        known = self._session.facts is not None
-        self.none.setText("No problems." if known else "Shapes are being worked out.")
+        self.none.setVisible(not self._problems)
+        self.copy.setEnabled(bool(self._problems))
+        tip = "Copy the list as text" if self._problems else "There is nothing to copy."
+        self.copy.setToolTip(tip)
 
-    def _make_row(self, problem: Problem) -> ProblemRow:
+    def _make_row(self, problem: Problem, place: str, dismissed: bool) -> ProblemRow:
         project = self._session.document.project
-        place = name_path(project, problem.network, problem.node) if problem.node else ""
-        made = ProblemRow(self._theme, problem, place)
-        made.shown.clicked.connect(lambda: self._reveal(problem))
-        if problem.repairs:
-            made.repair.clicked.connect(lambda: self._mend(problem.repairs[0]))
-        if len(problem.repairs) > 1:
-            menu = made.menu = QMenu(made.more)
-            for repair in problem.repairs[1:]:
-                words = f"{repair.title}  → {repair.result}" if repair.result else repair.title
-                action = menu.addAction(words.replace("&", "&&"))
-                action.triggered.connect(lambda _=False, chosen=repair: self._mend(chosen))
-            made.more.clicked.connect(
-                lambda: menu.popup(made.more.mapToGlobal(made.more.rect().bottomLeft()))
-            )
+        made = ProblemRow(self._theme, project, problem, place if problem.node else "", dismissed)
+        made.revealed.connect(lambda: self._reveal(problem))
+        made.repaired.connect(self._mend)
+        made.dismissed.connect(lambda on: self._dismiss(problem, on))
+        made.copied.connect(lambda: self._copy([problem]))
         return made
 
-    def _count(self, problems: list[Problem]) -> None:
-        errors = sum(problem.severity == "error" for problem in problems)
-        set_property(self.count, "look", "badge-error" if errors else "badge-warn")
-        self.count.setText(str(len(problems)))
+    def _count(self, problems: list[Problem], dismissed: list[Problem]) -> None:
+        counts = {
+            severity: sum(problem.severity == severity for problem in problems)
+            for severity in SEVERITIES
+        }
+        for severity, made in self.filters.items():
+            number = counts[severity]
+            made.setText(count_words(number, severity))
+            made.setVisible(bool(number) and self.tabs.currentIndex() == 0)
+            made.setToolTip(f"Show or hide {SEVERITIES[severity]}")
+        self.hidden.setText(f"{len(dismissed)} dismissed")
+        self.hidden.setVisible(bool(dismissed) and self.tabs.currentIndex() == 0)
+        serious = counts["error"] + counts["warning"]
+        set_property(self.count, "look", "badge-error" if counts["error"] else "badge-warn")
+        self.count.setText(str(serious))
         right = QTabBar.ButtonPosition.RightSide
-        self.tabs.setTabButton(0, right, self.count if problems else None)
-        self.count.setVisible(bool(problems))
-        self.tabs.setTabToolTip(0, f"{errors} errors, {len(problems) - errors} others (F8 next)")
+        self.tabs.setTabButton(0, right, self.count if serious else None)
+        self.count.setVisible(bool(serious))
+        words = ", ".join(count_words(number, one) for one, number in counts.items() if number)
+        self.tabs.setTabToolTip(0, f"{words or 'No problems'} (F8 next, Shift+F8 back)")
 
     def _show_history(self) -> None:
         self.history.clear()
@@ -265,6 +298,8 @@ class ProblemsPanel(QWidget):
 
     def _on_tab(self, index: int) -> None:
         self.stack.setCurrentIndex(index)
+        self.copy.setVisible(index == 0)
+        self._fill()
         self.set_collapsed(False)
 
     def _reveal(self, problem: Problem) -> None:
@@ -275,6 +310,16 @@ class ProblemsPanel(QWidget):
 
     def _mend(self, repair: Repair) -> None:
         self._session.do(as_edit(repair))
+
+    def _dismiss(self, problem: Problem, on: bool) -> None:
+        prefix, _, node = problem.node.rpartition("/")
+        project = self._session.document.project
+        way = way_to(project, problem.network, f"{prefix}/" if prefix else "")
+        if way:
+            self._session.do(Dismiss(way[-1][1].where, node, problem.rule, on))
+
+    def _copy(self, problems: list[Problem]) -> None:
+        QApplication.clipboard().setText(as_text(self._session.document.project, problems))
 
     def _undo_to(self, index: int) -> None:
         while len(self._session.document.steps) > index:

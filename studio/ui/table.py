@@ -151,6 +151,15 @@ def _view(window: MainWindow) -> list[Entry]:
             why_not=lambda: "" if build.problems.rows else "There are no problems.",
         ),
         Entry(
+            "previous_problem",
+            "View",
+            "Previous problem",
+            build.problems.previous,
+            "Shift+F8",
+            group="panels",
+            why_not=lambda: "" if build.problems.rows else "There are no problems.",
+        ),
+        Entry(
             "dark",
             "View",
             "Dark look",

@@ -415,7 +415,7 @@ def test_ports_of_other_dimensions_fade(open_board: Open) -> None:
     board.session.do(
         AddNodes("main", free, {"free_conv": Place(900, 0), "free_fc": Place(900, 90)})
     )
-    start = board.port("fc1", "out", True)  # N×128
+    start = board.port("fc2", "out", True)  # N×10
     board.drag(start, start + QPointF(-90, 30), drop=False)
     assert "in x" in board.scene.nodes["free_conv"].faded
     assert "in x" not in board.scene.nodes["free_fc"].faded

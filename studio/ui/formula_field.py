@@ -116,6 +116,7 @@ class CompletingLine(QLineEdit):
         self._words = QStringListModel(self)
         self.completions = QCompleter(self._words, self)
         self._list = QListView()
+        self._list.setProperty("surface", "popup")
         self.completions.setPopup(self._list)
         self.completions.setWidget(self)
         self.completions.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)

@@ -107,11 +107,16 @@ class MainWindow(QWidget):
         """Bring a menu up to date as it opens: what the canvas or a workspace offers is in it too."""
         self.actions_table.refresh()
         menu.clear()
+        for inner in menu.findChildren(QMenu):
+            inner.deleteLater()
         self.actions_table.fill(menu, title)
-        extra = self.workspaces.offered().get(title, [])
-        if extra and not menu.isEmpty():
-            menu.addSeparator()
-        menu.addActions(extra)
+        if title == "Graph":
+            self.build.canvas.fill_menu(menu)
+        else:
+            extra = self.workspaces.offered().get(title, [])
+            if extra and not menu.isEmpty():
+                menu.addSeparator()
+            menu.addActions(extra)
         if title == "File":
             recent = QMenu("Open recent", menu)
             self.documents.fill_recent(recent)

@@ -31,7 +31,7 @@ from studio.ui.canvas.header import Header
 from studio.ui.canvas.knowledge import Sight
 from studio.ui.canvas.legend import Legend
 from studio.ui.canvas.living import Living
-from studio.ui.canvas.menus import color_menu, fill, menu_of
+from studio.ui.canvas.menus import GRAPH, color_menu, fill, keys_of, menu_of
 from studio.ui.canvas.minimap import Minimap
 from studio.ui.canvas.probe_actions import add_surgery
 from studio.ui.canvas.probe_layer import ProbeLayer
@@ -263,6 +263,13 @@ class Canvas(QWidget):
     def actions(self) -> list[QAction]:
         """Return what can be done here, for the window's menus."""
         return list(self.commands.actions.values())
+
+    def fill_menu(self, menu: QMenu) -> None:
+        """Put what can be done here into a menu of the window."""
+        fill(menu, GRAPH, self.commands.actions, self._color_menu)
+        known = keys_of(GRAPH)
+        rest = [one for key, one in self.commands.actions.items() if key not in known]
+        menu.addActions(rest)
 
     def add_layer(self, kind: str) -> None:
         """Put a layer behind the selected node, or in the middle of what is in sight."""

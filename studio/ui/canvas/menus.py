@@ -47,6 +47,42 @@ _PAPER: Items = (
     *("find", "tidy", "fit", "guides"),
 )
 
+_SURGERY: Items = (
+    *("probe", LINE, "surgery_zero", "surgery_scale", "surgery_noise", "surgery_patch", LINE),
+    "surgery_remove",
+)
+#: The window's Graph menu: what is wanted most at once, the rest by what it is about.
+GRAPH: Items = (
+    *("add", "swap", "connect", "rename", "bypass", "freeze", LINE),
+    *("cut", "copy", "paste", "duplicate", "delete", "select_all", "find", LINE),
+    (
+        "Blocks",
+        (
+            *("make_block", "open", "leave", LINE, "unpack", "detach", "select_instances", LINE),
+            *("rename_block", "save_block", "delete_block", LINE, "new_scan"),
+        ),
+    ),
+    ("Weights", ("share", "own")),
+    (
+        "Wires",
+        (
+            *("insert", "take_out", "dissolve", LINE, "reroute", "next_wire", "straighten", LINE),
+            "cut_tool",
+        ),
+    ),
+    ("Probe and surgery", _SURGERY),
+    ("Align", _LINE_UP),
+    (
+        "Frames and notes",
+        (
+            *("frame", "rename_frame", "select_frame", "next_color", "take_from_frame"),
+            *("remove_frame", LINE, "note", "next_note", "write"),
+        ),
+    ),
+    LINE,
+    *("tidy", "lasso", "guides", LINE, "fit", "zoom_in", "zoom_out", "zoom_full"),
+)
+
 #: The colours of frames: none, and those of the categories.
 FRAME_COLORS = {"": "None"} | CATEGORIES
 
@@ -68,6 +104,14 @@ def menu_of(scene: SheetScene, header: bool) -> Items:
     if scene.selected_note:
         return _NOTE
     return _PAPER if scene.told.top else (*_INSIDE, *_PAPER)
+
+
+def keys_of(items: Items) -> set[str]:
+    """Return the commands that a menu holds, in its inner menus too."""
+    found: set[str] = set()
+    for item in items:
+        found |= keys_of(item[1]) if isinstance(item, tuple) else {item}
+    return found - {LINE, COLORS}
 
 
 def fill(

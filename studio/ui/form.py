@@ -156,13 +156,15 @@ class ParamRow(QWidget):
         return self.formula
 
     def _show_formula(self, shown: bool) -> None:
-        self.editor.setVisible(not shown)
         if self.formula is not None:
+            if not shown:
+                self.formula.drop()
             self.formula.setVisible(shown)
+        self.editor.setVisible(not shown)
 
     def _restore(self) -> None:
         if self.formula is not None:
-            self.formula.writing = False
+            self.formula.drop()
         self.show_value(*self._state, self._names)
         if self.editor.isVisibleTo(self):
             self.editor.setFocus()
@@ -256,6 +258,12 @@ class Form(QWidget):
             self._build(tuple(params))
         for name, line in self.rows.items():
             line.show_value(name in values, values.get(name), (inferred or {}).get(name), names)
+
+    def drop_drafts(self) -> None:
+        """Let go of formulas that were begun: what is shown next is another thing's."""
+        for line in self.rows.values():
+            if line.formula is not None:
+                line.formula.drop()
 
     def _build(self, params: tuple[Param, ...]) -> None:
         for line in self.rows.values():

@@ -79,6 +79,11 @@ class FormulaField(QWidget):
         self.line.setFocus()
         self.line.setSelection(len(SIGN), len(text))
 
+    def drop(self) -> None:
+        """Let go of what is being written: going away must not submit it."""
+        self.writing = False
+        self._shown = self.line.text().strip()
+
     def _on_typed(self, text: str) -> None:
         self.writing = True
         self._judge(text)

@@ -260,6 +260,18 @@ def test_formulas_inside_read_what_the_instance_gives(
     assert field.gives.text() == "= 8"
 
 
+def test_a_formula_that_was_begun_stays_with_its_node(
+    inspector: Inspector, session: Session
+) -> None:
+    look(inspector, session, "fc1")
+    inspector.node.form.rows["out_features"].begin_formula("=bas")
+    look(inspector, session, "fc2")
+    row = inspector.node.form.rows["out_features"]
+    assert row.editor.isVisible()
+    assert row.editor.fields[0].text_value == "10"  # type: ignore[attr-defined]
+    assert not row.message.isVisible()
+
+
 # ----------------------------------------------------------------------------------------- sharing
 
 

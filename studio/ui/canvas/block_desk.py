@@ -45,6 +45,7 @@ class BlockDesk:
         self._scene = canvas.scene
         self._session = session
         self._say = say
+        self._asked: tuple[object, object, tuple[Node, ...]] = (None, None, ())
         self.naming = NameAsk(theme, canvas.view)
         self.ask_whether: Ask = Prompts(theme, canvas).ask
 
@@ -56,10 +57,14 @@ class BlockDesk:
     def _where(self) -> str:
         return self._canvas.where
 
-    def chosen(self) -> list[Node]:
+    def chosen(self) -> tuple[Node, ...]:
         """The selected nodes, in the order in which they were selected."""
-        nodes = self._scene.sheet.graph.nodes
-        return [nodes[key] for key in self._scene.selection if key in nodes]
+        nodes, selection = self._scene.sheet.graph.nodes, self._scene.selection
+        # Asked by many commands for each selection, which may be of thousands.
+        if nodes is not self._asked[0] or selection is not self._asked[1]:
+            found = tuple(nodes[key] for key in selection if key in nodes)
+            self._asked = (nodes, selection, found)
+        return self._asked[2]
 
     def subject(self) -> str:
         """The block that a command is about: the selected instance's, else the one in sight."""

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from studio.graph.blocks import readers_text, rename_constant, why_no_constant_name
 from studio.graph.edits import SetConstants
+from studio.graph.edits.instances import sheets
 from studio.graph.formulas import FormulaError, evaluate
 from studio.graph.graph import free_name
 from studio.graph.params import Value
@@ -39,13 +40,19 @@ class ConstantsTable(QWidget):
         self._rows = column(spacing=4)
         layout.addLayout(self._rows)
         self.rows: dict[str, ConstantRow] = {}
+        self._shown: tuple[object, ...] = ()
         self.add = button(theme, "Add constant", icon="plus", small=True)
         self.add.clicked.connect(self._on_add)
         layout.addWidget(self.add)
 
     def refresh(self) -> None:
-        """Show the present project's constants."""
+        """Show the present project's constants; nodes that only moved need no new look."""
         project = self._session.document.project
+        shown = (project.constants, *(sheet.graph for _, sheet in sheets(project)))
+        same = len(shown) == len(self._shown)
+        if same and all(one is other for one, other in zip(shown, self._shown, strict=True)):
+            return
+        self._shown = shown
         self.empty.setVisible(not project.constants)
         if len(project.constants) != len(self.rows):
             self._build(tuple(project.constants))

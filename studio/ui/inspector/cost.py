@@ -20,6 +20,15 @@ def flop_text(flops: int) -> str:
     return f"{flops} FLOP"
 
 
+def mac_text(flops: int) -> str:
+    """Return FLOPs as what they are made of: `1.56 M multiply–adds`."""
+    count = flops / 2
+    for unit, scale in ((" T", 1e12), (" G", 1e9), (" M", 1e6), (" k", 1e3)):
+        if count >= scale:
+            return f"{short(count / scale)}{unit} multiply–adds"
+    return f"{count:.0f} multiply–adds"
+
+
 def byte_text(count: float) -> str:
     """Return an amount of memory as `5.28 MiB`."""
     for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
@@ -72,6 +81,15 @@ class CostTiles(QWidget):
         for at, tile in enumerate((self.parameters, self.compute, self.memory, self.field)):
             grid.addWidget(tile, at // 2, at % 2)
             grid.setColumnStretch(at % 2, 1)
+        self.counted = label(theme, tone="3", role="caption", wrap=True)
+        self.counted.hide()
+        grid.addWidget(self.counted, 2, 0, 1, 2)
+
+    def _show_sizes(self, network: NetworkFacts) -> None:
+        """Say what named dimensions count as, where there are any."""
+        sizes = ", ".join(f"{name} = {size}" for name, size in sorted(network.sizes.items()))
+        self.counted.setText(f"Counted with {sizes}.")
+        self.counted.setVisible(bool(sizes))
 
     def show_node(
         self, node: NodeFacts | None, network: NetworkFacts, batch: int, image: TensorType | None
@@ -85,8 +103,13 @@ class CostTiles(QWidget):
         self.parameters.show_figure(
             self._theme.number(node.parameters), f"{percent(share)} of model"
         )
-        self.compute.show_figure(flop_text(node.flops), "forward, a sample")
-        self.memory.show_figure(byte_text(node.activation_bytes * batch), f"at batch {batch}, fp32")
+        self._show_sizes(network)
+        self.compute.show_figure(flop_text(node.flops), mac_text(node.flops))
+        kept = f"{byte_text(node.saved_bytes * batch)} kept to train"
+        self.memory.show_figure(byte_text(node.activation_bytes * batch), kept)
+        self.memory.setToolTip(
+            f"At batch {batch}: what its output takes, and what the backward pass will read again."
+        )
         size = "×".join(str(side) for side in node.receptive_field)
         of = ""
         if image is not None and len(image.shape) == 3:
@@ -97,9 +120,12 @@ class CostTiles(QWidget):
         """Show a whole network's cost."""
         layers = sum(1 for facts in network.nodes.values() if facts.parameters)
         self.parameters.show_figure(self._theme.number(network.parameters), f"in {layers} layers")
-        self.compute.show_figure(flop_text(network.flops), "forward, a sample")
-        self.memory.show_figure(
-            byte_text(network.activation_bytes * batch), f"at batch {batch}, fp32"
+        self._show_sizes(network)
+        self.compute.show_figure(flop_text(network.flops), mac_text(network.flops))
+        kept = f"{byte_text(network.saved_bytes * batch)} kept to train"
+        self.memory.show_figure(byte_text(network.activation_bytes * batch), kept)
+        self.memory.setToolTip(
+            f"At batch {batch}: what all outputs take, and what the backward pass will read again."
         )
         weights = network.parameters * 4
         self.field.show_figure(byte_text(weights), "of weights, fp32")

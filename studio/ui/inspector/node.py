@@ -187,6 +187,8 @@ class NodePage(QWidget):
             f"The plugin that offers {node.kind} is not installed. Its settings and wires are kept; "
             "put the plugin into the plugin folder, or delete the node."
         )
+        if other:
+            self.form.drop_drafts()
         self.instance.show_node(project, node)
         self.sharing.show_node(graph, node)
         self.form.show_params(

@@ -20,6 +20,7 @@ from studio.ui.editors import Choice
 from studio.ui.form import Form
 from studio.ui.inspector.constants import ConstantsTable
 from studio.ui.inspector.cost import CostTiles
+from studio.ui.inspector.memory import MemoryView
 from studio.ui.inspector.node import scrolled, section
 from studio.ui.theme import Theme
 
@@ -171,6 +172,9 @@ class ProjectPage(QWidget):
         layout.addWidget(section(theme, "Cost"))
         self.cost = CostTiles(theme, last="Weights")
         layout.addWidget(self.cost)
+        layout.addWidget(section(theme, "Training memory"))
+        self.memory = MemoryView(theme)
+        layout.addWidget(self.memory)
         layout.addStretch(1)
         outer.addWidget(scrolled(inside))
 
@@ -203,6 +207,7 @@ class ProjectPage(QWidget):
         self.surgery.setVisible(bool(project.surgery))
         self.surgery_title.setVisible(bool(project.surgery))
         self.cost.show_network(_total(facts.networks if facts else {}), recipe.batch_size)
+        self.memory.show_memory(facts.memory if facts else None, recipe.batch_size)
 
     def _show_data(self) -> None:
         facts = self._session.facts
@@ -232,4 +237,6 @@ def _total(networks: Mapping[str, NetworkFacts]) -> NetworkFacts:
         parameters=sum(net.parameters for net in every),
         flops=sum(net.flops for net in every),
         activation_bytes=sum(net.activation_bytes for net in every),
+        saved_bytes=sum(net.saved_bytes for net in every),
+        sizes={name: size for net in every for name, size in net.sizes.items()},
     )

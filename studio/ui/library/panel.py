@@ -98,7 +98,7 @@ class Library(QWidget):
             case e.DocumentOpened() | e.BlocksChanged() | e.FactsChanged():
                 self._show_blocks()
             case e.DocumentChanged(before=before, after=after):
-                if _holds(before) != _holds(after):
+                if self.tabs.currentIndex() == 1 and _holds(before) != _holds(after):
                     self._show_blocks()
             case _:
                 pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from studio.compile import sharing, template
@@ -80,14 +81,19 @@ class Known:
 
 
 class Sheet:
-    """A graph with its formulas worked out, as far as code is concerned: what runs, and what feeds it."""
+    """A graph with its formulas worked out, as far as code is concerned: what runs, and what feeds it.
 
-    def __init__(self, known: Known, graph: Graph, prefix: str, names: Names) -> None:
-        self.known, self.prefix, self.raw = known, prefix, graph
-        try:
-            nodes = {key: resolved(node, names) for key, node in graph.nodes.items()}
-        except FormulaError:
-            raise known.unfinished() from None
+    `inside` tells a block's from a network's, where nothing runs over time.
+    """
+
+    def __init__(
+        self, known: Known, graph: Graph, prefix: str, names: Names, inside: bool = True
+    ) -> None:
+        self.known, self.prefix, self.raw, self.inside = known, prefix, graph, inside
+        nodes = dict(graph.nodes)
+        for key, node in graph.nodes.items():
+            with suppress(FormulaError):  # a problem at that node, in the way only where it runs
+                nodes[key] = resolved(node, names)
         for node in nodes.values():
             if not is_name(node.name):
                 raise Unfinished(f"{node.name!r} cannot be a name in code. Rename the node.")
@@ -99,7 +105,7 @@ class Sheet:
         self.running = [nodes[key] for key in keys if key in needed and self._runs(nodes[key])]
         self.keepers = sharing.keepers(graph, needed)
         broken = {problem.node for problem in known.errors}
-        timed = [node for node in nodes.values() if node.kind in (STATE, NEXT)]
+        timed = [node for node in nodes.values() if inside and node.kind in (STATE, NEXT)]
         if any(prefix + node.id in broken for node in (*self.running, *timed)):
             raise known.unfinished()
 
@@ -137,8 +143,9 @@ class Sheet:
             return incoming[0]
         if node.kind.startswith(BLOCK) and repeats(node.params) == 0:
             spec = self.known.spec(node.kind)
-            port = ports_in(spec)[ports_out(spec).index(end.port)]
-            return self.graph.into(node.id, port)[0]
+            takes = dict(zip(ports_out(spec), ports_in(spec), strict=False))
+            wires = self.graph.into(node.id, takes.get(end.port, ""))
+            return wires[0] if wires else None
         return None
 
 
@@ -148,7 +155,8 @@ class Body:
     def __init__(self, known: Known, sheet: Sheet) -> None:
         self.known, self.sheet, self.prefix = known, sheet, sheet.prefix
         graph = self.graph = sheet.graph
-        self.inputs, self.states = graph.of_kind(INPUT), graph.of_kind(STATE)
+        self.inputs = graph.of_kind(INPUT)
+        self.states = graph.of_kind(STATE) if sheet.inside else ()
         self.outputs = [node for node in graph.of_kind(OUTPUT) if graph.into(node.id, "x")]
         next_of = {node.params.get("state"): node for node in graph.of_kind(NEXT)}
         nexts = [next_of[state.name] for state in self.states if state.name in next_of]

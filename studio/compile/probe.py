@@ -179,14 +179,14 @@ def _run(cache: Cache, code: _Code, inputs: Inputs, sizes: Sizes) -> _Ran | str:
         return scope
     module = scope["module"]
     steps = _steps(module, inputs, sizes)
-    for port, types in inputs.items():
-        for number, kind in enumerate(types):
-            shape = [symbols.worth(dim, sizes) for dim in kind.shape]
-            if steps and port == "x":
-                shape[1] = 1
-            scope[f"{port}_{number}"] = _meta(shape, kind.dtype)
     counted: list[float] = []
     try:
+        for port, types in inputs.items():
+            for number, kind in enumerate(types):
+                shape = [symbols.worth(dim, sizes) for dim in kind.shape]
+                if steps and port == "x":
+                    shape[1] = 1
+                scope[f"{port}_{number}"] = _meta(shape, kind.dtype)
         code.aside(scope)
         saved = watched(
             lambda: counted.append(code.run(scope, _counter(code.spec, module))),

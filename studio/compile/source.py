@@ -74,7 +74,7 @@ class _Writer:
     def network(self, name: str, graph: Graph) -> list[Line]:
         """Return every line after the imports: supporting functions, blocks, the network."""
         known = self.known
-        main = Sheet(known, graph, "", known.project.constants)
+        main = Sheet(known, graph, "", known.project.constants, inside=False)
         inner = list(self._opened(main))
         support = self._support([main, *(sheet for _, sheet in inner)])
         known.taken.update({name}, re.findall(r"^(?:def|class) (\w+)", "\n".join(support), re.M))

@@ -90,6 +90,7 @@ class NameAsk(QFrame):
         self.trouble.setText(sentence)
         self.trouble.setVisible(bool(sentence))
         set_property(self.line, "state", "error" if sentence else "")
+        self.line.setAccessibleDescription(sentence)
         self._layout.activate()
         self.resize(self.width(), self._layout.heightForWidth(self.width()))
         return sentence

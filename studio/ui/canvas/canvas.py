@@ -192,10 +192,11 @@ class Canvas(QWidget):
     def leave(self) -> bool:
         """Go back to the sheet that this one was entered from; tells whether there is one."""
         left = self._way.out()
-        if left:
-            self._show()
-            self.scene.select((left,))
-        return bool(left)
+        if left is None:
+            return False
+        self._show()
+        self.scene.select((left,) if left else ())
+        return True
 
     def reveal(self, network: str, path: str) -> None:
         """Show the node at an id path of a network, in whatever block it is."""

@@ -34,8 +34,10 @@ class Way:
     def to_sheet(self, project: Project, where: str, prefix: str = "") -> None:
         """Stand on a sheet; `prefix` says through which block instances it is seen."""
         network = self.sight.network if where.startswith(BLOCK) else where
-        alone = [(where.removeprefix(BLOCK), Sight(where, network))]
-        self._parts = (way_to(project, network, prefix) if prefix else []) or alone
+        found = way_to(project, network, prefix)
+        if not found or found[-1][1].where != where:  # a definition, seen through no instance
+            found = [*found[:1], (where.removeprefix(BLOCK), Sight(where, network))]
+        self._parts = found
 
     def to_inside(self, project: Project, network: str, prefix: str) -> bool:
         """Stand inside of the instances at a prefix of id paths (`res1/`), where they exist."""
@@ -57,15 +59,20 @@ class Way:
         if found is None or name not in project.blocks:
             return False
         inside = entered(project, sight, node)
-        if inside is None:  # a block's own sheet, seen through no instance, leads to another such
-            inside = Sight(found.kind, sight.network, f"{sight.prefix}{node}/")
-        self._parts.append((found.name, inside))
+        if inside is None or (sight.where.startswith(BLOCK) and not sight.prefix):
+            # A definition that is seen through no instance leads to another such.
+            self._parts.append((name, Sight(found.kind, sight.network)))
+        else:
+            self._parts.append((found.name, inside))
         return True
 
-    def out(self) -> str:
-        """Go back to where this sheet was entered from; return the node that was entered, or ""."""
+    def out(self) -> str | None:
+        """Go back to where this sheet was entered from; None where it was not.
+
+        Returns the node that was entered, "" for a definition that was seen through none.
+        """
         if len(self._parts) < 2:
-            return ""
+            return None
         inside = self.sight.prefix
         self._parts.pop()
         return inside.removeprefix(self.sight.prefix).split("/", 1)[0]

@@ -7,20 +7,30 @@ from pathlib import Path
 import pytest
 from board import block_project, chain_project, residual
 from conftest import Board, Open
+from msgspec.structs import replace
 from PySide6.QtCore import QMimeData, QPointF, Qt
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
 from studio.graph.edits import RemoveNodes, SetParams
-from studio.graph.graph import End, Link
-from studio.graph.project import Project
+from studio.graph.graph import End, Link, Node
+from studio.graph.project import Block, Place, Project
 from studio.graph.topology import block_spec, runs_over_time
 from studio.session.block_shelf import BlockShelf
 from studio.ui.canvas.drops import KEPT_MIME
 from studio.ui.prompts import Ask
 
 Key, Keys = Qt.Key, Qt.KeyboardModifier
+
+
+def nested_project() -> Project:
+    """A block that no network uses, with an instance of another one inside."""
+    made = block_project()
+    inner = made.blocks["Twice"].sheet
+    graph = inner.graph.without(("conv", "act")).with_node(Node("inner", "block.Twice", "inner"))
+    outer = Block(replace(inner, graph=graph, places={key: Place(0, 0) for key in graph.nodes}))
+    return replace(made, blocks=made.blocks | {"Outer": outer})
 
 
 def write(board: Board, name: str) -> None:
@@ -207,7 +217,34 @@ def test_a_definition_opens_through_an_instance_where_there_is_one(open_board: O
     board.session.do(RemoveNodes("main", ("res1", "res2")))
     board.canvas.show_definition("Twice")
     assert (board.canvas.where, board.canvas.prefix) == ("block.Twice", "")
-    assert crumbs(board) == ["Twice", "definition"]
+    assert crumbs(board) == ["main", "›", "Twice", "definition"]
+    board.key(Key.Key_Backspace)
+    assert board.canvas.where == "main"
+
+
+def test_definitions_lead_to_one_another_and_back(open_board: Open) -> None:
+    board = open_board(nested_project())
+    board.canvas.show_sheet("block.Outer")
+    board.canvas.open_block("inner")
+    assert (board.canvas.where, board.canvas.prefix) == ("block.Twice", "")
+    board.session.do(SetParams("block.Twice", "conv", {"out_channels": 5}))
+    assert board.canvas.where == "block.Twice"
+    assert crumbs(board) == ["main", "›", "Outer", "›", "Twice", "definition"]
+    board.key(Key.Key_Backspace)
+    assert board.canvas.where == "block.Outer"
+    board.key(Key.Key_Backspace)
+    assert board.canvas.where == "main"
+    assert not board.canvas.leave()
+
+
+def test_an_empty_block_says_what_makes_its_ports(open_board: Open) -> None:
+    board = open_board(block_project())
+    board.canvas.open_block("res1")
+    assert not board.canvas.invitation.isVisible()
+    board.session.do(RemoveNodes("block.Twice", ("x", "conv", "act", "out")))
+    assert board.canvas.invitation.isVisible()
+    words = [part.text() for part in board.canvas.invitation.findChildren(QLabel)]
+    assert any("Input and Output nodes are its ports" in text for text in words)
 
 
 def test_the_first_selected_node_gives_its_weights(open_board: Open) -> None:

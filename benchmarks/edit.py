@@ -27,6 +27,7 @@ from studio.graph.edits import SetParams
 from studio.graph.facts import ProjectFacts
 from studio.graph.params import Value
 from studio.graph.project import Project
+from studio.session.workbench import PROOFS_S
 
 #: Units: ms; `cold_node_ms` for one node.
 TARGETS = {"warm_ms": 16.0, "head_ms": 120.0, "cold_node_ms": 2.0}
@@ -76,7 +77,7 @@ def timed_infer(client: Client, project: Project, revision: int) -> tuple[float,
     Raises: RuntimeError for a project with problems: its time would say nothing.
     """
     start = time.perf_counter()
-    answer = client.call(p.Infer(revision, project))
+    answer = client.call(p.Infer(revision, project, PROOFS_S))
     spent = 1000 * (time.perf_counter() - start)
     assert isinstance(answer, p.FactsAnswer)
     if answer.facts.errors:

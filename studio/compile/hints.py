@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from studio.compile import endings, structure
@@ -118,12 +118,20 @@ def look(
     outcome: Outcome,
     specs: Mapping[str, LayerSpec],
     data: DataFacts | None,
+    only: tuple[str, str] | None = None,
 ) -> list[Hint]:
-    """Return every hint about a network, in the order of its sheets and nodes."""
+    """Return every hint about a network, in the order of its sheets and nodes.
+
+    `only` names a sheet and the path of the one node on it that is looked at.
+    """
     found: list[Hint] = []
     told: set[str] = set()
     for ground in grounds(project, network, outcome, specs, data):
-        for rule, hint in _on_sheet(ground):
+        keys: Iterable[str] = ground.graph.nodes
+        if only is not None:
+            key = only[1].removeprefix(ground.prefix)
+            keys = (key,) if ground.where == only[0] and key in ground.graph.nodes else ()
+        for rule, hint in _on_sheet(ground, keys):
             if rule.once and rule.name in told:
                 continue
             told.add(rule.name)
@@ -131,13 +139,14 @@ def look(
     return found
 
 
-def _on_sheet(ground: Ground) -> Iterator[tuple[Rule, Hint]]:
+def _on_sheet(ground: Ground, keys: Iterable[str]) -> Iterator[tuple[Rule, Hint]]:
     graph = ground.graph
     unwanted = [rule for rule in RULES if not rule.matters(ground)]
     by_kind = {
         kind: [rule for rule in rules if rule not in unwanted] for kind, rules in _BY_KIND.items()
     }
-    for key, node in graph.nodes.items():
+    for key in keys:
+        node = graph.nodes[key]
         rules = by_kind.get(node.kind)
         if not rules:
             continue

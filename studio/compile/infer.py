@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from studio.compile.cache import Cache
 from studio.compile.fit import SUPERVISED, answer_fits, ends
@@ -24,21 +25,54 @@ def infer(
     data: DataFacts | None,
     revision: int = 0,
     cache: Cache | None = None,
+    enough: Callable[[], bool] = lambda: False,
 ) -> ProjectFacts:
     """Return what is known about every network of a project.
 
     Nodes behind one that cannot work have no facts; their turn comes when it is repaired. With the
     `cache` of the last inference, PyTorch is asked only about what changed and what lies behind it.
+    Repairs are proved until `enough` says that the facts are wanted now; `unproved` tells of it.
     """
     cache = cache if cache is not None else Cache()
     cache.use(specs)
+    proofs = _Proofs(enough)
     return ProjectFacts(
         revision=revision,
         networks={
-            name: _network(project, name, specs, data, cache) for name in sorted(project.networks)
+            name: _network(project, name, specs, data, cache, proofs)
+            for name in sorted(project.networks)
         },
         data=data,
+        unproved=proofs.left,
     )
+
+
+class _Enough(Exception):
+    """The facts are wanted now, without the repairs that have not been proved yet."""
+
+
+class _Proofs:
+    """Offers repairs as long as there is time; `left` tells that there was not enough of it."""
+
+    def __init__(self, enough: Callable[[], bool]) -> None:
+        self._enough = enough
+        self.left = False
+
+    def check(self) -> None:
+        """Go on with a proof, or give it up.
+
+        Raises: _Enough.
+        """
+        if self._enough():
+            raise _Enough
+
+    def of(self, offers: Callable[[], tuple[Repair, ...]]) -> tuple[Repair, ...]:
+        """Return what is offered; nothing where there is no time to prove it."""
+        try:
+            return offers()
+        except _Enough:
+            self.left = True
+            return ()
 
 
 def examine(
@@ -63,10 +97,12 @@ def _network(
     specs: Mapping[str, LayerSpec],
     data: DataFacts | None,
     cache: Cache,
+    proofs: _Proofs,
 ) -> NetworkFacts:
     outcome = examine(project, network, specs, data, cache)
 
     def again(changed: Project) -> Outcome:
+        proofs.check()
         return examine(changed, network, specs, data, cache)
 
     problems: list[Problem] = []
@@ -75,12 +111,16 @@ def _network(
         offered: tuple[Repair, ...] = ()
         unwanted = trouble.severity == "hint" and _is_dismissed(project, trouble)
         if number < _REPAIRED and not unwanted:
-            offered = repairs(project, network, trouble, outcome, specs, data, again)
+            offered = proofs.of(
+                partial(repairs, project, network, trouble, outcome, specs, data, again)
+            )
         (dismissed if unwanted else problems).append(_problem(network, trouble, offered))
     for number, hint in enumerate(look(project, network, outcome, specs, data)):
         offered, unwanted = (), _is_dismissed(project, hint.trouble)
         if number < _REPAIRED and not unwanted:
-            offered = hint_repairs(project, network, hint, outcome, specs, data, again)
+            offered = proofs.of(
+                partial(hint_repairs, project, network, hint, outcome, specs, data, again)
+            )
         (dismissed if unwanted else problems).append(_problem(network, hint.trouble, offered))
     return NetworkFacts(
         nodes=outcome.nodes,

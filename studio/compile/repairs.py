@@ -79,15 +79,14 @@ def hint_repairs(
 ) -> tuple[Repair, ...]:
     """Return the changes that were proved to answer a hint: it is gone, and nothing is broken."""
     case = Case(project, network, hint.trouble, before, specs, data)
-    rule, path = hint.trouble.fault.reason, hint.trouble.path
+    rule = hint.trouble.fault.reason
 
     def helps(changed: Project, after: Outcome, remedy: Remedy) -> bool:
         if not _helps(before, after, hint.trouble):
             return False
-        left = look(changed, network, after, specs, data)
-        return not any(
-            one.trouble.fault.reason == rule and one.trouble.path == path for one in left
-        )
+        where, path = hint.trouble.where, hint.trouble.path
+        left = look(changed, network, after, specs, data, (where, path))
+        return not any(one.trouble.fault.reason == rule for one in left)
 
     return _proved(case, hint.remedies, again, helps)
 

@@ -164,8 +164,7 @@ class Spot:
     @property
     def lends(self) -> bool:
         """Whether its weights are another node's too."""
-        graph = self.ground.graph
-        return bool(self.node.shares) or any(n.shares == self.node.id for n in graph.nodes.values())
+        return bool(self.node.shares) or self.node.id in self.ground.graph.sharers
 
 
 def grounds(

@@ -38,10 +38,14 @@ class RescanPacks(_Message, frozen=True, tag=True):
 
 
 class Infer(_Message, frozen=True, tag=True):
-    """Shapes, cost, problems and repairs of the whole project. Answer: `ProjectFacts`."""
+    """Shapes, cost, problems and repairs of the whole project. Answer: `ProjectFacts`.
+
+    Repairs are proved for at most `proofs_s`; what that leaves out is told as `unproved`.
+    """
 
     revision: int
     project: Project
+    proofs_s: float | None = None
 
 
 class GetOffers(_Message, frozen=True, tag=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct, field
 
 from studio.graph.params import Value
@@ -14,8 +16,10 @@ Dim = int | str
 def dim_text(dim: Dim) -> str:
     """Return a dimension as it stands in a shape: sums in brackets."""
     text = str(dim)
-    loose = isinstance(dim, str) and ("−" in text or "+" in text) and "⌊" not in text
-    return f"({text})" if loose else text
+    if isinstance(dim, str) and len(text) > 2:
+        loose = re.sub(r"\([^)]*\)|⌊.*⌋", "", text)
+        return f"({text})" if "−" in loose or "+" in loose else text
+    return text
 
 
 class TensorType(Struct, frozen=True, omit_defaults=True):
@@ -127,13 +131,17 @@ class TrainingMemory(Struct, frozen=True, omit_defaults=True):
 
 
 class ProjectFacts(Struct, frozen=True, omit_defaults=True):
-    """The engine's answer about one revision of a project."""
+    """The engine's answer about one revision of a project.
+
+    `unproved` tells that problems may have more repairs, for which there has been no time yet.
+    """
 
     revision: int
     networks: dict[str, NetworkFacts] = field(default_factory=dict)
     data: DataFacts | None = None
     problems: tuple[Problem, ...] = ()
     memory: TrainingMemory | None = None
+    unproved: bool = False
 
     @property
     def errors(self) -> tuple[Problem, ...]:

@@ -13,6 +13,8 @@ from studio.graph.facts import ProjectFacts
 from studio.graph.project import Project
 from studio.session import events as e
 
+#: How long repairs are proved before facts come: shapes are wanted at once, what is left soon after.
+PROOFS_S = 0.004
 #: An engine that dies this often within a minute is not started again by itself.
 RESTARTS = 3
 
@@ -40,6 +42,7 @@ class Workbench:
         self._engine: Client | None = None
         self._deaths: list[float] = []
         self._asking: Ticket | None = None
+        self._proving: Ticket | None = None
         self._stale = True
         self._revision = 0
         self._started = self._closed = False
@@ -51,8 +54,9 @@ class Workbench:
 
     @property
     def settled(self) -> bool:
-        """Whether `facts` speak of the project as it is now."""
-        return self.facts is not None and self._asking is None and not self._stale
+        """Whether `facts` speak of the project as it is now, repairs and all."""
+        asked = self._asking is not None or self._proving is not None
+        return self.facts is not None and not asked and not self._stale
 
     def start(self) -> None:
         """Start an engine; it warms up while the caller goes on."""
@@ -84,6 +88,9 @@ class Workbench:
     def ask_facts(self) -> None:
         """Ask for shapes; while an answer is awaited, remember that another is due."""
         self._stale = True
+        if self._proving is not None:
+            proving, self._proving = self._proving, None
+            proving.cancel()
         if self._engine is None and self._started and not self._closed:
             self._start("restarting")  # asks by itself
             return
@@ -91,7 +98,7 @@ class Workbench:
             return
         self._stale = False
         self._revision += 1
-        request = p.Infer(self._revision, self._project())
+        request = p.Infer(self._revision, self._project(), PROOFS_S)
         self._asking = self._engine.ask(request, self._take_facts, self._facts_refused)
 
     def forget_facts(self) -> None:
@@ -139,9 +146,23 @@ class Workbench:
         self._asking = None
         if self._stale:
             self.ask_facts()
-        else:
-            self.facts = answer.facts
-            self._tell(e.FactsChanged(answer.facts))
+            return
+        self.facts = answer.facts
+        if answer.facts.unproved and self._engine is not None:
+            request = p.Infer(self._revision, self._project())
+            self._proving = self._engine.ask(request, self._take_repairs, self._repairs_refused)
+        self._tell(e.FactsChanged(answer.facts))
+
+    def _take_repairs(self, answer: p.Answer) -> None:
+        assert isinstance(answer, p.FactsAnswer)
+        self._proving = None
+        self.facts = answer.facts
+        self._tell(e.FactsChanged(answer.facts))
+
+    def _repairs_refused(self, refused: p.Refused) -> None:
+        if not refused.cancelled:
+            self._proving = None
+            self.notice(refused)
 
     def _facts_refused(self, refused: p.Refused) -> None:
         self._asking = None
@@ -154,7 +175,7 @@ class Workbench:
         if self._engine is not None:
             self._engine.close()
         self._engine = None
-        self._asking = None
+        self._asking = self._proving = None
         now = time.monotonic()
         self._deaths = [when for when in self._deaths if now - when < 60] + [now]
         self._tell(e.EngineChanged("workbench", "ended", message))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import math
 import os
 import platform
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -187,10 +190,19 @@ class Service:
             facts = self._shelf.dataset(request.project.data).facts
         except DataProblem as error:
             wrong = (Problem(str(error), network=""),)
-        found = compile.infer(request.project, self._specs(), facts, request.revision, self._cache)
+        until = math.inf if request.proofs_s is None else time.monotonic() + request.proofs_s
+        found = compile.infer(
+            request.project,
+            self._specs(),
+            facts,
+            request.revision,
+            self._cache,
+            lambda: work.cancelled() or time.monotonic() > until,
+        )
         if not self._inferred:
             self._inferred = True  # what the first project needed is what the next start needs
             self._kept.save()
+            gc.freeze()  # PyTorch lives as long as the process: no collection need look through it
         memory = self._foresight.memory(request.project, found)
         told = self._foresight.problems(request.project, found, memory)
         problems = (*wrong, *told, *found.problems)

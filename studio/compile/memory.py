@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from studio.compile.probe import sample_bytes
-from studio.compile.symbols import names_in
+from studio.compile.symbols import Sizes
 from studio.graph.edits import SetRecipe
 from studio.graph.facts import NetworkFacts, NodeFacts, TrainingMemory
 from studio.graph.graph import INPUT, OUTPUT, STATE, End, Graph
@@ -127,7 +127,11 @@ def _largest(networks: Mapping[str, NetworkFacts]) -> tuple[str, str]:
 
 
 def saved(
-    graph: Graph, keys: Iterable[str], facts: Mapping[str, NodeFacts], inside: bool
+    graph: Graph,
+    keys: Iterable[str],
+    facts: Mapping[str, NodeFacts],
+    sizes: Sizes,
+    inside: bool,
 ) -> dict[str, int]:
     """Return what training keeps of one sample for the nodes `keys` of a sheet, in the order of data.
 
@@ -154,7 +158,7 @@ def saved(
             else:
                 own = port in known.outputs
                 place = (key, port) if own else _origin(graph, facts, key, port)
-                held[place] = max(count, held.get(place, 0), _whole(facts, place))
+                held[place] = max(count, held.get(place, 0), _whole(facts, place, sizes))
     found = {"": aside}
     for node in (*graph.of_kind(OUTPUT), *graph.of_kind(INPUT)):
         leads = graph.incoming.get(node.id, ())
@@ -206,10 +210,10 @@ def _origin(graph: Graph, facts: Mapping[str, NodeFacts], key: str, port: str) -
     return end.node, end.port
 
 
-def _whole(facts: Mapping[str, NodeFacts], place: tuple[str, str]) -> int:
+def _whole(facts: Mapping[str, NodeFacts], place: tuple[str, str], sizes: Sizes) -> int:
     """Return the bytes of an output: who keeps a part of it keeps all of it."""
     kind = facts[place[0]].outputs.get(place[1]) if place[0] in facts else None
-    return sample_bytes(kind) if kind is not None and len(names_in(kind.shape)) == 0 else 0
+    return sample_bytes(kind, tuple(sizes.items())) if kind is not None else 0
 
 
 def _behind(graph: Graph, facts: Mapping[str, NodeFacts], end: End) -> End:

@@ -112,6 +112,8 @@ def _product(given: Sequence[str], known: Sequence[tuple[Sizes, int]]) -> str | 
             (factor, *others) = factors
             if others or factor is None or factor.denominator != 1 or factor < 1:
                 continue
+            if factor % SAMPLES == 0:  # one of the dimensions is still missing: N
+                continue
             text = "·".join(_wrapped(part) if count > 1 else part for part in parts)
             if factor == 1:
                 return text
@@ -146,7 +148,9 @@ def _division(name: str, slope: Fraction, rest: int, base: dict[str, int], ask: 
     """Return `⌊(p·T + c)/q⌋` with the only `c` that jumps where the answers do."""
     times, by = slope.numerator, slope.denominator
     if by == 1:
-        return _sum({name: times}, rest)
+        near = ask(base | {name: base[name] + 1})
+        straight = near in (None, times * (base[name] + 1) + rest)
+        return _sum({name: times}, rest) if straight else None
     offsets = list(range(by * rest, by * rest + by))
     for beyond in range(1, min(by, _JUMPS)):
         number = ask(base | {name: base[name] + beyond})

@@ -200,7 +200,10 @@ class _Sheet:
                 found.flops += seen.facts.flops
                 found.activation_bytes += seen.facts.activation_bytes
         live = [key for key in keys if key in self.live]
-        found.saved = saved(self.graph, live, found.nodes, inside=self.given is not None)
+        sizes = dict(found.sizes)
+        for signal in (self.given or {}).values():
+            sizes.update(signal.sizes)
+        found.saved = saved(self.graph, live, found.nodes, sizes, inside=self.given is not None)
         self._shared_sizes()
         if self.given is not None:
             for key, fault in scan.state_faults(Graph(self.nodes, self.graph.links), found.nodes):

@@ -101,6 +101,48 @@ def test_facts_are_asked_once_at_a_time_and_the_newest_wins(stage: Stage) -> Non
     assert graph.nodes["fc"].params == {"out_features": 5}
 
 
+def unproved(stage: Stage) -> None:
+    """Answer the newest Infer, with repairs still to be proved."""
+    number = stage.workbench.requests(p.Infer)[-1].revision
+    facts = ProjectFacts(number, {"main": NetworkFacts({"x": NodeFacts()})}, unproved=True)
+    stage.workbench.answer(p.Infer, p.FactsAnswer(facts))
+    stage.session.pump()
+
+
+def test_facts_come_first_and_repairs_that_take_longer_after_them(stage: Stage) -> None:
+    ready(stage)
+    stage.session.do(ed.SetParams("main", "fc", {"out_features": 3}))
+    quick = stage.workbench.requests(p.Infer)[-1]
+    assert quick.proofs_s is not None
+    unproved(stage)
+    thorough = stage.workbench.requests(p.Infer)[-1]
+    assert (thorough.revision, thorough.proofs_s) == (quick.revision, None)
+    assert stage.session.facts is not None
+    assert stage.session.facts.unproved
+    assert not stage.session.settled
+    told = len(stage.events(e.FactsChanged))
+    stage.settle()
+    assert stage.session.settled
+    assert not stage.session.facts.unproved
+    assert len(stage.events(e.FactsChanged)) == told + 1
+
+
+def test_an_edit_gives_up_the_proofs_of_what_was_before(stage: Stage) -> None:
+    ready(stage)
+    stage.session.do(ed.SetParams("main", "fc", {"out_features": 3}))
+    unproved(stage)
+    count = len(stage.workbench.requests(p.Infer))
+    stage.session.do(ed.SetParams("main", "fc", {"out_features": 4}))
+    *_, proving, newest = stage.workbench.asked
+    assert len(stage.workbench.requests(p.Infer)) == count + 1
+    assert newest[0].proofs_s is not None, "shapes are asked for at once, not behind the proofs"
+    proving[2](p.Refused("Cancelled.", cancelled=True))
+    assert not stage.session.settled
+    assert not stage.events(e.Noticed)
+    stage.settle()
+    assert stage.session.settled
+
+
 def test_moving_asks_nothing(stage: Stage) -> None:
     ready(stage)
     asked = len(stage.workbench.requests(p.Infer))

@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from studio.graph.graph import BLOCK, REROUTE, End, Graph
 
@@ -106,3 +107,8 @@ def has_place(project: Project, network: str, path: str) -> bool:
 def in_place(project: Project) -> tuple[Intervention, ...]:
     """Return the interventions whose node exists; an edit may have taken the others'."""
     return tuple(one for one in project.surgery if has_place(project, one.network, one.path))
+
+
+def under(project: Project, surgery: tuple[Intervention, ...]) -> Project:
+    """Return the project with this surgery; the very same one where it has it already."""
+    return project if project.surgery == surgery else replace(project, surgery=surgery)

@@ -22,7 +22,7 @@ from studio.graph.graph import Node
 from studio.graph.params import Value
 from studio.graph.project import Project
 from studio.graph.spec import LayerSpec
-from studio.graph.surgery import in_place
+from studio.graph.surgery import in_place, under
 from studio.graph.topology import block_spec
 from studio.paths import Paths
 from studio.session import events as e
@@ -391,7 +391,7 @@ class Session:
             )
             return False
         # Wire surgery is for asking a network, not for teaching it.
-        project = replace(self.document.project, surgery=())
+        project = under(self.document.project, ())
         self._training.start(project, folder, name, document, live)
         return True
 
@@ -490,8 +490,8 @@ class Session:
         """
         job, document = self._training.job, self.document.project
         project = job.project if job is not None and self.history.folder else document
-        operated = replace(project, surgery=document.surgery)
-        return replace(operated, surgery=in_place(operated))
+        operated = under(project, document.surgery)
+        return under(operated, in_place(operated))
 
     @property
     def edited_since_run(self) -> bool:
@@ -512,7 +512,7 @@ class Session:
         They are while networks, constants and data are those of the run; else it has fresh ones.
         """
         document = self.document.project
-        document = replace(document, surgery=in_place(document))
+        document = under(document, in_place(document))
         job = self._training.job
         if job is None or not self.history.folder:
             return document, False

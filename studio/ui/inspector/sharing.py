@@ -10,6 +10,10 @@ from studio.ui.controls import button, column, label, row
 from studio.ui.theme import Theme
 
 
+#: As many nodes are named; more are counted.
+_NAMED = 3
+
+
 class SharingPart(QWidget):
     """`Uses the weights of fc1`, or `Its weights are also used by fc2, fc3`.
 
@@ -28,6 +32,8 @@ class SharingPart(QWidget):
         line.addWidget(self.words)
         self._names = row(spacing=2)
         line.addLayout(self._names)
+        self.more = label(theme, tone="2")
+        line.addWidget(self.more)
         line.addStretch(1)
         layout.addLayout(line)
         self.own = button(theme, "Own weights again", icon="scissors", small=True)
@@ -44,7 +50,9 @@ class SharingPart(QWidget):
         self.setVisible(owner is not None or bool(users))
         self.own.setVisible(owner is not None)
         self.words.setText("Uses the weights of" if owner else "Its weights are also used by")
-        self._show_links([owner] if owner else users)
+        self._show_links([owner] if owner else users[:_NAMED])
+        rest = 0 if owner else len(users) - _NAMED
+        self.more.setText(f"and {rest} more" if rest > 0 else "")
 
     def _show_links(self, others: list[Node]) -> None:
         for old in self.links.values():

@@ -9,7 +9,6 @@ from studio.graph.graph import Graph, Node
 from studio.ui.controls import button, column, label, row
 from studio.ui.theme import Theme
 
-
 #: As many nodes are named; more are counted.
 _NAMED = 3
 

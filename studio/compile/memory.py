@@ -41,6 +41,11 @@ def too_large(
     )
 
 
+def count_text(count: int) -> str:
+    """Return a count with thin spaces between thousands."""
+    return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
 def size_text(count: float) -> str:
     """Return an amount of memory as `5.3 MiB`."""
     for unit in ("B", "KiB", "MiB", "GiB"):
@@ -100,8 +105,9 @@ def does_not_fit(
     spare = 0.9 * memory.available - (memory.total - memory.activations - memory.working)
     fitting = int(spare / growing) if growing and spare > 0 else 0
     network, node = _largest(networks)
+    place = "this machine" if memory.device == "cpu" else memory.device
     text = (
-        f"Training needs about {size_text(memory.total)} at batch size {batch_size:,}, but {memory.device} has "
+        f"Training needs about {size_text(memory.total)} at batch size {count_text(batch_size)}, but {place} has "
         f"{size_text(memory.available)}; {size_text(memory.activations)} of it are activations that wait for "
         "the backward pass. "
     )
@@ -110,7 +116,7 @@ def does_not_fit(
         return Problem(text, network, node, severity="warning")
     size = 2 ** int(math.log2(fitting))
     need = memory.total - growing * (batch_size - size)
-    text += f"A batch size of {size:,} would fit."
+    text += f"A batch size of {count_text(size)} would fit."
     repair = Repair(
         f"Set batch_size to {size}", (SetRecipe({"batch_size": size}),), size_text(need)
     )

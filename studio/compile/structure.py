@@ -6,6 +6,7 @@ import math
 
 from studio.compile.advice import Advice, setting, without
 from studio.compile.case import Remedy
+from studio.compile.memory import count_text
 from studio.compile.splice import Splice
 from studio.compile.spots import Spot
 from studio.graph.graph import End
@@ -183,8 +184,8 @@ def large_linear(spot: Spot) -> Advice | None:
     pooled = (channels + 1) * outputs if isinstance(outputs, int) else 0
     shown = "×".join(map(str, maps.shape[1:]))
     text = (
-        f"{spot.name} holds {count:,} of the network's {whole:,} parameters, since it reads each number of {shown}. "
-        f"Averaged over places first, it would hold {pooled:,}."
+        f"{spot.name} holds {count_text(count)} of the network's {count_text(whole)} parameters, since it reads each number of {shown}. "
+        f"Averaged over places first, it would hold {count_text(pooled)}."
     )
     pool = f"torch.nn.AdaptiveAvgPool{len(sides)}d"
     return Advice(text, _between(before, pool, "Average-pool first", output_size=1))

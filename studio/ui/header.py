@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QMenu, QMenuBar, QPushButton, QWidget
 from studio.graph.edits import SetRecipe
 from studio.session.session import Session
 from studio.ui.actions import Actions
-from studio.ui.controls import Segments, button, column, label, row, rule
+from studio.ui.controls import Segments, button, column, label, row, rule, set_property
 from studio.ui.inspector.cost import byte_text, flop_text
 from studio.ui.theme import Theme
 from studio.ui.workspaces import WORKSPACES
@@ -281,11 +281,18 @@ class StatusRow(QWidget):
             parameters = Theme.number(sum(net.parameters for net in nets))
             flops = flop_text(sum(net.flops for net in nets)).split(" ")
             peak = byte_text(sum(net.activation_bytes for net in nets) * batch)
+            memory = facts.memory
             repaired = " once repaired" if facts.errors else ""
+            last = (peak, f"of activations at batch {Theme.number(batch)}")
+            if memory is not None:
+                over = 0 < memory.available < memory.total
+                room = f" of {byte_text(memory.available)}" if over else ""
+                last = (byte_text(memory.total) + room, f"to train at batch {Theme.number(batch)}")
+                set_property(self.figures[2][0], "tone", "warn" if over else "2")
             texts = (
                 (parameters, f"parameters{repaired}"),
                 (flops[0], f"{flops[1]} per sample"),
-                (peak, f"of activations at batch {batch}"),
+                last,
             )
         for (value, words), (figure, text) in zip(self.figures, texts, strict=True):
             value.setText(figure)

@@ -101,10 +101,9 @@ class ProblemRow(QWidget):
 
     def preview_of(self, repair: Repair) -> str:
         """Return what a repair would do: its changes, the shape it leads to, what would be left to do."""
-        text = "; ".join(described(self._project, repair.edits)) or repair.title
-        parts = [text[:1].upper() + text[1:]]
+        parts = ["; ".join(described(self._project, repair.edits)) or repair.title]
         if repair.result:
-            parts[0] += f" → {repair.result}"
+            parts.append(f"gives {repair.result}")
         if repair.parameters:
             sign = "+" if repair.parameters > 0 else "−"
             parts.append(f"{sign}{self._theme.number(abs(repair.parameters))} parameters")

@@ -9,7 +9,7 @@ from networks import chain, conv, inception, lenet, linear, recurrent, residual,
 from torch import Tensor
 
 from studio import compile
-from studio.compile.memory import leaves
+from studio.compile.memory import count_text, leaves
 from studio.graph.builder import Net
 from studio.graph.edits import Batch, SetFlag, SetParams
 from studio.graph.facts import DataFacts, NetworkFacts
@@ -153,7 +153,7 @@ def test_too_large_a_batch_is_told_with_one_that_fits(
         return
     assert problem is not None
     assert (problem.severity, problem.node) == ("warning", "pool1")
-    assert f"at batch size {batch:,}, but cuda:0 has " in problem.message
+    assert f"at batch size {count_text(batch)}, but cuda:0 has " in problem.message
     (repair,) = problem.repairs
     assert repair.title == "Set batch_size to 32"
     mended = Batch("", repair.edits).apply(lenet()).recipe.batch_size

@@ -11,7 +11,14 @@ import numpy as np
 from studio.engine import protocol as p
 from studio.graph.builder import Net
 from studio.graph.catalog import Catalog, PackInfo
-from studio.graph.facts import DataFacts, NetworkFacts, NodeFacts, ProjectFacts, TensorType
+from studio.graph.facts import (
+    DataFacts,
+    NetworkFacts,
+    NodeFacts,
+    ProjectFacts,
+    TensorType,
+    TrainingMemory,
+)
 from studio.graph.params import Param
 from studio.graph.problems import Fault, Problem
 from studio.graph.project import Project
@@ -102,9 +109,7 @@ def catalog(**more: Any) -> Catalog:
         "schedules": {"core.constant": OptionSpec(kind="core.constant", title="Constant")},
         "exporters": {
             "pytorch": ExporterSpec(kind="pytorch", title="PyTorch source", suffix=".py"),
-            "safetensors": ExporterSpec(
-                kind="safetensors", title="Weights", suffix=".safetensors"
-            ),
+            "safetensors": ExporterSpec(kind="safetensors", title="Weights", suffix=".safetensors"),
         },
         "losses": {"torch.nn.MSELoss": OptionSpec(kind="torch.nn.MSELoss", title="MSELoss")},
         "packs": (PackInfo("vision", title="Vision", offers=(lenet.kind,), bundled=True),),
@@ -201,6 +206,8 @@ class Script:
         self.catalog = catalog()
         self.problems: tuple[Problem, ...] = ()
         self.project_problems: tuple[Problem, ...] = ()
+        self.dismissed: tuple[Problem, ...] = ()
+        self.memory: TrainingMemory | None = None
         self.data: DataFacts | None = data_facts()
         self.devices = {"cpu": "8 cores", "cuda:0": "RTX 4070, 12 GB"}
         self.source = p.SourceText("class Net:\n    self.conv1 = nn.Conv2d(1, 6, 5)\n")
@@ -238,8 +245,12 @@ class Script:
             kind = TensorType(("N", 6, 4, 4))
             inferred = {"in_channels": 1} if node.kind == CONV else {}
             nodes[key] = NodeFacts({"x": kind}, {"out": kind}, inferred, 156, 5_000, 384, (5, 5))
-        network = NetworkFacts(nodes, self.problems, 61_706, 833_000, 58_000)
-        return ProjectFacts(revision, {"main": network}, self.data, self.project_problems)
+        network = NetworkFacts(
+            nodes, self.problems, 61_706, 833_000, 58_000, dismissed=self.dismissed
+        )
+        return ProjectFacts(
+            revision, {"main": network}, self.data, self.project_problems, self.memory
+        )
 
 
 def node_id(session: Session, name: str) -> str:

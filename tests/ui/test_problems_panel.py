@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from fakes import Script, node_id, settle
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from studio.graph.edits import Rename, SetParams
+from studio.graph.edits import Dismiss, Rename, SetParams
 from studio.graph.problems import Problem, Repair
 from studio.session import events as e
 from studio.session.session import Session
@@ -120,3 +122,117 @@ def test_a_sentence_that_looks_like_a_page_stays_words(
     settle(session)
     assert panel.rows[0].sentence.text() == "<img src=/etc/passwd> & more"
     assert panel.rows[0].sentence.textFormat().name == "PlainText"
+
+
+def hinted(session: Session, script: Script) -> Problem:
+    """Have the engine tell an error, a warning and a hint at the first layer."""
+    stem = node_id(session, "stem")
+    hint = Problem("A bias for nothing.", node=stem, severity="hint", rule="bias before norm")
+    script.problems = (*script.problems, hint)
+    session.do(Rename("main", stem, "other"))
+    session.do(Rename("main", stem, "stem"))
+    settle(session)
+    return hint
+
+
+def test_severities_can_be_left_out(panel: ProblemsPanel, session: Session, script: Script) -> None:
+    hinted(session, script)
+    texts = {name: made.text() for name, made in panel.filters.items()}
+    assert texts == {"error": "1 error", "warning": "1 warning", "hint": "1 hint"}
+    assert panel.count.text() == "2", "hints are no reason to worry"
+    panel.filters["error"].click()
+    assert [row.problem.severity for row in panel.rows] == ["warning", "hint"]
+    panel.filters["warning"].click()
+    panel.filters["hint"].click()
+    assert panel.rows == []
+    assert panel.none.text().startswith("Everything is filtered out")
+    panel.next()
+    panel.filters["error"].click()
+    assert len(panel.rows) == 1
+
+
+def test_a_severity_that_is_not_there_has_no_filter(panel: ProblemsPanel) -> None:
+    assert panel.filters["hint"].isHidden()
+    assert not panel.filters["error"].isHidden()
+    assert panel.hidden.isHidden()
+
+
+def test_problems_are_walked_both_ways(panel: ProblemsPanel, session: Session) -> None:
+    shown: list[str] = []
+    panel.revealed.connect(lambda network, path: shown.append(path))
+    panel.previous()
+    panel.previous()
+    panel.next()
+    conv, linear = node_id(session, "stem"), node_id(session, "fc1")
+    assert shown == [linear, conv, linear]
+
+
+def test_a_click_anywhere_on_a_row_goes_there(
+    panel: ProblemsPanel, session: Session, qtbot: QtBot
+) -> None:
+    with qtbot.waitSignal(panel.revealed, timeout=100) as told:
+        qtbot.mouseClick(panel.rows[1], Qt.MouseButton.LeftButton, pos=QPoint(200, 10))
+    assert told.args == ["main", node_id(session, "fc1")]
+
+
+def test_a_repair_is_spelt_out_before_it_is_done(panel: ProblemsPanel) -> None:
+    row = panel.rows[0]
+    words = row.preview_of(row.problem.repairs[0])
+    assert words == "stem: out channels 6 → 8 · gives N×8×4×4 · no error left"
+    row.repair.setFocus()
+    QApplication.sendEvent(row.repair, QEvent(QEvent.Type.Enter))
+    assert row.sentence.text() == words
+    QApplication.sendEvent(row.repair, QEvent(QEvent.Type.Leave))
+    assert row.sentence.text() == "Too few filters."
+    assert row.menu is not None
+    row.menu.hovered.emit(row.menu.actions()[0])
+    assert "6 → 4" in row.sentence.text()
+    row.menu.aboutToHide.emit()
+    assert row.sentence.text() == "Too few filters."
+
+
+def test_what_a_repair_leaves_is_told(panel: ProblemsPanel) -> None:
+    repair = Repair("Use 9", (SetParams("main", "x", {"k": 1}),), left=2, parameters=-1200)
+    assert (
+        panel.rows[0].preview_of(repair).endswith("−1\N{NARROW NO-BREAK SPACE}200 parameters · 2 errors left")
+    )
+
+
+def test_the_list_is_copied_as_text(panel: ProblemsPanel) -> None:
+    panel.copy.click()
+    assert QApplication.clipboard().text() == (
+        "error at stem · x: Too few filters.\n"
+        "  - Use 8 filters → N×8×4×4\n"
+        "  - Use 4 filters\n"
+        "warning at fc1: Rather wide."
+    )
+    panel.rows[1].copied.emit()
+    assert QApplication.clipboard().text() == "warning at fc1: Rather wide."
+
+
+def test_a_hint_is_dismissed_shown_on_request_and_given_again(
+    panel: ProblemsPanel, session: Session, script: Script
+) -> None:
+    hint = hinted(session, script)
+    row = panel.rows[-1]
+    assert not row.dismiss.isHidden()
+    assert panel.rows[0].dismiss.isHidden(), "only hints can be dismissed"
+    script.problems, script.dismissed = script.problems[:-1], (hint,)
+    row.dismiss.click()
+    settle(session)
+    node = session.document.project.sheet("main").graph.nodes[hint.node]
+    assert node.dismissed == ("bias before norm",)
+    assert session.document.undo_title == "Dismiss hint"
+    assert [row.problem.severity for row in panel.rows] == ["error", "warning"]
+    assert panel.hidden.text() == "1 dismissed"
+    panel.hidden.click()
+    assert panel.rows[-1].problem == hint
+    panel.rows[-1].dismiss.click()
+    assert not session.document.project.sheet("main").graph.nodes[hint.node].dismissed
+
+
+def test_rows_stay_while_nothing_changes(panel: ProblemsPanel, session: Session) -> None:
+    before = list(panel.rows)
+    session.do(Dismiss("main", node_id(session, "stem"), "some rule"))
+    settle(session)
+    assert panel.rows == before

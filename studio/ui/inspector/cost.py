@@ -21,12 +21,12 @@ def flop_text(flops: int) -> str:
 
 
 def mac_text(flops: int) -> str:
-    """Return FLOPs as what they are made of: `1.56 M multiply–adds`."""
+    """Return FLOPs as what they are made of, multiplications with an addition: `1.56 M mult–adds`."""
     count = flops / 2
     for unit, scale in ((" T", 1e12), (" G", 1e9), (" M", 1e6), (" k", 1e3)):
         if count >= scale:
-            return f"{short(count / scale)}{unit} multiply–adds"
-    return f"{count:.0f} multiply–adds"
+            return f"{short(count / scale)}{unit} mult–adds"
+    return f"{count:.0f} mult–adds"
 
 
 def byte_text(count: float) -> str:
@@ -105,7 +105,7 @@ class CostTiles(QWidget):
         )
         self._show_sizes(network)
         self.compute.show_figure(flop_text(node.flops), mac_text(node.flops))
-        kept = f"{byte_text(node.saved_bytes * batch)} kept to train"
+        kept = f"{byte_text(node.saved_bytes * batch)} kept"
         self.memory.show_figure(byte_text(node.activation_bytes * batch), kept)
         self.memory.setToolTip(
             f"At batch {batch}: what its output takes, and what the backward pass will read again."
@@ -122,7 +122,7 @@ class CostTiles(QWidget):
         self.parameters.show_figure(self._theme.number(network.parameters), f"in {layers} layers")
         self._show_sizes(network)
         self.compute.show_figure(flop_text(network.flops), mac_text(network.flops))
-        kept = f"{byte_text(network.saved_bytes * batch)} kept to train"
+        kept = f"{byte_text(network.saved_bytes * batch)} kept"
         self.memory.show_figure(byte_text(network.activation_bytes * batch), kept)
         self.memory.setToolTip(
             f"At batch {batch}: what all outputs take, and what the backward pass will read again."

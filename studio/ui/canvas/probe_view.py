@@ -220,7 +220,7 @@ class TensorView(View):
                 place = fitted(self._images()[0], box)
                 if place.contains(at):
                     share = (at.x() - place.left()) / place.width()
-                    return min(int(share * values.shape[-1]), values.shape[-1] - 1)
+                    return min(int(share * values.shape[-1]), int(values.shape[-1]) - 1)
         return None
 
 

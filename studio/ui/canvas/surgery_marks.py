@@ -74,17 +74,17 @@ class Marks:
                 if isValid(item) and item.scene() is not None:
                     self._scene.removeItem(item)
                 del self._items[key]
-        for (node, port), text in wanted.items():
-            found = self._scene.nodes.get(node)
+        for (owner, port), text in wanted.items():
+            found = self._scene.nodes.get(owner)
             if found is None:
                 continue
-            if (node, port) not in self._items:
-                self._items[node, port] = MarkItem(self._theme, found, text)
+            if (owner, port) not in self._items:
+                self._items[owner, port] = MarkItem(self._theme, found, text)
             spot = found.spot(port, True) if port else None
             width, height = found.face.size
             at = (spot.x, spot.y) if spot is not None else (width / 2, height)
             # Beside the wire, so that both can be seen, and off the node that may be docked below.
-            self._items[node, port].setPos(at[0] + 12, at[1] - 4)
+            self._items[owner, port].setPos(at[0] + 12, at[1] - 4)
 
 
 def _texts(surgery: tuple[Intervention, ...], sight: Sight) -> dict[tuple[str, str], str]:

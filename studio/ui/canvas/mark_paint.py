@@ -23,8 +23,8 @@ class MarkPainter:
     def beside(self, painter: QPainter, face: Face, right: float, base: float) -> float:
         """Paint at the right how often a block runs, whether over time, and who shares its weights."""
         if face.repeat != 1:
-            same = " same" if face.again else ""
-            right = self.badge(painter, right, base, f"×{face.repeat}{same}")
+            linked = "link" if face.again else ""
+            right = self.badge(painter, right, base, f"×{face.repeat}", linked)
         if face.loop:
             right -= 16
             self._icon(painter, QPointF(right, base - 11.5), "loop", 14)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise
 
 from PySide6.QtCore import QObject, QPointF, QRectF, Signal
 from PySide6.QtWidgets import QGraphicsScene
@@ -15,15 +14,15 @@ from studio.graph.layout import all_places, depths
 from studio.graph.project import Place, Sheet
 from studio.ui.canvas.faces import Face, Told, base_size, make_face
 from studio.ui.canvas.folding import folded
-from studio.ui.canvas.frame_item import FrameItem, NoteItem, frame_around
+from studio.ui.canvas.frame_item import FrameItem, NoteItem
 from studio.ui.canvas.link_item import LabelItem, LinkItem
 from studio.ui.canvas.node_item import NodeItem
 from studio.ui.canvas.node_paint import NodePainter
-from studio.ui.canvas.routes import Route
 from studio.ui.canvas.spots import Turn, turn_of
 from studio.ui.canvas.sprites import Sprites
 from studio.ui.canvas.ties import Ties
 from studio.ui.canvas.wires import Wires
+from studio.ui.canvas.writings import Writings
 from studio.ui.theme import Theme
 
 _ROOM = 4000.0
@@ -41,8 +40,6 @@ class SheetScene(QGraphicsScene):
         self.sheet = Sheet()
         self.told = Told()
         self.nodes: dict[str, NodeItem] = {}
-        self.frames: dict[str, FrameItem] = {}
-        self.notes: dict[str, NoteItem] = {}
         self._depths: dict[str, int] = {}
         self._turns: dict[str, Turn] = {}
         self.places: dict[str, Place] = {}
@@ -60,12 +57,23 @@ class SheetScene(QGraphicsScene):
         self._painter = NodePainter(theme)
         self.wires = Wires(self)
         self.ties = Ties(self)
+        self.writings = Writings(self)
         self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.BspTreeIndex)
 
     @property
     def links(self) -> dict[Link, LinkItem]:
         """The items of the wires."""
         return self.wires.items
+
+    @property
+    def frames(self) -> dict[str, FrameItem]:
+        """The items of the frames."""
+        return self.writings.frames
+
+    @property
+    def notes(self) -> dict[str, NoteItem]:
+        """The items of the notes."""
+        return self.writings.notes
 
     # ----------------------------------------------------------------------------------- the sheet
 
@@ -123,8 +131,8 @@ class SheetScene(QGraphicsScene):
                 self.wires.add(link)
         self.wires.follow(moved)
         if before.notes is not sheet.notes:
-            self._sync_notes(sheet)
-        self._sync_frames()
+            self.writings.sync_notes()
+        self.writings.sync_frames()
         self._keep_selection()
         if self.told.strength:
             self.wires.show_strength()
@@ -147,7 +155,7 @@ class SheetScene(QGraphicsScene):
         for link in self.links.values() if only is None else self.wires.at(keys):
             self.wires.label(link)
         if grown or only is None:
-            self._sync_frames()
+            self.writings.sync_frames()
         self.ties.follow()
         self._changed()
 
@@ -165,7 +173,7 @@ class SheetScene(QGraphicsScene):
         stronger = told.strength and self.wires.show_strength()
         if grown:
             self.wires.follow(self._settle() | grown)
-            self._sync_frames()
+            self.writings.sync_frames()
             self.ties.follow()
         if grown or warned or stronger:
             self._changed()
@@ -176,7 +184,7 @@ class SheetScene(QGraphicsScene):
         if self.told.training:
             moved = self._settle()
             self.wires.follow(moved)
-            self._sync_frames()
+            self.writings.sync_frames()
             self._changed(moved)
 
     def _face(self, node: Node, turn: Turn) -> Face:
@@ -201,7 +209,8 @@ class SheetScene(QGraphicsScene):
         self.clear()
         self.wires.forget()
         self.ties.forget()
-        self.nodes, self.frames, self.notes = {}, {}, {}
+        self.writings.forget()
+        self.nodes = {}
         self.sheet = Sheet()
         self.places, self.drawn, self.down, self._turns = {}, {}, {}, {}
         self.selection, self.selected_links, self.selected_note = (), (), ""
@@ -234,7 +243,7 @@ class SheetScene(QGraphicsScene):
             place = self.drawn[key]
             self.nodes[key].setPos(place.x + offset.x(), place.y + self.down[key] + offset.y())
         self.wires.follow(set(offsets) or moved, dragging=bool(offsets))
-        self._sync_frames(set(offsets) or None)
+        self.writings.sync_frames(set(offsets) or None)
 
     def place_at(self, pos: QPointF, size: Size) -> Place:
         """Return the place for a node that is to be drawn at `pos`, where grown ones push down."""
@@ -275,61 +284,6 @@ class SheetScene(QGraphicsScene):
         self.wires.drop_node(key)
         self.down.pop(key, None)
         self._turns.pop(key, None)
-
-    # --------------------------------------------------------------------------- frames and notes
-
-    def _sync_frames(self, moved: set[str] | None = None) -> None:
-        """Draw the frames around their nodes: those with nodes that moved, or (None) all."""
-        frames = self.sheet.frames
-        for key in self.frames.keys() - frames.keys():
-            item = self.frames.pop(key)
-            self.removeItem(item.header)
-            self.removeItem(item)
-        for key, frame in frames.items():
-            members = {node for node in frame.nodes if node in self.nodes}
-            if not members or (moved is not None and not members & moved):
-                continue
-            if key not in self.frames:
-                item = self.frames[key] = FrameItem(key, self.theme)
-                self.addItem(item)
-                self.addItem(item.header)
-            rect, ports = self._frame_rect(members)
-            total = sum(one.parameters for node in members if (one := self.told.facts.get(node)))
-            self.frames[key].show_frame(frame, rect, len(members), total, ports)
-
-    def _frame_rect(self, inside: set[str]) -> tuple[QRectF, tuple[QPointF, ...]]:
-        """Return the frame around nodes, and where wires cross its upper and lower edge."""
-        nodes, wires = QRectF(), QRectF()
-        for key in inside:
-            nodes = nodes.united(self.nodes[key].rect)
-        crossing: list[Route] = []
-        for link, item in self.links.items():
-            ends = (link.source.node in inside) + (link.target.node in inside)
-            if ends == 2 or (ends == 1 and item.joined):
-                wires = wires.united(item.path().controlPointRect())
-            elif ends == 1 and item.route is not None:
-                crossing.append(item.route)
-        rect = frame_around(nodes, wires)
-        ports = {
-            (a[0], y)
-            for route in crossing
-            for a, b in pairwise(route.points)
-            for y in (rect.top(), rect.bottom())
-            if a[0] == b[0]
-            and rect.left() < a[0] < rect.right()
-            and min(a[1], b[1]) < y < max(a[1], b[1])
-        }
-        return rect, tuple(QPointF(x, y) for x, y in sorted(ports))
-
-    def _sync_notes(self, sheet: Sheet) -> None:
-        for key in self.notes.keys() - sheet.notes.keys():
-            self.removeItem(self.notes.pop(key))
-        for key, note in sheet.notes.items():
-            if key not in self.notes:
-                self.notes[key] = NoteItem(key, note, self.theme)
-                self.addItem(self.notes[key])
-            elif self.notes[key].note != note:
-                self.notes[key].show_note(note)
 
     # ----------------------------------------------------------------------------------- selection
 

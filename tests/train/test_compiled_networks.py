@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from hand_written import Case
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from studio import compile, layers
@@ -158,3 +160,84 @@ def test_passes_speak_for_themselves_and_loops_of_their_last_step(tmp_path: Path
     assert stats.nodes[path_of["cell.tanh"]].mean != pytest.approx(float(inside[0].mean()))
     assert f"{path_of['cell']}:out" in stats.flows
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in module.modules())
+
+
+# ---------------------------------------------------------------------- blocks over time, and repeated
+
+
+def drawn_lstm() -> Project:
+    """Digits read row by row by an LSTM cell drawn from its gates; its last state decides."""
+    net = Net("main")
+    with net.block("Cell") as block:
+        x = block.input()
+        h, c = block.state("h", shape=(24,)), block.state("c", shape=(24,))
+        gates = []
+        for name, activation in (
+            ("i", "Sigmoid"),
+            ("f", "Sigmoid"),
+            ("g", "Tanh"),
+            ("o", "Sigmoid"),
+        ):
+            a = block.add("torch.nn.Linear", x, name=f"x_{name}", out_features=24)
+            b = block.add("torch.nn.Linear", h, name=f"h_{name}", out_features=24)
+            both = block.add("core.add", a, b, name=f"sum_{name}")
+            gates.append(block.add(f"torch.nn.{activation}", both, name=name))
+        kept = block.add("core.mul", gates[1], c, name="kept")
+        new = block.add("core.mul", gates[0], gates[2], name="new")
+        memory = block.add("core.add", kept, new, name="memory")
+        y = block.add(
+            "core.mul", gates[3], block.add("torch.nn.Tanh", memory, name="squash"), name="y"
+        )
+        block.next("h", y)
+        block.next("c", memory)
+        block.output(y)
+    steps = net.use("Cell", net.input(), name="cell")
+    net.output(net.add("torch.nn.Linear", steps["h"], name="head", out_features=10))
+    return net.project(data=DataRef(transforms=(Step("core.rows"),)), recipe=RECIPE)
+
+
+def stages() -> Project:
+    """A repeated residual block, and a layer that is used twice."""
+    net = Net("main")
+    with net.block("Residual") as block:
+        inner = block.input()
+        y = block.add("torch.nn.Linear", inner, name="fc", out_features=32)
+        block.output(
+            block.add("core.add", block.add("torch.nn.ReLU", y, name="relu"), inner, name="sum")
+        )
+    x = net.add("torch.nn.Flatten", net.input(), name="flatten")
+    x = net.add("torch.nn.Linear", x, name="stem", out_features=32)
+    x = net.use("Residual", x, name="layers", repeat=3)
+    x = first = net.add("torch.nn.Linear", x, name="twice", out_features=32)
+    x = net.add("torch.nn.Linear", x, name="again", out_features=32, shares=first)
+    net.output(net.add("torch.nn.Linear", x, name="head", out_features=10))
+    return net.project(data=DataRef(), recipe=RECIPE)
+
+
+@pytest.mark.parametrize(
+    ("draw", "path", "parameter"),
+    [(drawn_lstm, "cell/h_f", "cell.h_f.weight"), (stages, "layers/2/fc", "layers.2.fc.weight")],
+)
+def test_cells_and_stages_train_and_are_seen_inside(
+    draw: Callable[[], Project], path: str, parameter: str, tmp_path: Path
+) -> None:
+    case = Compiled(tmp_path, draw())
+    events = case.run()
+    assert isinstance(events[-1], p.Finished), events[-1]
+    owners = Owners(case.built, node_paths(case.project, "main")).of
+    assert owners[parameter].path == path
+    assert None not in owners.values()
+    stats = next(e for e in events if isinstance(e, p.LayerStats)).nodes
+    assert stats[path].grad
+    losses = [event.metrics["val_loss"] for event in events if isinstance(event, p.EpochDone)]
+    assert losses[-1] < losses[0] < math.log(10) + 0.1
+
+
+def test_checkpoints_of_repeated_blocks_have_their_dotted_names(tmp_path: Path) -> None:
+    case = Compiled(tmp_path, stages())
+    case.run()
+    saved = (tmp_path / "run" / "checkpoints").glob("*.safetensors")
+    names = set(load_file(next(file for file in saved if ".state." not in file.name)))
+    wanted = ("layers.0.fc.weight", "layers.2.fc.bias", "twice.weight")
+    assert all(any(name.endswith(end) for name in names) for end in wanted), names
+    assert not any("again" in name for name in names)

@@ -321,6 +321,9 @@ class PointerHand:
             return self._escape()
         if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             return self._enter()
+        if key == Qt.Key.Key_Backtab and self.walk.connecting:
+            self.walk.next_port(back=True)
+            return True
         if key == Qt.Key.Key_Backspace:  # with something selected it deletes, as a command
             return self._desk.leave()
         return self.walk.arrow(event)

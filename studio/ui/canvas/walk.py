@@ -132,8 +132,12 @@ class Walk:
         elif scene.selected_links:
             now = scene.selected_links[-1]
             source, target = now.source.node, now.target.node
-            wires = (*graph.outgoing[source], *graph.incoming[source], *graph.incoming[target])
-            wires = tuple(dict.fromkeys((*wires, *graph.outgoing.get(target, ()))))
+            around = [
+                wire
+                for node in (source, target)
+                for wire in (*graph.outgoing.get(node, ()), *graph.incoming.get(node, ()))
+            ]
+            wires = tuple(dict.fromkeys(around))
             chosen = wires[(wires.index(now) + 1) % len(wires)]
         else:
             chosen = graph.links[0] if graph.links else None

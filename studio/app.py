@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 import sys
@@ -187,7 +186,6 @@ def _note(told: list[str], event: e.SessionEvent) -> None:
 
 def begin(window: MainWindow) -> None:
     """Listen to the engines, now that the window has been painted."""
-    gc.freeze()  # the window lives as long as the process: no collection need look through it
-    gc.enable()
+    window.collector.start()
     window.bridge.start()
     window.recovery.offer()

@@ -19,7 +19,7 @@ def open_window(file: Path | None, here: Paths) -> int:
         raise JobFailed(problem)
     if file is not None and not file.exists():
         raise WrongUse(f"There is no file {file}.")
-    gc.disable()  # nothing made before the first paint is garbage; `app.begin` collects from then on
+    gc.disable()  # nothing made before the first paint is garbage; a `Collector` goes on from there
     from studio import start
 
     return start.run(here, file)

@@ -14,6 +14,7 @@ from studio.session.session import Session
 from studio.ui.actions import Actions
 from studio.ui.bridge import Bridge
 from studio.ui.build import BuildWorkspace
+from studio.ui.collecting import Collector
 from studio.ui.controls import column
 from studio.ui.documents import Documents
 from studio.ui.frame import MINIMUM
@@ -57,6 +58,7 @@ class MainWindow(QWidget):
         self.documents = Documents(session, preferences, self.prompts, self.notices.show, self)
         preferences.on_trouble = lambda sentence: self.notices.show(sentence, "warning")
 
+        self.collector = Collector(self)
         self.bridge = Bridge(session, self)
         self.bridge.add(self.on_event)
         self.actions_table = Actions(theme, self)
@@ -251,6 +253,7 @@ class MainWindow(QWidget):
         self.preferences.change(geometry=self.window().saveGeometry().toBase64().toStdString())
         self.build.keep()
         self.bridge.stop()
+        self.collector.stop()
         self.session.close()
         super().closeEvent(event)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -39,15 +38,10 @@ def session() -> Iterator[Session]:
     def connect(role: str) -> Client:
         return in_process.connect(Service(Setup("workbench" if role == "workbench" else "job")))
 
-    # What windows leave must be collected here, not by the engine's thread: Qt's things end where they
-    # were made.
-    gc.collect()
-    gc.disable()
     made = Session(connect, paths.find())
     made.start()
     yield made
     made.close()
-    gc.enable()
 
 
 def test_a_mistake_is_shown_repaired_and_undone(

@@ -4,149 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
 
-from studio.compile import sharing, template
+from studio.compile import template
 from studio.compile.classes import Call, Drawn, Line, Making
 from studio.compile.instance import ports_in, ports_out
 from studio.compile.literals import literal
+from studio.compile.loop import time_methods
 from studio.compile.naming import Step, Value, variables
-from studio.compile.scan import is_whole
-from studio.compile.template import Filling
-from studio.compile.walk import live
-from studio.graph.facts import NodeFacts
-from studio.graph.formulas import FormulaError, is_formula
-from studio.graph.graph import (
-    BLOCK,
-    INPUT,
-    NEXT,
-    OUTPUT,
-    REROUTE,
-    STATE,
-    End,
-    Graph,
-    Link,
-    Node,
-    is_name,
-)
+from studio.compile.plan import Known, Sheet
+from studio.compile.template import CALLED, Filling
+from studio.graph.formulas import is_formula
+from studio.graph.graph import BLOCK, INPUT, NEXT, OUTPUT, STATE, Node
 from studio.graph.params import check_params, with_defaults
-from studio.graph.problems import Problem
-from studio.graph.project import Project
-from studio.graph.spec import LayerSpec
-from studio.graph.topology import block_spec, order
-from studio.graph.unfold import Names, is_shared, repeats, resolved
-
-_NOWHERE = (INPUT, OUTPUT, STATE, NEXT, REROUTE)
-#: What the code itself calls: no variable may hide it.
-_CALLED = frozenset({"torch", "nn", "F", "math", "range", "zip", "enumerate", "tap", "self"})
-
-
-class Unfinished(ValueError):
-    """A network that cannot be written yet; `problems` say what has to be repaired first."""
-
-    def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
-        super().__init__(message)
-        self.problems = problems
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known of a network that is to be written, and of the classes written so far."""
-
-    project: Project
-    specs: Mapping[str, LayerSpec]
-    facts: Mapping[str, NodeFacts]
-    errors: tuple[Problem, ...]
-    #: The call that makes a block's module, by the beginning of the paths inside it.
-    calls: dict[str, Call] = field(default_factory=dict)
-    #: Names of classes and functions of the text.
-    taken: set[str] = field(default_factory=set)
-
-    def spec(self, kind: str) -> LayerSpec:
-        """Return the spec of a layer or a block. It has facts, so it is known."""
-        found = block_spec(self.project, kind) if kind.startswith(BLOCK) else self.specs.get(kind)
-        if found is None:
-            raise self.unfinished()
-        return found
-
-    def unfinished(self) -> Unfinished:
-        """Return what to raise where something is missing."""
-        why = (
-            self.errors[0].message
-            if self.errors
-            else "Connect an input through layers to an output."
-        )
-        return Unfinished(f"The network cannot be written as code yet. {why}", self.errors)
-
-
-class Sheet:
-    """A graph with its formulas worked out, as far as code is concerned: what runs, and what feeds it.
-
-    `inside` tells a block's from a network's, where nothing runs over time.
-    """
-
-    def __init__(
-        self, known: Known, graph: Graph, prefix: str, names: Names, inside: bool = True
-    ) -> None:
-        self.known, self.prefix, self.raw, self.inside = known, prefix, graph, inside
-        nodes = dict(graph.nodes)
-        for key, node in graph.nodes.items():
-            with suppress(FormulaError):  # a problem at that node, in the way only where it runs
-                nodes[key] = resolved(node, names)
-        for node in nodes.values():
-            if not is_name(node.name):
-                raise Unfinished(f"{node.name!r} cannot be a name in code. Rename the node.")
-        self.graph = Graph(nodes, graph.links)
-        keys, tangled = order(graph)
-        if tangled:
-            raise known.unfinished()
-        needed = live(graph)
-        self.running = [nodes[key] for key in keys if key in needed and self._runs(nodes[key])]
-        self.keepers = sharing.keepers(graph, needed)
-        broken = {problem.node for problem in known.errors}
-        timed = [node for node in nodes.values() if inside and node.kind in (STATE, NEXT)]
-        if any(prefix + node.id in broken for node in (*self.running, *timed)):
-            raise known.unfinished()
-
-    def _runs(self, node: Node) -> bool:
-        if node.kind in _NOWHERE or "bypassed" in node.flags:
-            return False
-        return not node.kind.startswith(BLOCK) or repeats(node.params) > 0
-
-    def makers(self) -> list[Node]:
-        """Return the running nodes that make the module which they call; others borrow one of theirs."""
-        return [node for node in self.running if node.id in self.keepers]
-
-    def owner(self, node: Node) -> Node:
-        """Return the node whose name the module of `node` has."""
-        return self.graph.nodes[node.shares] if node.shares else node
-
-    def origin(self, end: End) -> Value:
-        """Return the value at an output port, followed through all that only hands on what it gets."""
-        for _ in self.graph.nodes:
-            wire = self._handed_on(end)
-            if wire is None:
-                break
-            end = wire.source
-        facts = self.known.facts.get(self.prefix + end.node)
-        if facts is None or end.port not in facts.outputs:
-            raise self.known.unfinished()
-        return (end.node, end.port)
-
-    def _handed_on(self, end: End) -> Link | None:
-        node = self.graph.nodes[end.node]
-        incoming = self.graph.incoming.get(node.id, ())
-        if not incoming:
-            return None
-        if "bypassed" in node.flags or node.kind == REROUTE:
-            return incoming[0]
-        if node.kind.startswith(BLOCK) and repeats(node.params) == 0:
-            spec = self.known.spec(node.kind)
-            takes = dict(zip(ports_out(spec), ports_in(spec), strict=False))
-            wires = self.graph.into(node.id, takes.get(end.port, ""))
-            return wires[0] if wires else None
-        return None
+from studio.graph.unfold import is_shared, repeats
 
 
 class Body:
@@ -165,7 +35,7 @@ class Body:
         self.steps = [self._step(node) for node in sheet.running]
         self.results = [self._value(node, "x") for node in (*self.outputs, *nexts)]
         self.last = (*self.outputs, *nexts)[-1].id
-        taken = known.taken | _CALLED
+        taken = known.taken | CALLED
         self.names, self.used = variables(
             (*self.inputs, *self.states), self.steps, self.results, taken
         )
@@ -226,12 +96,13 @@ class Body:
         return Call(call.name, call.values, call.layer, hints) if hints else call
 
     def _learned(self, state: Node) -> Making:
-        sizes = ", ".join(map(str, self._shape(state)))
+        sizes = ", ".join(map(str, self.shape_of(state)))
         frozen = "frozen" in state.flags
         text = f"nn.Parameter(torch.zeros(1, {sizes}))"
         return Making(state.name, self.prefix + state.id, text=text, frozen=frozen)
 
-    def _shape(self, state: Node) -> tuple[int, ...]:
+    def shape_of(self, state: Node) -> tuple[int, ...]:
+        """Return the shape of a state for one sample."""
         kind = self.known.facts[self.prefix + state.id].outputs["out"]
         return tuple(int(dim) for dim in kind.shape[1:])
 
@@ -370,80 +241,6 @@ class Body:
         fed = {take for take, _ in self._chained(node)}
         again = tuple(v for v, w in zip(reads, wires, strict=True) if w.target.port not in fed)
         return Step(node, reads, gives, again if fed else ())
-
-
-def time_methods(body: Body) -> list[Line]:
-    """Return the methods of a block that runs over time: one step, and the loop."""
-    names, graph = body.names, body.graph
-    inputs = [names[node.id, "out"] for node in body.inputs]
-    states = [names[node.id, "out"] for node in body.states]
-    sliced = [name for node, name in zip(body.inputs, inputs, strict=True) if not is_whole(node)]
-    taken = {*inputs, *states, *body.known.taken, *_CALLED}
-
-    def free(wish: str) -> str:
-        while wish in taken:
-            wish += "_"
-        taken.add(wish)
-        return wish
-
-    now = {name: free(f"{name}_t") for name in sliced}
-    outs = [free(node.name) for node in body.outputs]
-    lists = [free(f"{name}s") for name in outs]
-    first = next(node for node in body.inputs if not is_whole(node))
-    kind = body.known.facts[body.prefix + first.id].outputs["out"]
-    given = ", ".join([*inputs, *(f"{state}=None" for state in states)])
-    loop = (
-        f"for {now[sliced[0]]} in {sliced[0]}.unbind(1):"
-        if len(sliced) == 1
-        else f"for {', '.join(now.values())} in zip({', '.join(f'{name}.unbind(1)' for name in sliced)}):"
-    )
-    ends = [*(f"torch.stack({name}, dim=1)" for name in lists), *states]
-    start = [
-        line
-        for node, name in zip(body.states, states, strict=True)
-        for line in (
-            f"if {name} is None:",
-            f"    {name} = {_start(body, node, sliced[0], kind.dtype)}",
-        )
-    ]
-    lines = [*body.method("step", [*inputs, *states], False), ("", "")]
-
-    def forward(tapped: bool) -> list[Line]:
-        arguments = [now.get(name, name) for name in inputs] + states + (["tap"] if tapped else [])
-        call = f"self.{'step_tapped' if tapped else 'step'}({', '.join(arguments)})"
-        texts = [
-            *start,
-            *([f"{', '.join(lists)} = {', '.join('[]' for _ in lists)}"] if lists else []),
-            loop,
-            f"    {', '.join([*outs, *states])} = {call}",
-            *(f"    {place}.append({out})" for place, out in zip(lists, outs, strict=True)),
-            f"return {', '.join(ends)}",
-        ]
-        name = "forward_tapped" if tapped else "forward"
-        head = f"    def {name}(self, {given}{', tap=None' if tapped else ''}):"
-        doc = f"Run `step` along dimension 1 of {' and '.join(sliced)}."
-        about = [] if tapped else [(f'        """{doc}"""', "")]
-        return [(head, ""), *about, *((f"        {text}", "") for text in texts)]
-
-    lines += [
-        *forward(False),
-        ("", ""),
-        *body.method("step_tapped", [*inputs, *states], True),
-        ("", ""),
-    ]
-    assert graph.of_kind(NEXT)  # a body without one is unfinished
-    return [*lines, *forward(True)]
-
-
-def _start(body: Body, state: Node, source: str, dtype: str) -> str:
-    """Return what a state is before the first step: the same for every sample."""
-    shape = body._shape(state)
-    sizes = ", ".join(map(str, shape))
-    if state.params.get("init") == "learned":
-        return f"self.{state.name}.expand({source}.shape[0], {', '.join('-1' for _ in shape)})"
-    if dtype.startswith(("float", "bfloat")):
-        return f"{source}.new_zeros({source}.shape[0], {sizes})"
-    return f"torch.zeros({source}.shape[0], {sizes}, device={source}.device)"
 
 
 def _tapped(node: Node, line: str, outputs: Mapping[str, str]) -> list[str]:

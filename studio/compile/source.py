@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from studio.compile.body import Body, Known, Sheet, Unfinished
+from studio.compile.body import Body
 from studio.compile.classes import Line, grouped, write
 from studio.compile.literals import literal
+from studio.compile.plan import Known, Sheet, Unfinished
 from studio.graph.facts import NodeFacts, ProjectFacts
 from studio.graph.graph import BLOCK, INPUT, OUTPUT, Graph
 from studio.graph.project import Block, Project

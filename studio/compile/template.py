@@ -11,6 +11,9 @@ from studio.graph.graph import is_name
 from studio.graph.params import Value
 from studio.graph.spec import LayerSpec
 
+#: What the code itself calls: no variable may hide it.
+CALLED = frozenset({"torch", "nn", "F", "math", "range", "zip", "enumerate", "tap", "self"})
+
 _OPTIONAL = re.compile(r"<([^<>]*)>")
 _SLOT = re.compile(r"\{([\w|]+)(?::(\w+))?\}")
 _ALL_UNUSED = re.compile(r"\((?:_, )+_\)")

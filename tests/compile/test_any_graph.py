@@ -150,7 +150,7 @@ def _run(project: Project, facts: ProjectFacts) -> None:
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
-@settings(max_examples=400, deadline=None, derandomize=True,
+@settings(max_examples=250, deadline=None, derandomize=True,
           suppress_health_check=list(hypothesis.HealthCheck))  # fmt: skip
 @given(projects())
 def test_whatever_is_drawn_is_answered_and_what_is_right_runs(project: Project) -> None:

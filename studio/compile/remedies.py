@@ -207,6 +207,19 @@ def arrangement(case: Case) -> Iterator[Remedy]:
         )
 
 
+def pooled(case: Case) -> Iterator[Remedy]:
+    """What is flattened is averaged over its places first, however many they are."""
+    for wire in case.wires[:1]:
+        before = case.graph.nodes.get(wire.source.node)
+        if before is None or before.kind not in ("torch.nn.Flatten", "core.flatten"):
+            continue
+        for upstream in case.graph.incoming.get(before.id, ())[:1]:
+            kind = case.kind(upstream)
+            if kind is not None and len(kind.shape) in (3, 4, 5) and isinstance(kind.shape[1], int):
+                pool = f"torch.nn.AdaptiveAvgPool{len(kind.shape) - 2}d"
+                yield case.insert(upstream, "Average-pool first", (pool, {"output_size": 1}))
+
+
 def number(case: Case) -> Iterator[Remedy]:
     """A name in the shape of an input becomes the number that it counts as."""
     graph = case.project.networks[case.network].graph

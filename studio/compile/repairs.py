@@ -27,7 +27,7 @@ _BY_REASON: Mapping[str, tuple[Callable[[Case], Iterator[Remedy]], ...]] = {
     "groups": (remedies.groups,),
     "reshape": (remedies.arrangement,),
     "unconnected": (joints.connection, joints.first_input, joints.removal),
-    "unreadable": (remedies.flat, remedies.number),
+    "unreadable": (remedies.flat, remedies.pooled, remedies.number),
     "range": (remedies.more_rows,),
     "layers": (remedies.more_layers,),
     "dimension": (remedies.dimension,),

@@ -238,3 +238,18 @@ def test_ids_below_zero_are_told(specs: Specs) -> None:
     data = replace(_ids(5.0), value_range=(-1.0, 5.0))
     (problem,) = facts(_embedded(50), specs, data).problems
     assert "gets ids from −1" in problem.message
+
+
+def test_a_flattened_sequence_is_averaged_first(specs: Specs) -> None:
+    project = drawn((6, "T"), ("torch.nn.Conv1d", {"out_channels": 4, "kernel_size": 3}),
+                    ("torch.nn.Flatten", {}), ("torch.nn.Linear", {"out_features": 2}))  # fmt: skip
+    data = replace(sequence(), sample=TensorType((6, 30)))
+    (problem,) = facts(project, specs, data).problems
+    assert [repair.title for repair in problem.repairs] == [
+        "Average-pool first",
+        "Make T the number 30",
+    ]
+    mended = Batch("", problem.repairs[0].edits).apply(project)
+    known = facts(mended, specs, data)
+    assert not known.problems
+    assert known.nodes["l2"].inferred == {"in_features": 4}

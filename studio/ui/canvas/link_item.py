@@ -11,7 +11,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.graph.facts import Dim
+from studio.graph.facts import Dim, dim_text
 from studio.graph.graph import Link
 from studio.ui.canvas.node_paint import Detail, outline
 from studio.ui.canvas.previews import LEVELS, wire_width
@@ -24,6 +24,8 @@ LINK_Z = 1.0
 LABEL_Z = 5.0
 #: A wire must be longer than this to carry its shape.
 LABELLED = 24.0
+#: How many shapes are kept as text.
+_AXES = 1000
 
 #: A shape as text: each dimension and whether the layer changed it.
 Axes = tuple[tuple[str, bool], ...]
@@ -33,7 +35,7 @@ def axes_of(shape: tuple[Dim, ...], before: tuple[Dim, ...] | None) -> Axes:
     """Return a shape's dimensions, bright where they are not what they were before."""
     same = before is not None and len(before) == len(shape)
     return tuple(
-        (str(dim), n > 0 and not (same and before is not None and before[n] == dim))
+        (dim_text(dim), n > 0 and not (same and before is not None and before[n] == dim))
         for n, dim in enumerate(shape)
     )
 
@@ -44,6 +46,7 @@ class WireLook:
     def __init__(self, theme: Theme, sprites: Sprites) -> None:
         self.theme = theme
         self.sprites = sprites
+        self._axes: dict[tuple[tuple[Dim, ...], tuple[Dim, ...] | None], Axes] = {}
         self.dress()
 
     def dress(self) -> None:
@@ -52,6 +55,15 @@ class WireLook:
         self._strong: list[QPen] = []
         self.font = self.theme.font("mono")
         self.letter = QFontMetricsF(self.font).horizontalAdvance("0")
+
+    def axes(self, shape: tuple[Dim, ...], before: tuple[Dim, ...] | None) -> Axes:
+        """Return `axes_of`: one value for all of the many wires of a large sheet that carry the same."""
+        if len(self._axes) > _AXES:
+            self._axes.clear()
+        known = self._axes.get((shape, before))
+        if known is None:
+            known = self._axes[shape, before] = axes_of(shape, before)
+        return known
 
     def pen(self, token: str, thick: bool, dashed: bool) -> QPen:
         """Return the pen of a wire."""

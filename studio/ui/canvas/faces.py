@@ -61,7 +61,7 @@ class Thumbnail:
     pixels: npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Face:
     """All that one node shows. Equal faces share one picture."""
 

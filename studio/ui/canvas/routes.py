@@ -24,7 +24,7 @@ Box = tuple[float, float, float, float]
 Cell = tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Route:
     """The corners of a wire, and where its label stands."""
 

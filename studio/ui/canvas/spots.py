@@ -14,7 +14,7 @@ from studio.graph.spec import LayerSpec, Port, PortType
 _SYMMETRIC = ("core.add", "core.mul", "core.maximum", "core.minimum")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Spot:
     """A port on a node: where it is, relative to the node, and what passes through it."""
 

@@ -12,7 +12,7 @@ from studio.graph.geometry import FRAME_BOTTOM, FRAME_TOP, is_docked
 from studio.graph.graph import REROUTE, Link
 from studio.graph.project import Frame, Place
 from studio.ui.canvas.frame_item import HEADER
-from studio.ui.canvas.link_item import LABELLED, LabelItem, LinkItem, WireLook, axes_of
+from studio.ui.canvas.link_item import LABELLED, LabelItem, LinkItem, WireLook
 from studio.ui.canvas.previews import Strength
 from studio.ui.canvas.routes import MOST_TRIES, Ends, Obstacles, find_route, lanes
 
@@ -189,7 +189,7 @@ class Wires:
             item.label = LabelItem(self.look)
             self._scene.addItem(item.label)
             item.label.setPos(*route.label)
-        axes = axes_of(tensor.shape, self._shape_before(link.source.node))
+        axes = self.look.axes(tensor.shape, self._shape_before(link.source.node))
         item.label.show_axes(axes, "hover" if hovered else tone)
 
     def show_strength(self) -> bool:

@@ -110,6 +110,8 @@ def test_promoting_a_formula_starts_from_what_it_gives_and_hides_no_constant() -
     before = ed.SetParams("block.Cell", "fc", {"out_features": "=width*2"}).apply(before)
     after = ed.Promote("block.Cell", "fc", "out_features", "units").apply(before)
     assert after.blocks["Cell"].params == (Param("units", "int", 12),)
+    reads = ed.SetParams("block.Cell", "fc", {"out_features": "=units+1"}).apply(after)
+    refused(ed.Promote("block.Cell", "fc", "out_features", "more"), reads, "differs by instance")
     refused(ed.Promote("block.Cell", "fc", "out_features", "width"), before, "would hide")
 
 
@@ -160,6 +162,17 @@ def test_another_architecture_takes_the_old_ones_blocks_away() -> None:
     drawn.output(drawn.input())
     after = ed.SetNetworks(drawn.project().networks).apply(before)
     assert set(after.blocks) == {"Mine", "Kept"}
+    assert illegal(after) == ""
+
+
+def test_a_kept_block_keeps_what_it_is_made_of_beside_a_new_one_of_that_name() -> None:
+    mine = ed.AddBlocks({"Mine": Block(Sheet())}).apply(project())
+    before = ed.AddNodes("block.Mine", (Node("c", "block.Cell", "c"),)).apply(mine)
+    drawn = ed.Rename("block.Cell", "x", "image").apply(project())
+    after = ed.SetNetworks(drawn.networks, drawn.blocks).apply(before)
+    assert after.blocks["Cell"] == drawn.blocks["Cell"]
+    assert after.blocks["Cell2"] == before.blocks["Cell"]
+    assert after.sheet("block.Mine").graph.nodes["c"].kind == "block.Cell2"
     assert illegal(after) == ""
 
 

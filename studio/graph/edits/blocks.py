@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from msgspec.structs import replace
 
 from studio.graph.edits.edit import BaseEdit, EditRefused, node_at, sheet_at, with_graph
@@ -17,11 +19,11 @@ from studio.graph.edits.instances import (
 )
 from studio.graph.edits.nodes import SetParams
 from studio.graph.edits.sharing import released
-from studio.graph.formulas import FUNCTIONS, FormulaError, evaluate, is_formula
+from studio.graph.formulas import FUNCTIONS, FormulaError, evaluate, is_formula, names_in
 from studio.graph.graph import BLOCK, is_name
 from studio.graph.params import Param, ParamError, ParamType, Value
 from studio.graph.project import Block, Project
-from studio.graph.scope import names_at, readers
+from studio.graph.scope import readers
 from studio.graph.unfold import REPEAT, SHARE_WEIGHTS
 
 #: Names inside a block that are not the block's to give.
@@ -209,17 +211,29 @@ class Promote(BaseEdit, frozen=True, tag=True, omit_defaults=True):
                 f"Formulas inside {name} read the constant {self.name}, which a parameter of this "
                 "name would hide. Choose another name."
             )
+        self._check_reads(block, node.params.get(self.param))
         promoted = self._promoted(project, node.params.get(self.param))
         project = SetBlock(name, (*block.params, promoted)).apply(project)
         values: dict[str, Value] = {self.param: f"={self.name}"}
         return SetParams(self.where, self.node, values).apply(project)
+
+    def _check_reads(self, block: Block, value: Value) -> None:
+        """See that the present value is the same in every instance and every pass."""
+        own = {"index", REPEAT.name, *(param.name for param in block.params)}
+        with suppress(FormulaError):
+            read = own & names_in(value) if is_formula(value) else set()
+            if read:
+                raise EditRefused(
+                    f"{self.param} reads {min(read)}, which differs by instance already. Promote a "
+                    "plain value, or let the formula read what it needs."
+                )
 
     def _promoted(self, project: Project, given: Value) -> Param:
         declared = self.declared
         value = given if given is not None or declared is None else declared.default
         if is_formula(value):
             try:
-                value = evaluate(value, names_at(project, self.where, ""))
+                value = evaluate(value, project.constants)
             except FormulaError as error:
                 raise EditRefused(str(error)) from None
         if value is None and (declared is None or not declared.optional):

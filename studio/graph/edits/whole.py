@@ -8,10 +8,11 @@ from typing import Any
 from msgspec import field
 from msgspec.structs import replace
 
+from studio.graph.edits.blocks import RenameBlock
 from studio.graph.edits.edit import BaseEdit, EditRefused
 from studio.graph.edits.instances import blocks_below, blocks_in
 from studio.graph.formulas import FUNCTIONS
-from studio.graph.graph import is_name
+from studio.graph.graph import free_name, is_name
 from studio.graph.params import Value
 from studio.graph.project import Block, DataRef, Project, Sheet
 
@@ -87,7 +88,8 @@ def _is_constant(value: Value) -> bool:
 class SetNetworks(BaseEdit, frozen=True, tag=True, omit_defaults=True):
     """Replace the networks and add blocks, as dropping an architecture does.
 
-    Blocks that only the networks before were made of go with them; those that were in no network stay.
+    Blocks that only the networks before were made of go with them; those that were in no network stay,
+    under another name where a new block has theirs.
     """
 
     networks: dict[str, Sheet]
@@ -101,7 +103,12 @@ class SetNetworks(BaseEdit, frozen=True, tag=True, omit_defaults=True):
         return f"Draw {self.name}"
 
     def apply(self, project: Project) -> Project:
-        aside = project.blocks.keys() - _used(project.networks, project.blocks)
+        aside = set(project.blocks.keys() - _used(project.networks, project.blocks))
+        for name in sorted(blocks_below(project.blocks, aside)):
+            if name in self.blocks and self.blocks[name] != project.blocks[name]:
+                free = free_name(project.blocks.keys() | self.blocks.keys(), name)
+                project = RenameBlock(name, free).apply(project)
+                aside = {free if other == name else other for other in aside}
         blocks = project.blocks | self.blocks
         kept = _used(self.networks, blocks) | blocks_below(blocks, aside)
         project = replace(

@@ -62,8 +62,7 @@ class Meanings:
                 case "core.output":
                     found[node.name] = first
                 case "core.next":
-                    state = graph.named(str(node.params.get("state")))
-                    found[node.name] = self._number(NEXT, first, state.id if state else "")
+                    found[node.name] = self._number(NEXT, first)
                 case "core.reroute":
                     values[key, "out"] = first
                 case _:
@@ -73,7 +72,7 @@ class Meanings:
                     for wire in graph.outgoing.get(key, ()):
                         if (key, wire.source.port) not in values:
                             parts = self._params(node, names), tuple(sorted(arriving.items()))
-                            way = node.kind, wire.source.port, node.flags, cold
+                            way = node.kind, wire.source.port, "bypassed" in node.flags, cold
                             values[key, wire.source.port] = self._number(*way, *parts)
         outputs = [node.name for node in graph.nodes.values() if node.kind in (OUTPUT, NEXT)]
         return {name: found.get(name, -1) for name in outputs}
@@ -100,7 +99,10 @@ class Meanings:
             (one, *_) = passes(project, block, params)
             inside = self._graph(project, graph, one.names, given, frozen)
             times = self._params(node, names)
-            return {port: self._number("scan", port, *inside.values(), times) for port in ports}
+            return {
+                port: self._number("scan", place, *inside.values(), times)
+                for place, port in enumerate(ports)
+            }
         every = list(passes(project, block, params))
         if is_shared(params):
             every *= repeats(params)

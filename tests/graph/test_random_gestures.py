@@ -12,7 +12,7 @@ from random import Random
 import msgspec
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from meaning import Meanings
 from strategies import illegal
 
@@ -21,7 +21,6 @@ from studio.graph import files
 from studio.graph.builder import Net
 from studio.graph.connect import check_connect, open_ends
 from studio.graph.document import Document
-from studio.graph.edits.instances import FIXED, block_of
 from studio.graph.fragments import NotAGraph, cut_out, from_text, paste, to_text
 from studio.graph.graph import INPUT, NEXT, OUTPUT, REROUTE, STATE, End, Link, Node, name_for
 from studio.graph.params import Param, ParamType
@@ -29,7 +28,6 @@ from studio.graph.project import DataRef, Frame, Note, Place, Project
 from studio.graph.spec import LayerSpec, Port
 from studio.graph.surgery import Intervention
 from studio.graph.topology import block_spec
-from studio.graph.unfold import unfold
 
 _X, _OUT = (Port("x"),), (Port("out"),)
 SPECS = {
@@ -68,8 +66,6 @@ KEEPING = (
     ed.SetFrame,
     ed.SetSurgery,
 )
-#: Every rule draws its own source of chance, so that what it picks can depend on what there is.
-CHANCE = st.integers(0, 2**32 - 1).map(Random)
 
 
 def starter() -> Project:
@@ -87,24 +83,12 @@ def starter() -> Project:
     return net.project()
 
 
-def weights(project: Project) -> dict[str, int]:
-    """How many nodes have weights of their own, through all passes of all blocks."""
-    return {
-        network: sum(
-            not one.node.shares
-            and one.node.kind not in (*FIXED, REROUTE)
-            and not block_of(one.node)
-            for one in unfold(project, network)
-        )
-        for network in project.networks
-    }
-
-
 class Gestures(RuleBasedStateMachine):
     """Does what a person can do, and now and then what one cannot."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.rng = Random(0)
         self.document = Document(starter(), clock=self._clock)
         self.fresh = 0
         self.seconds = 0.0
@@ -114,45 +98,50 @@ class Gestures(RuleBasedStateMachine):
         self.seconds += 60
         return self.seconds
 
+    @initialize(seed=st.integers(0, 2**32 - 1))
+    def begin(self, seed: int) -> None:
+        """What a gesture picks depends on what there is: chance comes from one seed."""
+        self.rng = Random(seed)
+
     # ------------------------------------------------------------------------------ what there is
 
     @property
     def project(self) -> Project:
         return self.document.project
 
-    def where(self, rng: Random) -> str:
+    def where(self) -> str:
         blocks = ["block." + name for name in self.project.blocks]
-        return rng.choice([*self.project.networks, *self.project.networks, *blocks])
+        return self.rng.choice([*self.project.networks, *self.project.networks, *blocks])
 
-    def block(self, rng: Random) -> str:
+    def block(self) -> str:
         blocks = list(self.project.blocks)
-        return rng.choice(blocks) if blocks and rng.random() < 0.95 else "Nobody"
+        return self.rng.choice(blocks) if blocks and self.rng.random() < 0.95 else "Nobody"
 
-    def node(self, where: str, rng: Random) -> str:
+    def node(self, where: str) -> str:
         nodes = list(self.project.sheet(where).graph.nodes)
-        return rng.choice(nodes) if nodes and rng.random() < 0.97 else "nobody"
+        return self.rng.choice(nodes) if nodes and self.rng.random() < 0.97 else "nobody"
 
-    def nodes(self, where: str, rng: Random, most: int = 4) -> tuple[str, ...]:
+    def nodes(self, where: str, most: int = 4) -> tuple[str, ...]:
         """Some nodes: as a rubber band catches them, or here and there."""
         nodes = list(self.project.sheet(where).graph.nodes)
-        start = rng.randrange(len(nodes) + 1)
-        if rng.random() < 0.5:
-            return tuple(nodes[start : start + rng.randint(1, most)])
-        return tuple({self.node(where, rng): None for _ in range(rng.randint(0, most))})
+        start = self.rng.randrange(len(nodes) + 1)
+        if self.rng.random() < 0.5:
+            return tuple(nodes[start : start + self.rng.randint(1, most)])
+        return tuple({self.node(where): None for _ in range(self.rng.randint(0, most))})
 
-    def instance(self, where: str, rng: Random) -> str:
+    def instance(self, where: str) -> str:
         nodes = self.project.sheet(where).graph.nodes.values()
         held = [node.id for node in nodes if node.kind.startswith("block.")]
-        return rng.choice(held) if held and rng.random() < 0.9 else self.node(where, rng)
+        return self.rng.choice(held) if held and self.rng.random() < 0.9 else self.node(where)
 
     def specs(self) -> dict[str, LayerSpec]:
         kinds = ["block." + name for name in self.project.blocks]
         blocks = {kind: block_spec(self.project, kind) for kind in kinds}
         return SPECS | {kind: spec for kind, spec in blocks.items() if spec is not None}
 
-    def spec(self, rng: Random) -> LayerSpec:
-        known = self.specs() if rng.random() < 0.3 else SPECS
-        return rng.choice(list(known.values()))
+    def spec(self) -> LayerSpec:
+        known = self.specs() if self.rng.random() < 0.3 else SPECS
+        return self.rng.choice(list(known.values()))
 
     def new(self, where: str, kind: str) -> Node:
         self.fresh += 1
@@ -183,7 +172,6 @@ class Gestures(RuleBasedStateMachine):
         if isinstance(edit, KEEPING):
             meanings = Meanings()
             assert meanings.of(after) == meanings.of(before)
-            assert weights(after) == weights(before)
         self.document.undo()
         assert self.project == before
         self.document.redo()
@@ -199,18 +187,18 @@ class Gestures(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------------------ nodes and wires
 
-    @rule(rng=CHANCE)
-    def add(self, rng: Random) -> None:
-        where = self.where(rng)
-        node = self.new(where, self.spec(rng).kind)
-        place = Place(rng.randrange(40) * 20.0, rng.randrange(40) * 20.0)
+    @rule()
+    def add(self) -> None:
+        where = self.where()
+        node = self.new(where, self.spec().kind)
+        place = Place(self.rng.randrange(40) * 20.0, self.rng.randrange(40) * 20.0)
         self.do(ed.AddNodes(where, (node,), {node.id: place}))
 
-    @rule(rng=CHANCE)
-    def add_a_chain_of_nodes_with_taken_names(self, rng: Random) -> None:
-        where, name = self.where(rng), rng.choice(NAMES)
-        owner = self.node(where, rng)
-        nodes = [self.new(where, self.spec(rng).kind) for _ in range(3)]
+    @rule()
+    def add_a_chain_of_nodes_with_taken_names(self) -> None:
+        where, name = self.where(), self.rng.choice(NAMES)
+        owner = self.node(where)
+        nodes = [self.new(where, self.spec().kind) for _ in range(3)]
         nodes = [Node(n.id, n.kind, name, {"state": name}, shares=owner) for n in nodes]
         links = []
         for one, two in pairwise(nodes):
@@ -219,206 +207,213 @@ class Gestures(RuleBasedStateMachine):
                 links.append(Link(End(one.id, outputs[0].name), End(two.id, inputs[0].name)))
         self.do(ed.AddNodes(where, tuple(nodes), {}, tuple(links)))
 
-    @rule(rng=CHANCE)
-    def remove(self, rng: Random) -> None:
-        where = self.where(rng)
-        self.do(ed.RemoveNodes(where, self.nodes(where, rng, 2), rng.random() < 0.5))
+    @rule()
+    def remove(self) -> None:
+        where = self.where()
+        self.do(ed.RemoveNodes(where, self.nodes(where, 2), self.rng.random() < 0.5))
 
-    @rule(rng=CHANCE)
-    def connect(self, rng: Random) -> None:
-        where = self.where(rng)
+    @rule()
+    def connect(self) -> None:
+        where = self.where()
         graph, specs = self.project.sheet(where).graph, self.specs()
-        source, target = self.node(where, rng), self.node(where, rng)
+        source, target = self.node(where), self.node(where)
         outputs = specs[graph.nodes[source].kind].outputs if source in graph.nodes else _OUT
         inputs = specs[graph.nodes[target].kind].inputs if target in graph.nodes else _X
         if not outputs or not inputs:
             return
-        port = rng.choice(inputs)
-        wire = Link(End(source, rng.choice(outputs).name), End(target, port.name))
+        port = self.rng.choice(inputs)
+        wire = Link(End(source, self.rng.choice(outputs).name), End(target, port.name))
         reason = check_connect(graph, specs, wire)
         before = self.project
         self.do(ed.Connect(where, wire, port.many))
         if reason and "needs" not in reason:  # which types fit is the gate's own to judge
             assert self.project is before
 
-    @rule(rng=CHANCE)
-    def disconnect(self, rng: Random) -> None:
-        where = self.where(rng)
+    @rule()
+    def disconnect(self) -> None:
+        where = self.where()
         links = self.project.sheet(where).graph.links
         if links:
-            self.do(ed.Disconnect(where, tuple(rng.choices(links, k=2))))
+            self.do(ed.Disconnect(where, tuple(self.rng.choices(links, k=2))))
 
-    @rule(rng=CHANCE)
-    def insert(self, rng: Random) -> None:
-        where, spec = self.where(rng), self.spec(rng)
+    @rule()
+    def insert(self) -> None:
+        where, spec = self.where(), self.spec()
         links = self.project.sheet(where).graph.links
         if links and spec.inputs and spec.outputs:
             node = self.new(where, spec.kind)
             ports = spec.inputs[0].name, spec.outputs[0].name
-            self.do(ed.Insert(where, node, rng.choice(links), *ports, Place(4.0, 8.0)))
+            self.do(ed.Insert(where, node, self.rng.choice(links), *ports, Place(4.0, 8.0)))
 
-    @rule(rng=CHANCE)
-    def swap(self, rng: Random) -> None:
-        where = self.where(rng)
-        node = self.project.sheet(where).graph.nodes.get(self.node(where, rng))
+    @rule()
+    def swap(self) -> None:
+        where = self.where()
+        node = self.project.sheet(where).graph.nodes.get(self.node(where))
         if node is not None:
-            self.do(ed.Swap.to(where, node, self.specs()[node.kind], self.spec(rng)))
+            self.do(ed.Swap.to(where, node, self.specs()[node.kind], self.spec()))
 
-    @rule(rng=CHANCE)
-    def move(self, rng: Random) -> None:
-        where = self.where(rng)
-        places = {key: Place(rng.randrange(9) * 8.0, 0.0) for key in self.nodes(where, rng)}
+    @rule()
+    def move(self) -> None:
+        where = self.where()
+        places = {key: Place(self.rng.randrange(9) * 8.0, 0.0) for key in self.nodes(where)}
         self.do(ed.MoveNodes(where, places))
 
-    @rule(rng=CHANCE)
-    def set_params(self, rng: Random) -> None:
-        where = self.where(rng)
-        node = self.instance(where, rng) if rng.random() < 0.3 else self.node(where, rng)
-        names = rng.sample(PARAMS, 2)
-        values = {names[0]: rng.choice((*VALUES, *FORMULAS))}
+    @rule()
+    def set_params(self) -> None:
+        where = self.where()
+        node = self.instance(where) if self.rng.random() < 0.3 else self.node(where)
+        names = self.rng.sample(PARAMS, 2)
+        values = {names[0]: self.rng.choice((*VALUES, *FORMULAS))}
         self.do(ed.SetParams(where, node, values, tuple(names[1:])))
 
-    @rule(rng=CHANCE)
-    def repeat(self, rng: Random) -> None:
-        where = self.where(rng)
-        node = self.project.sheet(where).graph.nodes.get(self.instance(where, rng))
+    @rule()
+    def repeat(self) -> None:
+        where = self.where()
+        node = self.project.sheet(where).graph.nodes.get(self.instance(where))
         if node is not None:
             block = self.project.blocks.get(node.kind.removeprefix("block."))
-            own = {param.name: rng.choice(FORMULAS) for param in block.params} if block else {}
-            values = {"repeat": rng.choice((1, 2, 2, "=width", 2000)), "share_weights": False}
+            own = {param.name: self.rng.choice(FORMULAS) for param in block.params} if block else {}
+            values = {"repeat": self.rng.choice((1, 2, 2, "=width", 2000)), "share_weights": False}
             self.do(ed.SetParams(where, node.id, values | own))
 
-    @rule(rng=CHANCE)
-    def rename(self, rng: Random) -> None:
-        where = self.where(rng)
-        self.do(ed.Rename(where, self.node(where, rng), rng.choice(NAMES)))
+    @rule()
+    def rename(self) -> None:
+        where = self.where()
+        self.do(ed.Rename(where, self.node(where), self.rng.choice(NAMES)))
 
-    @rule(rng=CHANCE)
-    def flag(self, rng: Random) -> None:
-        where, flag = self.where(rng), rng.choice(("bypassed", "bypassed", "frozen", "gilded"))
-        self.do(ed.SetFlag(where, self.nodes(where, rng, 2), flag, rng.random() < 0.6))
+    @rule()
+    def flag(self) -> None:
+        where, flag = self.where(), self.rng.choice(("bypassed", "bypassed", "frozen", "gilded"))
+        self.do(ed.SetFlag(where, self.nodes(where, 2), flag, self.rng.random() < 0.6))
 
-    @rule(rng=CHANCE)
-    def share(self, rng: Random) -> None:
-        where = self.where(rng)
-        owner = self.node(where, rng) if rng.random() < 0.7 else ""
-        self.do(ed.Share(where, self.nodes(where, rng, 2), owner))
+    @rule()
+    def share(self) -> None:
+        where = self.where()
+        owner = self.node(where) if self.rng.random() < 0.7 else ""
+        self.do(ed.Share(where, self.nodes(where, 2), owner))
 
-    @rule(rng=CHANCE)
-    def share_among_equals(self, rng: Random) -> None:
-        where = self.where(rng)
+    @rule()
+    def share_among_equals(self) -> None:
+        where = self.where()
         graph = self.project.sheet(where).graph
         kinds = sorted({node.kind for node in graph.nodes.values()} - {INPUT, OUTPUT})
-        alike = [node.id for node in graph.of_kind(rng.choice(kinds))] if kinds else []
+        alike = [node.id for node in graph.of_kind(self.rng.choice(kinds))] if kinds else []
         if len(alike) < 2:
             node = self.new(where, "torch.nn.Linear")
             self.do(ed.AddNodes(where, (node,), {}))
         else:
-            self.do(ed.Share(where, tuple(alike[:3]), rng.choice(alike)))
+            self.do(ed.Share(where, tuple(alike[:3]), self.rng.choice(alike)))
 
     # --------------------------------------------------------------------------------------- blocks
 
-    @rule(rng=CHANCE)
-    def make_block(self, rng: Random) -> None:
-        where = self.where(rng)
-        nodes = self.nodes(where, rng)
+    @rule()
+    def make_block(self) -> None:
+        where = self.where()
+        nodes = self.nodes(where)
         graph = self.project.sheet(where).graph
-        ends = open_ends(graph, self.specs(), nodes) if rng.random() < 0.5 else ((), ())
+        ends = open_ends(graph, self.specs(), nodes) if self.rng.random() < 0.5 else ((), ())
         self.fresh += 1
-        name = rng.choice((*NAMES, f"Block{self.fresh}", f"Block{self.fresh}"))
+        name = self.rng.choice((*NAMES, f"Block{self.fresh}", f"Block{self.fresh}"))
         self.do(ed.MakeBlock(where, nodes, name, f"n{self.fresh}", *ends))
 
-    @rule(rng=CHANCE)
-    def unpack(self, rng: Random) -> None:
-        where = self.where(rng)
-        self.do(ed.Unpack(where, self.instance(where, rng)))
+    @rule()
+    def unpack(self) -> None:
+        where = self.where()
+        self.do(ed.Unpack(where, self.instance(where)))
 
-    @rule(rng=CHANCE)
-    def detach(self, rng: Random) -> None:
-        where = self.where(rng)
-        self.do(ed.Detach(where, self.instance(where, rng), rng.choice(NAMES)))
+    @rule()
+    def detach(self) -> None:
+        where = self.where()
+        self.do(ed.Detach(where, self.instance(where), self.rng.choice(NAMES)))
 
-    @rule(rng=CHANCE)
-    def set_block(self, rng: Random) -> None:
+    @rule()
+    def set_block(self) -> None:
         kinds: tuple[ParamType, ...] = ("int", "float", "str")
-        params = [Param(n, rng.choice(kinds), rng.randrange(4)) for n in rng.choices(NAMES, k=2)]
-        self.do(ed.SetBlock(self.block(rng), tuple(params[: rng.randrange(3)]), doc="changed"))
+        params = [
+            Param(n, self.rng.choice(kinds), self.rng.randrange(4))
+            for n in self.rng.choices(NAMES, k=2)
+        ]
+        self.do(ed.SetBlock(self.block(), tuple(params[: self.rng.randrange(3)]), doc="changed"))
 
-    @rule(rng=CHANCE)
-    def rename_block(self, rng: Random) -> None:
-        self.do(ed.RenameBlock(self.block(rng), rng.choice(NAMES)))
+    @rule()
+    def rename_block(self) -> None:
+        self.do(ed.RenameBlock(self.block(), self.rng.choice(NAMES)))
 
-    @rule(rng=CHANCE)
-    def remove_block(self, rng: Random) -> None:
-        self.do(ed.RemoveBlock(self.block(rng)))
+    @rule()
+    def remove_block(self) -> None:
+        self.do(ed.RemoveBlock(self.block()))
 
-    @rule(rng=CHANCE)
-    def add_a_block(self, rng: Random) -> None:
+    @rule()
+    def add_a_block(self) -> None:
         blocks = self.project.blocks
         if blocks:
-            self.do(ed.AddBlocks({rng.choice(NAMES): blocks[rng.choice(list(blocks))]}))
+            self.do(ed.AddBlocks({self.rng.choice(NAMES): blocks[self.rng.choice(list(blocks))]}))
 
-    @rule(rng=CHANCE)
-    def promote(self, rng: Random) -> None:
-        where = self.where(rng)
+    @rule()
+    def promote(self) -> None:
+        where = self.where()
         given = [
             (node.id, name)
             for node in self.project.sheet(where).graph.nodes.values()
             for name in node.params
         ]
-        if given and rng.random() < 0.9:
-            self.do(ed.Promote(where, *rng.choice(given), rng.choice(NAMES)))
+        if given and self.rng.random() < 0.9:
+            self.do(ed.Promote(where, *self.rng.choice(given), self.rng.choice(NAMES)))
         else:
-            self.do(ed.Promote(where, self.node(where, rng), rng.choice(PARAMS), "width"))
+            self.do(ed.Promote(where, self.node(where), self.rng.choice(PARAMS), "width"))
 
     # ------------------------------------------------------------------------- beside and all around
 
-    @rule(rng=CHANCE)
-    def set_constants(self, rng: Random) -> None:
-        value = rng.choice((*VALUES, float("nan"), (1, 2.5)))
-        self.do(ed.SetConstants({rng.choice(CONSTANTS): value}))
+    @rule()
+    def set_constants(self) -> None:
+        value = self.rng.choice((*VALUES, float("nan"), (1, 2.5)))
+        self.do(ed.SetConstants({self.rng.choice(CONSTANTS): value}))
 
-    @rule(rng=CHANCE)
-    def note(self, rng: Random) -> None:
-        text = rng.choice(("", "why", None))
-        note = None if text is None else Note(text, rng.randrange(400), rng.randrange(400))
-        self.do(ed.SetNote(self.where(rng), rng.choice("ab"), note))
+    @rule()
+    def note(self) -> None:
+        text = self.rng.choice(("", "why", None))
+        note = (
+            None if text is None else Note(text, self.rng.randrange(400), self.rng.randrange(400))
+        )
+        self.do(ed.SetNote(self.where(), self.rng.choice("ab"), note))
 
-    @rule(rng=CHANCE)
-    def frame(self, rng: Random) -> None:
-        where = self.where(rng)
-        frame = Frame("Stage", self.nodes(where, rng)) if rng.random() < 0.8 else None
-        self.do(ed.SetFrame(where, rng.choice("fg"), frame))
+    @rule()
+    def frame(self) -> None:
+        where = self.where()
+        frame = Frame("Stage", self.nodes(where)) if self.rng.random() < 0.8 else None
+        self.do(ed.SetFrame(where, self.rng.choice("fg"), frame))
 
-    @rule(rng=CHANCE)
-    def recipe(self, rng: Random) -> None:
-        recipe = ed.SetRecipe({rng.choice(("epochs", "epochs", "hope")): rng.randint(1, 9)})
-        self.do(ed.Batch("Both", (recipe, ed.SetData(DataRef(seed=rng.randrange(9))))))
+    @rule()
+    def recipe(self) -> None:
+        recipe = ed.SetRecipe(
+            {self.rng.choice(("epochs", "epochs", "hope")): self.rng.randint(1, 9)}
+        )
+        self.do(ed.Batch("Both", (recipe, ed.SetData(DataRef(seed=self.rng.randrange(9))))))
 
-    @rule(rng=CHANCE)
-    def draw_an_architecture(self, rng: Random) -> None:
-        if rng.random() < 0.2:
-            drawn = rng.choice((starter(), Project()))
+    @rule()
+    def draw_an_architecture(self) -> None:
+        if self.rng.random() < 0.2:
+            drawn = self.rng.choice((starter(), Project()))
             self.do(ed.SetNetworks(drawn.networks, drawn.blocks))
 
-    @rule(rng=CHANCE)
-    def operate(self, rng: Random) -> None:
-        where = rng.choice(list(self.project.networks))
-        amount = rng.choice((0.5, 2.0, float("inf")))
-        done = Intervention(where, self.node(where, rng), action="scale", amount=amount)
+    @rule()
+    def operate(self) -> None:
+        where = self.rng.choice(list(self.project.networks))
+        amount = self.rng.choice((0.5, 2.0, float("inf")))
+        done = Intervention(where, self.node(where), action="scale", amount=amount)
         self.do(ed.SetSurgery((done,)))
 
-    @rule(rng=CHANCE)
-    def copy(self, rng: Random) -> None:
-        where = self.where(rng)
-        fragment = cut_out(self.project, where, self.nodes(where, rng))
+    @rule()
+    def copy(self) -> None:
+        where = self.where()
+        fragment = cut_out(self.project, where, self.nodes(where))
         self.clipboard = to_text(fragment)
         if fragment.nodes:
             assert from_text(self.clipboard) == fragment
 
-    @rule(rng=CHANCE)
-    def paste(self, rng: Random) -> None:
-        where, cut = self.where(rng), rng.choice((0, 0, 0, 9, 200))
+    @rule()
+    def paste(self) -> None:
+        where, cut = self.where(), self.rng.choice((0, 0, 0, 9, 200))
         try:
             fragment = from_text(self.clipboard[: -cut or None])
         except NotAGraph:
@@ -449,7 +444,7 @@ class Gestures(RuleBasedStateMachine):
 TestGestures = Gestures.TestCase
 # Without shrinking, a run takes no longer when it fails.
 TestGestures.settings = settings(
-    max_examples=200,
+    max_examples=120,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

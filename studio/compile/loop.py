@@ -27,6 +27,10 @@ def time_methods(body: Body) -> list[Line]:
         taken.add(wish)
         return wish
 
+    attributes = {node.name for node in body.graph.nodes.values()}
+    step = "step"
+    while {step, f"{step}_tapped"} & attributes:  # a module of that name would hide the method
+        step += "_"
     now = {name: free(f"{name}_t") for name in sliced}
     outs = [free(node.name) for node in body.outputs]
     lists = [free(f"{name}s") for name in outs]
@@ -47,11 +51,11 @@ def time_methods(body: Body) -> list[Line]:
             f"    {name} = {_start(body, node, sliced[0], kind.dtype)}",
         )
     ]
-    lines = [*body.method("step", [*inputs, *states], False), ("", "")]
+    lines = [*body.method(step, [*inputs, *states], False), ("", "")]
 
     def forward(tapped: bool) -> list[Line]:
         arguments = [now.get(name, name) for name in inputs] + states + (["tap"] if tapped else [])
-        call = f"self.{'step_tapped' if tapped else 'step'}({', '.join(arguments)})"
+        call = f"self.{step}{'_tapped' if tapped else ''}({', '.join(arguments)})"
         texts = [
             *start,
             *([f"{', '.join(lists)} = {', '.join('[]' for _ in lists)}"] if lists else []),
@@ -62,14 +66,14 @@ def time_methods(body: Body) -> list[Line]:
         ]
         name = "forward_tapped" if tapped else "forward"
         head = f"    def {name}(self, {given}{', tap=None' if tapped else ''}):"
-        doc = f"Run `step` along dimension 1 of {' and '.join(sliced)}."
+        doc = f"Run `{step}` along dimension 1 of {' and '.join(sliced)}."
         about = [] if tapped else [(f'        """{doc}"""', "")]
         return [(head, ""), *about, *((f"        {text}", "") for text in texts)]
 
     lines += [
         *forward(False),
         ("", ""),
-        *body.method("step_tapped", [*inputs, *states], True),
+        *body.method(f"{step}_tapped", [*inputs, *states], True),
         ("", ""),
     ]
     return [*lines, *forward(True)]

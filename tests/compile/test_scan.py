@@ -82,6 +82,20 @@ def test_code_of_a_step_and_its_loop(specs: Specs) -> None:
     assert "        return torch.stack(outs, dim=1), h, c\n" in text
 
 
+def test_a_layer_named_like_a_method_does_not_hide_it(specs: Specs) -> None:
+    net = Net()
+    with net.block("Cell") as block:
+        h = block.state("h", shape=(3,))
+        y = block.add("core.add", block.add("torch.nn.Linear", block.input(), name="step",
+                      out_features=3), h, name="total")  # fmt: skip
+        block.next("h", y)
+        block.output(y)
+    net.output(net.use("Cell", net.input("x", shape=(4, 2)), name="cell"))
+    module = compile.build(net.project(), "main", specs, None)
+    x = torch.randn(2, 4, 2)
+    torch.testing.assert_close(module(x), module.cell.step(x).cumsum(1))
+
+
 def test_taps_reach_every_port_at_every_step(specs: Specs) -> None:
     project = lstm()
     module = compile.build(project, "main", specs, None)

@@ -257,7 +257,8 @@ class ProbeLayer(QObject):
         heights = [level, level - size.height() // 2, level + 80 - size.height()]
         heights += [box.bottom() + _MARGIN for box in taken]
         heights += [box.top() - size.height() - _MARGIN for box in taken]
-        sides = (node.right() + _GAP, node.left() - _GAP - size.width())
+        sides = [node.right() + _GAP, node.left() - _GAP - size.width()]
+        sides += [room.right() - size.width() + 1, room.left()]
         boxes = [inside(QRect(QPoint(x, y), size), room) for y in heights for x in sides]
         costs = [self._hidden(box, taken) + abs(box.top() - level) for box in boxes]
         return boxes[costs.index(min(costs))].topLeft()

@@ -84,7 +84,7 @@ class Marks:
             width, height = found.face.size
             at = (spot.x, spot.y) if spot is not None else (width / 2, height)
             # Beside the wire, so that both can be seen, and off the node that may be docked below.
-            self._items[owner, port].setPos(at[0] + 12, at[1] - 4)
+            self._items[owner, port].setPos(at[0] + 12, at[1] - 1)
 
 
 def _texts(surgery: tuple[Intervention, ...], sight: Sight) -> dict[tuple[str, str], str]:

@@ -64,7 +64,7 @@ def check_connect(
             f"Input {taker.name} of {target.name} needs {_NOUNS[taker.type]}, "
             f"but {source.name} gives {_NOUNS[giver.type]}."
         )
-    if link in graph.links:
+    if link in graph.incoming.get(target.id, ()):
         return f"{source.name} feeds this input of {target.name} already."
     if not walked and reaches(graph, target.id, source.id):
         return circle(target.name)

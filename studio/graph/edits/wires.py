@@ -27,13 +27,14 @@ class Connect(BaseEdit, frozen=True, tag=True, omit_defaults=True):
         graph = sheet_at(project, self.where).graph
         for end in (self.link.source, self.link.target):
             node_at(project, self.where, end.node)
-        if self.link in graph.links:
+        target = self.link.target
+        if self.link in graph.into(target.node, target.port):
             return project
         if reaches(graph, self.link.target.node, self.link.source.node):
             raise EditRefused(circle(graph.nodes[self.link.target.node].name))
         kept = graph.links
-        if not self.many:
-            kept = tuple(wire for wire in kept if wire.target != self.link.target)
+        if not self.many and graph.into(target.node, target.port):
+            kept = tuple(wire for wire in kept if wire.target != target)
         return with_graph(project, self.where, replace(graph, links=(*kept, self.link)))
 
 

@@ -20,6 +20,7 @@ from studio.graph.report import ReportLine
 from studio.session.keeping import Recoverable
 from studio.session.session import Session
 from studio.settings import Settings
+from studio.ui.canvas.export_panel import ExportPanel
 from studio.ui.preferences import Preferences
 from studio.ui.theme import Theme
 from studio.ui.window import MainWindow
@@ -447,3 +448,20 @@ def test_a_lost_engine_leaves_document_and_window(
     assert window.isVisible()
     assert script.engine("workbench") is not engine
     assert "signal 9" in window.build.problems.console.toPlainText()
+
+
+def test_the_file_menu_exports_a_picture_of_the_sheet(window: MainWindow, qtbot: QtBot) -> None:
+    action = window.actions_table["export_picture"]
+    window.refresh()
+    assert action.isEnabled()
+    action.trigger()
+    panel = window.findChild(ExportPanel)
+    assert panel is not None
+    assert panel.isVisible()
+    with qtbot.waitSignal(panel.destroyed):
+        panel.reject()
+    window.session.new()
+    settle(window.session)
+    window.refresh()
+    assert not action.isEnabled()
+    assert "The sheet is empty." in action.toolTip()

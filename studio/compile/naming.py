@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from studio.graph.graph import Node
+from studio.graph.graph import Node, variable_for
 
 #: An output port of a node.
 Value = tuple[str, str]
@@ -51,7 +51,8 @@ def variables(
             if place == 0 and where and set(where) == {number + 1}:
                 kept = {names[known] for known in step.keeps}
                 for short in ("x", "out"):
-                    if short not in reserved | kept and busy.get(short, -1) <= number:
+                    free = short not in reserved and short not in kept
+                    if free and busy.get(short, -1) <= number:
                         name = short
                         break
             names[value] = name
@@ -73,11 +74,11 @@ def _own_names(
         return wish
 
     for node in inputs:
-        names[node.id, "out"] = free(node.name)
+        names[node.id, "out"] = free(variable_for(node.name))
     for step in steps:
         if step.gives:
-            names[step.node.id, step.gives[0]] = free(step.node.name)
+            names[step.node.id, step.gives[0]] = free(variable_for(step.node.name))
     for step in steps:
         for port in step.gives[1:]:
-            names[step.node.id, port] = free(f"{step.node.name}_{port}")
+            names[step.node.id, port] = free(f"{variable_for(step.node.name)}_{port}")
     return names

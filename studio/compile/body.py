@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from studio.compile import template
-from studio.compile.classes import Call, Drawn, Line, Making
+from studio.compile.classes import Call, Drawn, Line, Making, attribute_of
 from studio.compile.instance import ports_in, ports_out
 from studio.compile.literals import literal
 from studio.compile.loop import time_methods
@@ -149,7 +149,7 @@ class Body:
             self.known.spec(step.node.kind),
             self._targets(step, tapped),
         )
-        attribute = f"self.{self.sheet.owner(node).name}"
+        attribute = attribute_of(self.sheet.owner(node).name)
         filling = Filling(attribute, self._inputs(node), outputs, self._values(node))
         wanted = [port for port in outputs if tapped or (node.id, port) in self.used]
         lines, ports = template.statements(spec, filling, wanted)
@@ -164,7 +164,7 @@ class Body:
     def _block(self, step: Step, tapped: bool) -> list[str]:
         """Return the call of a block's module: once, or in a loop that hands on what each pass gives."""
         node, outputs = step.node, self._targets(step, tapped)
-        count, module = repeats(node.params), f"self.{self.sheet.owner(node).name}"
+        count, module = repeats(node.params), attribute_of(self.sheet.owner(node).name)
         target = ", ".join(outputs.values())
         if count == 1:
             line = f"{target} = {self._call(node, module, {}, tapped, '')}"

@@ -6,7 +6,7 @@ comes from; what does not stays a number in the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from studio.compile import template
@@ -78,7 +78,7 @@ class Making:
     def lines(self, values: Sequence[Mapping[str, Value]]) -> list[Line]:
         """Return the assignment, with these values for its calls."""
         end = ".requires_grad_(False)" if self.frozen else ""
-        start = f"self.{self.attribute} = "
+        start = f"{attribute_of(self.attribute)} = "
         made = [call.text(given) for call, given in zip(self.calls, values, strict=True)]
         if self.text:
             return [(f"{start}{self.text}{end}", self.path)]
@@ -129,6 +129,25 @@ class Written:
     calls: tuple[Call, ...]
 
 
+def attribute_of(name: str) -> str:
+    """Return how code speaks of a node's module: `self.conv1`, `self.layers["0"]`."""
+    return "self" + "".join(
+        f'["{part}"]' if part.isdecimal() else f".{part}" for part in name.split(".")
+    )
+
+
+def _lists(makings: Iterable[Making]) -> Iterator[tuple[str, str]]:
+    """Yield the lists that modules are in, each before the first of its modules, by that module's name."""
+    known = {making.attribute for making in makings}
+    for making in makings:
+        parts = making.attribute.split(".")
+        for count in range(1, len(parts)):
+            way = ".".join(parts[:count])
+            if way not in known:
+                known.add(way)
+                yield making.attribute, f"{attribute_of(way)} = nn.ModuleDict()"
+
+
 def write(name: str, drawn: Sequence[Drawn], wishes: Sequence[str] = ()) -> Written:
     """Return the class for instances that have everything `fixed` in common.
 
@@ -155,7 +174,12 @@ def write(name: str, drawn: Sequence[Drawn], wishes: Sequence[str] = ()) -> Writ
     argument = {
         spot: named for named, spots in zip(names, varying.values(), strict=True) for spot in spots
     }
-    lines: list[Line] = [(f"class {name}(nn.Module):", "")]
+    numbered = any(making.attribute[0].isdecimal() for making in first.makings)
+    base = "nn.ModuleDict" if numbered else "nn.Module"
+    lines: list[Line] = [(f"class {name}({base}):", "")]
+    lists: dict[str, list[str]] = {}
+    for attribute, text in _lists(first.makings):
+        lists.setdefault(attribute, []).append(text)
     if first.doc:
         lines += [(f"    {first.doc}", ""), ("", "")]
     if first.makings:
@@ -171,6 +195,7 @@ def write(name: str, drawn: Sequence[Drawn], wishes: Sequence[str] = ()) -> Writ
             }
             for place, call in enumerate(making.calls)
         ]
+        lines += [(f"        {text}", "") for text in lists.get(making.attribute, ())]
         lines += [(f"        {text}", path) for text, path in making.lines(shown)]
     if first.makings:
         lines.append(("", ""))

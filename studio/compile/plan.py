@@ -24,7 +24,7 @@ from studio.graph.graph import (
     Graph,
     Link,
     Node,
-    is_name,
+    is_node_name,
 )
 from studio.graph.problems import Problem
 from studio.graph.project import Project
@@ -88,7 +88,7 @@ class Sheet:
             with suppress(FormulaError):  # a problem at that node, in the way only where it runs
                 nodes[key] = resolved(node, names)
         for node in nodes.values():
-            if not is_name(node.name):
+            if not is_node_name(node.name):
                 raise Unfinished(f"{node.name!r} cannot be a name in code. Rename the node.")
         self.graph = Graph(nodes, graph.links)
         keys, tangled = order(graph)

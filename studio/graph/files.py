@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from studio.graph.graph import End, Graph, Link, Node, is_name, link
+from studio.graph.graph import End, Graph, Link, Node, is_name, is_node_name, link
 from studio.graph.migrations import FORMAT, migrate
 from studio.graph.params import as_value
 from studio.graph.project import Block, DataRef, Project, Recipe, Sheet, Step
@@ -212,7 +212,7 @@ def read_sheet(raw: Mapping[str, Any]) -> Sheet:
     if len(set(names)) != len(names):
         raise ValueError("two nodes have the same name")
     for node in nodes:
-        if not is_name(node.name):
+        if not is_node_name(node.name):
             raise ValueError(f"a node is named {node.name!r}, which is no identifier")
         if not node.id or "/" in node.id:
             raise ValueError(f"a node has the id {node.id!r}, which cannot stand in a path")

@@ -30,7 +30,7 @@ class Node(Struct, frozen=True, omit_defaults=True):
     """One layer. `params` holds only what was given; defaults come from the spec.
 
     `id` is permanent and unique in its graph; `name` is an identifier, unique in its graph, and the
-    attribute's name in the generated code. `shares` is the id of the node on the same sheet whose weights
+    attribute's name in the generated code; in a list of modules, the way there (`layers.0`). `shares` is the id of the node on the same sheet whose weights
     this one uses ("" for its own). `dismissed` names the hints that a person does not want here. `extra`
     keeps keys of files that this version does not know.
     """
@@ -151,6 +151,7 @@ RESERVED = frozenset(
 )
 
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+_NUMBER = re.compile(r"(0|[1-9][0-9]{0,5})\Z")
 
 
 def is_name(text: str) -> bool:
@@ -161,6 +162,21 @@ def is_name(text: str) -> bool:
         and not keyword.iskeyword(text)
         and text not in RESERVED
     )
+
+
+def is_node_name(text: str) -> bool:
+    """Tell whether `text` may name a node: a name, or the way to a part of a list (`layers.0`).
+
+    Parts that are numbers are what PyTorch's containers call their modules.
+    """
+    parts = text.split(".")
+    return len(text) <= 128 and all(_NUMBER.match(part) or is_name(part) for part in parts)
+
+
+def variable_for(name: str) -> str:
+    """Return what a variable that holds a node's answer is called: `layers_0` for `layers.0`."""
+    plain = name.replace(".", "_")
+    return f"x{plain}" if plain[0].isdecimal() else plain
 
 
 def free_name(taken: Iterable[str], wish: str) -> str:

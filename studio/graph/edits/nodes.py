@@ -9,7 +9,7 @@ from studio.graph.edits.edit import BaseEdit, EditRefused, node_at, sheet_at, wi
 from studio.graph.edits.instances import PORTS, check_kinds, follow_ports
 from studio.graph.edits.sharing import group, released, settled
 from studio.graph.edits.wires import with_links
-from studio.graph.graph import FLAGS, NEXT, STATE, End, Graph, Link, Names, Node, is_name
+from studio.graph.graph import FLAGS, NEXT, STATE, End, Graph, Link, Names, Node, is_node_name
 from studio.graph.params import Value
 from studio.graph.project import Place, Project
 from studio.graph.topology import block_spec
@@ -192,7 +192,7 @@ class Rename(BaseEdit, frozen=True, tag=True, omit_defaults=True):
     def apply(self, project: Project) -> Project:
         node = node_at(project, self.where, self.node)
         graph = sheet_at(project, self.where).graph
-        if not is_name(self.name):
+        if not is_node_name(self.name):
             raise EditRefused(
                 f"A node's name becomes a Python attribute: letters, digits and underscores, "
                 f"starting with a letter, not a word of Python or PyTorch. Got {self.name!r}."

@@ -67,6 +67,8 @@ class BuildWorkspace(QWidget):
         self.canvas.sheet_shown.connect(lambda: self._on_selection(self.canvas.selection))
         self.inspector.wanted.connect(self.canvas.run)
         self.inspector.node_wanted.connect(self.canvas.show_node)
+        self.canvas.node_opened.connect(lambda node: self.inspector.open_settings())
+        self.inspector.left.connect(self.canvas.view.setFocus)
         self.library.block_wanted.connect(self._on_block)
         self.inspector.data_wanted.connect(self.show_data)
         self.problems.revealed.connect(self.canvas.reveal)

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QKeyEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -69,7 +69,8 @@ class NumberField(QAbstractSpinBox):
         self.setKeyboardTracking(False)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.lineEdit().setTextMargins(6, 0, 0, 0)
-        self.lineEdit().editingFinished.connect(self._on_finished)
+        # The field's own signal: its line never hears of Enter, which the field takes first.
+        self.editingFinished.connect(self._on_finished)
 
     @property
     def text_value(self) -> str:
@@ -117,6 +118,14 @@ class NumberField(QAbstractSpinBox):
             enabled |= down
         return enabled
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            # What is typed is let go of; the panel gives the keyboard back.
+            self.lineEdit().setText(self._shown)
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         # A form scrolls under the mouse; only a field in use may take the wheel.
         if self.hasFocus():
@@ -138,11 +147,15 @@ class NumberField(QAbstractSpinBox):
 
 
 class NumbersEditor(Editor):
-    """One number, or as many as the parameter takes, with × between them."""
+    """One number, or as many as the parameter takes, with × between them.
+
+    While all of them are equal, the first sets them all: `3×3` becomes `5×5`.
+    """
 
     def __init__(self, theme: Theme, param: Param) -> None:
         super().__init__()
         self._param = param
+        self._even = True
         layout = row(self, spacing=2)
         count = max(1, param.size)
         width = {1: 76, 2: 50 if param.type == "int" else 60}.get(count, 46)
@@ -164,6 +177,7 @@ class NumbersEditor(Editor):
 
     def show_value(self, value: Value, dashed: bool = False) -> None:
         parts = value if isinstance(value, tuple) else (value,) * len(self.fields)
+        self._even = len(set(parts)) == 1
         for field, part in zip(self.fields, parts, strict=False):
             field.show_number(part if isinstance(part, (int, float)) else None)
             set_property(field, "state", "inferred" if dashed else "")
@@ -180,6 +194,8 @@ class NumbersEditor(Editor):
     def _on_submitted(self) -> None:
         texts = [field.text_value for field in self.fields]
         sender = self.sender()
+        if self._even and sender is self.fields[0]:
+            texts = texts[:1] * len(texts)
         if len(texts) > 1 and not all(texts) and isinstance(sender, NumberField):
             texts = [text or sender.text_value for text in texts]
         self.submitted.emit(texts[0] if len(set(texts)) == 1 else ",".join(texts))
@@ -246,6 +262,12 @@ class TextEditor(Editor):
 
     def mark(self, state: str) -> None:
         set_property(self.line, "state", state)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # The line leaves Escape to what it stands in: what is typed is let go of.
+        if event.key() == Qt.Key.Key_Escape:
+            self.line.setText(self._shown)
+        event.ignore()
 
     def _on_typed(self, text: str) -> None:
         if is_formula(text):

@@ -145,6 +145,12 @@ class ParamRow(QWidget):
         self.hint.hide()
         field.begin(text, self._names)
 
+    def take_keyboard(self) -> None:
+        """Put the keyboard into the field, as Tab would."""
+        written = self.formula is not None and self.formula.isVisibleTo(self)
+        field = self.formula if written and self.formula is not None else self.editor
+        field.setFocus(Qt.FocusReason.TabFocusReason)
+
     def _formula_field(self) -> FormulaField:
         if self.formula is None:
             field = FormulaField(self._theme, self.param)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QWidget
 
-from studio.ui.controls import column, label, row, set_property
+from studio.ui.controls import button, column, label, row, set_property
 from studio.ui.theme import Theme
 
 Take = Callable[[str], object]
@@ -39,6 +39,11 @@ class NameAsk(QFrame):
         foot = row(spacing=8)
         self.remark = label(theme, tone="3", role="caption", wrap=True)
         foot.addWidget(self.remark, 1)
+        self.ok = button(theme, "Take", look="primary", small=True)
+        # The keyboard stays in the line: going elsewhere leaves the question.
+        self.ok.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.ok.clicked.connect(self.finish)
+        foot.addWidget(self.ok)
         layout.addLayout(foot)
         self.hide()
 
@@ -89,6 +94,8 @@ class NameAsk(QFrame):
         sentence = self._check(name.strip())
         self.trouble.setText(sentence)
         self.trouble.setVisible(bool(sentence))
+        self.ok.setEnabled(not sentence)
+        self.ok.setToolTip(sentence)
         set_property(self.line, "state", "error" if sentence else "")
         self.line.setAccessibleDescription(sentence)
         self._layout.activate()

@@ -8,7 +8,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from studio.graph.params import Param, Value
-from studio.ui.editors import ChoiceEditor, NumbersEditor, PathEditor, SwitchEditor, TextEditor
+from studio.ui.editors import ChoiceEditor, NumberField, NumbersEditor, PathEditor, SwitchEditor, TextEditor
 from studio.ui.form import Form
 from studio.ui.theme import MINUS, THIN_SPACE, Theme
 
@@ -39,11 +39,11 @@ class Shown:
         return self.row.editor
 
     def type(self, text: str, field: int = 0) -> None:
-        line = self.editor.fields[field].lineEdit()
-        line.setFocus()
-        line.selectAll()
-        line.insert(text)
-        QTest.keyClick(line, Qt.Key.Key_Return)
+        # The keyboard is in the number field, not in the line inside it.
+        number = self.editor.fields[field]
+        number.lineEdit().selectAll()
+        number.lineEdit().insert(text)
+        QTest.keyClick(number, Qt.Key.Key_Return)
 
 
 def test_a_whole_number_is_typed_and_stepped(qtbot: QtBot, theme: Theme) -> None:
@@ -94,6 +94,27 @@ def test_a_small_number_steps_by_its_own_size_and_never_to_zero(qtbot: QtBot, th
     for expected in (0.001, 0.0009, 0.0008):
         shown.editor.fields[0].stepBy(-1)
         assert shown.edits[-1] == ("lr", expected)
+
+
+def test_the_first_of_equal_numbers_sets_them_all(qtbot: QtBot, theme: Theme) -> None:
+    shown = Shown(qtbot, theme, Param("padding", "int", 0, size=2, minimum=0))
+    shown.type("1")
+    assert shown.edits == [("padding", 1)]
+    shown.show({"padding": (1, 2)})
+    shown.type("3")
+    assert shown.edits[-1] == ("padding", (3, 2))
+
+
+def test_escape_lets_go_of_what_is_typed(qtbot: QtBot, theme: Theme) -> None:
+    for param in (Param("units", "int", 8), Param("shape", "ints", (1, 2))):
+        shown = Shown(qtbot, theme, param)
+        field = shown.editor.focusProxy()
+        field.setFocus()
+        QTest.keyClicks(field, "9")
+        QTest.keyClick(field, Qt.Key.Key_Escape)
+        assert shown.edits == []
+        line = field.lineEdit() if isinstance(field, NumberField) else field
+        assert "9" not in line.text()
 
 
 def test_a_tuple_is_one_number_while_its_parts_are_equal(qtbot: QtBot, theme: Theme) -> None:

@@ -69,9 +69,11 @@ class Shown:
             line = editor.fields[0].lineEdit() if hasattr(editor, "fields") else editor.line  # type: ignore[attr-defined]
         line.setFocus()
         line.selectAll()
+        # A number's keyboard is in its field, not in the line inside it.
+        usual = line.focusProxy() or line
         for letter in text:
-            QTest.keyClicks(QApplication.focusWidget() or line, letter)
-        QTest.keyClick(QApplication.focusWidget() or line, Qt.Key.Key_Return)
+            QTest.keyClicks(QApplication.focusWidget() or usual, letter)
+        QTest.keyClick(QApplication.focusWidget() or usual, Qt.Key.Key_Return)
         popup = formula.line.completions.popup() if formula else None
         assert popup is None or not popup.isVisible()
 
@@ -210,9 +212,9 @@ def test_forms_of_other_things_take_no_formulas(qtbot: QtBot, theme: Theme) -> N
     edits: list[Value] = []
     form.edited.connect(lambda name, value: edits.append(value))
     form.show_params((WIDTH,), {})
-    line = form.rows["out_channels"].editor.fields[0].lineEdit()  # type: ignore[attr-defined]
-    line.setText("=width")
-    line.editingFinished.emit()
+    field = form.rows["out_channels"].editor.fields[0]  # type: ignore[attr-defined]
+    field.lineEdit().setText("=width")
+    QTest.keyClick(field, Qt.Key.Key_Return)
     assert edits == []
     assert "whole number" in form.rows["out_channels"].message.text()
 

@@ -100,6 +100,7 @@ class Canvas(QWidget):
         self.minimap = Minimap(self.scene, self.view, theme, self.view)
         self.invitation = Invitation(theme, self.view)
         self.invitation.wanted.connect(self._on_invited)
+        self.invitation.double_clicked.connect(lambda at: self.search(self.view.mapToScene(at)))
         self.search_desk = SearchDesk(session, self.scene, self.view, self.editor, theme)
         self.writing = Writing(self.scene, self.view, self.editor, theme)
         self._ring = FocusRing(theme, self.view)

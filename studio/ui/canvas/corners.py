@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QPoint, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from studio.ui.canvas.access import announce
@@ -18,9 +18,13 @@ _INSIDE = (
 
 
 class Invitation(QWidget):
-    """One sentence and one button, on a sheet without nodes."""
+    """One sentence and one button, on a sheet without nodes.
+
+    `double_clicked` carries where in the host: the words are no less empty canvas than the rest.
+    """
 
     wanted = Signal()
+    double_clicked = Signal(QPoint)
 
     def __init__(self, theme: Theme, host: QWidget) -> None:
         super().__init__(host)
@@ -46,6 +50,9 @@ class Invitation(QWidget):
         self.start.setVisible(bool(title))
         self._end.setVisible(bool(title))
         self.adjustSize()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.double_clicked.emit(self.mapToParent(event.position().toPoint()))
 
 
 class Hint(QWidget):

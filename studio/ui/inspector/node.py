@@ -206,6 +206,17 @@ class NodePage(QWidget):
         if other:
             self.live.show_layer(sight.path(key), node.name)
 
+    def open_settings(self) -> None:
+        """Put the keyboard into the first setting that a person gives, else to the name."""
+        self.tabs.setCurrentIndex(0)
+        rows = self.form.rows.values()
+        first = next((one for one in rows if not one.param.inferred), None)
+        target = first or next(iter(rows), None)
+        if target is not None:
+            target.take_keyboard()
+        else:
+            self.name.setFocus(Qt.FocusReason.TabFocusReason)
+
     def show_source(self, source: p.SourceText) -> None:
         """Show newly generated code."""
         self._source = source

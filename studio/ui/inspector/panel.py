@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from studio.engine import protocol as p
@@ -22,12 +23,13 @@ class Inspector(QWidget):
     """Follows the canvas' selection.
 
     `wanted` carries a command of the canvas, `node_wanted` the id of a node to go to; `data_wanted` asks
-    for the Library's Data tab.
+    for the Library's Data tab; `left` says that Escape gives the keyboard back to the canvas.
     """
 
     wanted = Signal(str)
     node_wanted = Signal(str)
     data_wanted = Signal()
+    left = Signal()
 
     def __init__(self, session: Session, theme: Theme) -> None:
         super().__init__()
@@ -57,6 +59,17 @@ class Inspector(QWidget):
         """Show these nodes of the sheet in sight; none means the project."""
         self._sight, self._nodes = sight, nodes
         self._show()
+
+    def open_settings(self) -> None:
+        """Put the keyboard into the first setting of the node that is shown."""
+        if self.stack.currentWidget() is self.node:
+            self.node.open_settings()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape:
+            self.left.emit()
+        else:
+            super().keyPressEvent(event)
 
     def on_event(self, event: e.SessionEvent) -> None:
         """Follow the document, the catalogue and the engine's answers."""

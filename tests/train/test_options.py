@@ -137,7 +137,7 @@ def test_two_classes_may_share_one_output(tmp_path: Path) -> None:
         epochs=40,
     )
     events = case.run()
-    assert epochs(events)[-1].metrics["val_accuracy"] > 0.93
+    assert epochs(events)[-1].metrics["val_accuracy"] > 0.9
     pictures = next(e for e in reversed(events) if isinstance(e, p.Pictures))
     assert pictures.outputs.shape == (24, 2)
     assert pictures.outputs.sum(1) == pytest.approx(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -49,4 +51,16 @@ def decode(lines: Iterable[bytes]) -> Iterator[p.Event]:
         try:
             yield decoder.decode(line)
         except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
-            continue
+            with contextlib.suppress(msgspec.MsgspecError, ValueError, TypeError, RecursionError):
+                yield msgspec.convert(
+                    _with_nan(msgspec.json.decode(line)), p.Event, dec_hook=_from_list
+                )
+
+
+def _with_nan(raw: Any) -> Any:
+    """JSON has no NaN: a figure that broke was written as null, and is worth the rest of its event."""
+    if isinstance(raw, dict):
+        return {key: _with_nan(value) for key, value in raw.items()}
+    if isinstance(raw, list):
+        return [_with_nan(value) for value in raw]
+    return math.nan if raw is None else raw

@@ -10,8 +10,8 @@ from studio.compile.spots import Ground, Spot
 from studio.graph.edits import SetFlag, SetRecipe
 from studio.graph.graph import OUTPUT
 
-OUTPUTS = frozenset([OUTPUT])
-BATCH_NORMS = frozenset(f"torch.nn.BatchNorm{count}d" for count in (1, 2, 3))
+OUTPUTS: frozenset[str] = frozenset([OUTPUT])
+BATCH_NORMS: frozenset[str] = frozenset(f"torch.nn.BatchNorm{count}d" for count in (1, 2, 3))
 _CROSS_ENTROPY = ("", "torch.nn.CrossEntropyLoss")
 
 #: Lowest and highest that a layer can give.
@@ -29,7 +29,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "torch.nn.ReLU6": (0.0, 6.0),
     "torch.nn.Softplus": (0.0, math.inf),
 }
-SCORES = frozenset(_BOUNDS)
+SCORES: frozenset[str] = frozenset(_BOUNDS)
 
 
 def answers(ground: Ground) -> bool:

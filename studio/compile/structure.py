@@ -11,7 +11,7 @@ from studio.compile.splice import Splice
 from studio.compile.spots import Spot
 from studio.graph.graph import End
 
-ACTIVATIONS = frozenset(
+ACTIVATIONS: frozenset[str] = frozenset(
     f"torch.nn.{name}"
     for name in """
     ReLU ReLU6 LeakyReLU PReLU RReLU ELU SELU CELU GELU SiLU Mish Softplus Sigmoid Hardsigmoid Tanh
@@ -19,26 +19,26 @@ ACTIVATIONS = frozenset(
     """.split()  # noqa: SIM905
 )
 #: A second one of these changes nothing at all.
-_IDEMPOTENT = frozenset(["torch.nn.ReLU", "torch.nn.ReLU6", "torch.nn.Hardtanh"])
-SATURATING = frozenset(["torch.nn.Sigmoid", "torch.nn.Tanh"])
-SOFTMAX = frozenset(["torch.nn.Softmax", "torch.nn.LogSoftmax", "torch.nn.Softmin", "core.softmax"])
-DROPOUTS = frozenset(
+_IDEMPOTENT: frozenset[str] = frozenset(["torch.nn.ReLU", "torch.nn.ReLU6", "torch.nn.Hardtanh"])
+SATURATING: frozenset[str] = frozenset(["torch.nn.Sigmoid", "torch.nn.Tanh"])
+SOFTMAX: frozenset[str] = frozenset(["torch.nn.Softmax", "torch.nn.LogSoftmax", "torch.nn.Softmin", "core.softmax"])
+DROPOUTS: frozenset[str] = frozenset(
     f"torch.nn.{name}"
     for name in "Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout".split()  # noqa: SIM905
 )
-_CONVS = frozenset(f"torch.nn.Conv{count}d" for count in (1, 2, 3))
-WEIGHTED = _CONVS | {f"torch.nn.ConvTranspose{count}d" for count in (1, 2, 3)} | {"torch.nn.Linear"}
-CENTRING = frozenset(
+_CONVS: frozenset[str] = frozenset(f"torch.nn.Conv{count}d" for count in (1, 2, 3))
+WEIGHTED: frozenset[str] = _CONVS | {f"torch.nn.ConvTranspose{count}d" for count in (1, 2, 3)} | {"torch.nn.Linear"}
+CENTRING: frozenset[str] = frozenset(
     f"torch.nn.{name}Norm{count}d" for name in ("Batch", "Instance") for count in (1, 2, 3)
 )
-NORMS = CENTRING | {"torch.nn.LayerNorm", "torch.nn.GroupNorm", "torch.nn.RMSNorm"}
-JOINS = frozenset(f"core.{name}" for name in ("add", "sub", "div", "maximum", "minimum", "concat"))
-WINDOWS = _CONVS | {
+NORMS: frozenset[str] = CENTRING | {"torch.nn.LayerNorm", "torch.nn.GroupNorm", "torch.nn.RMSNorm"}
+JOINS: frozenset[str] = frozenset(f"core.{name}" for name in ("add", "sub", "div", "maximum", "minimum", "concat"))
+WINDOWS: frozenset[str] = _CONVS | {
     f"torch.nn.{name}Pool{count}d" for name in ("Max", "Avg") for count in (1, 2, 3)
 }
-RESHAPES = frozenset(["torch.nn.Flatten", "core.flatten", "core.squeeze", "core.cast"])
-FLATTENING = frozenset(["torch.nn.Flatten", "core.flatten"])
-OVER_ONE = SOFTMAX | {"torch.nn.LayerNorm", "torch.nn.RMSNorm"}
+RESHAPES: frozenset[str] = frozenset(["torch.nn.Flatten", "core.flatten", "core.squeeze", "core.cast"])
+FLATTENING: frozenset[str] = frozenset(["torch.nn.Flatten", "core.flatten"])
+OVER_ONE: frozenset[str] = SOFTMAX | {"torch.nn.LayerNorm", "torch.nn.RMSNorm"}
 
 #: Parameters of one Linear from which on a smaller input is worth a thought.
 _LARGE = 5_000_000

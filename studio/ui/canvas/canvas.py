@@ -100,7 +100,7 @@ class Canvas(QWidget):
         self.minimap = Minimap(self.scene, self.view, theme, self.view)
         self.invitation = Invitation(theme, self.view)
         self.invitation.wanted.connect(self._on_invited)
-        self.invitation.double_clicked.connect(lambda at: self.search(self.view.mapToScene(at)))
+        self.invitation.double_clicked.connect(self._on_invitation_pressed)
         self.search_desk = SearchDesk(session, self.scene, self.view, self.editor, theme)
         self.writing = Writing(self.scene, self.view, self.editor, theme)
         self._ring = FocusRing(theme, self.view)
@@ -370,6 +370,9 @@ class Canvas(QWidget):
     def search(self, at: QPointF, after: End | None = None, before: End | None = None) -> None:
         """Offer layers at a point of the scene, behind or before a port."""
         self.search_desk.open(at, after, before)
+
+    def _on_invitation_pressed(self, at: QPoint) -> None:
+        self.search(self.view.mapToScene(at))
 
     def say(self, words: str) -> None:
         """Tell the person something, at the lower edge."""

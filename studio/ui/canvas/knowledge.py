@@ -260,7 +260,7 @@ def told_of(
 
 def differing(before: Told, after: Told) -> set[str] | None:
     """Return the nodes about which something else is known now; None for all of them."""
-    whole = ("specs", "data", "thumbnail", "layers", "names", "training", "parameters", "top")
+    whole: tuple[str, ...] = ("specs", "data", "thumbnail", "layers", "names", "training", "parameters", "top")
     whole += ("previews", "strength", "stale", "flows", "typical")
     if any(getattr(before, name) != getattr(after, name) for name in whole):
         return None

@@ -78,11 +78,15 @@ class WireLook:
             weak, most = self.theme.color("wire"), self.theme.color("text.2")
             for n in range(LEVELS):
                 share = n / (LEVELS - 1)
-                parts = (
+                red, green, blue = (
                     round(a + (b - a) * share)
-                    for a, b in zip(weak.getRgb()[:3], most.getRgb()[:3], strict=True)
+                    for a, b in (
+                        (weak.red(), most.red()),
+                        (weak.green(), most.green()),
+                        (weak.blue(), most.blue()),
+                    )
                 )
-                self._strong.append(outline(QColor(*parts), wire_width(n)))
+                self._strong.append(outline(QColor(red, green, blue), wire_width(n)))
         return self._strong[level]
 
 

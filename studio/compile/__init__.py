@@ -2,6 +2,7 @@
 
 from studio.compile.build import build, load
 from studio.compile.cache import Cache
+from studio.compile.consent import Consent
 from studio.compile.infer import infer
 from studio.compile.kept import Kept
 from studio.compile.memory import does_not_fit, memory_bytes, too_large, training_memory
@@ -10,6 +11,7 @@ from studio.compile.source import Source, Unfinished, source
 
 __all__ = [
     "Cache",
+    "Consent",
     "Kept",
     "Source",
     "Unfinished",

@@ -14,7 +14,7 @@ from studio.compile.naming import Step, Value, variables
 from studio.compile.plan import Known, Sheet
 from studio.compile.template import CALLED, Filling
 from studio.graph.formulas import is_formula
-from studio.graph.graph import BLOCK, INPUT, NEXT, OUTPUT, STATE, Node
+from studio.graph.graph import BLOCK, INPUT, NEXT, OUTPUT, PYTHON, STATE, Node
 from studio.graph.params import check_params, with_defaults
 from studio.graph.unfold import is_shared, repeats
 
@@ -77,7 +77,7 @@ class Body:
             prefixes = [start] if single else [f"{start}{n}/" for n in range(repeats(node.params))]
             calls = tuple(self._hinted(node, self.known.calls[prefix]) for prefix in prefixes)
             return Making(owner.name, path, calls, not single, frozen)
-        spec = self.known.spec(node.kind)
+        spec = self.known.spec(node)
         if not spec.code.make:
             return None
         return Making(
@@ -111,12 +111,14 @@ class Body:
             return False
         if node.kind.startswith(BLOCK):
             return True
-        spec = self.known.spec(node.kind)
-        learned = any(param.reads or param.name == "num_embeddings" for param in spec.params)
+        spec = self.known.spec(node)
+        learned = node.kind == PYTHON or any(
+            param.reads or param.name == "num_embeddings" for param in spec.params
+        )
         return learned or spec.code.make.startswith("nn.Parameter")
 
     def _values(self, node: Node) -> dict[str, object]:
-        spec = self.known.spec(node.kind)
+        spec = self.known.spec(node)
         values = with_defaults(spec.params, check_params(spec.params, node.params))
         return values | self.known.facts[self.prefix + node.id].inferred
 
@@ -146,7 +148,7 @@ class Body:
     def _layer(self, step: Step, tapped: bool) -> list[str]:
         node, spec, outputs = (
             step.node,
-            self.known.spec(step.node.kind),
+            self.known.spec(step.node),
             self._targets(step, tapped),
         )
         attribute = attribute_of(self.sheet.owner(node).name)
@@ -189,7 +191,7 @@ class Body:
     ) -> str:
         """Return the call of a block's module; `begin` are variables that stand in for what is wired."""
         arguments = []
-        for port in self.known.spec(node.kind).inputs:
+        for port in self.known.spec(node).inputs:
             if not port.optional:
                 arguments.append(begin.get(port.name) or self.names[self._value(node, port.name)])
             elif self.graph.into(node.id, port.name):
@@ -197,7 +199,7 @@ class Body:
         if not tapped:
             return f"{module}({', '.join(arguments)})"
         inner = f"inside(tap, {_quoted(node.id)}{f', {number}' if number else ''})"
-        over_time = any(port.optional for port in self.known.spec(node.kind).inputs)
+        over_time = any(port.optional for port in self.known.spec(node).inputs)
         keyword = "tap=" if over_time else ""  # starts of states stand before it
         return f"{module}.forward_tapped({', '.join([*arguments, keyword + inner])})"
 
@@ -212,7 +214,7 @@ class Body:
         """Return the inputs of a repeated block and the outputs that feed them in the next pass."""
         if not node.kind.startswith(BLOCK) or repeats(node.params) < 2:
             return []
-        spec = self.known.spec(node.kind)
+        spec = self.known.spec(node)
         return list(zip(ports_in(spec), ports_out(spec), strict=False))
 
     def _value(self, node: Node, port: str) -> Value:
@@ -232,7 +234,7 @@ class Body:
         facts = self.known.facts.get(self.prefix + node.id)
         if facts is None or not facts.outputs:
             raise self.known.unfinished()
-        spec = self.known.spec(node.kind)
+        spec = self.known.spec(node)
         wires = self.graph.incoming.get(node.id, ())
         reads = tuple(self.sheet.origin(wire.source) for wire in wires)
         if not node.kind.startswith(BLOCK):

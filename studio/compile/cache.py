@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
+from studio.compile.consent import Consent
 from studio.compile.kept import Kept, Probed
 
 _Answer = TypeVar("_Answer")
@@ -40,33 +41,48 @@ class Cache:
 
     `nodes` answers by kind, parameters and input types; `blocks` what a whole block made of what arrived,
     by its definition; `probes` PyTorch's own answers by code and input types; `modules` the layers that
-    were asked; `asked` counts how often PyTorch was; `kept` holds probes of earlier starts.
+    were asked; `asked` counts how often PyTorch was; `kept` holds probes of earlier starts; `consent` says
+    which code of projects may be run.
     """
 
-    def __init__(self, limit: int = 20_000, kept: Kept | None = None) -> None:
+    def __init__(
+        self,
+        limit: int = 20_000,
+        kept: Kept | None = None,
+        consent: Consent | None = None,
+    ) -> None:
         self.kept = kept or Kept()
+        self.consent = consent or Consent()
         self.nodes = Memory(limit)
         self.blocks = Memory(2_000)
         self.probes = Memory(limit)
         self.modules = Memory(2_000)
         self.specs: object = None
+        self._consented = self.consent.state
         self.asked = 0
 
-    def probe(self, question: Hashable, work: Callable[[], Probed]) -> Probed:
-        """Return PyTorch's answer to `question`, of this start or an earlier one, else from `work`."""
+    def probe(self, question: Hashable, work: Callable[[], Probed], keep: bool = True) -> Probed:
+        """Return PyTorch's answer to `question`, of this start or an earlier one, else from `work`.
+
+        What is not to `keep` is forgotten at the end of this start.
+        """
 
         def answer() -> Probed:
-            known = self.kept.get(question)
+            known = self.kept.get(question) if keep else None
             if known is None:
                 self.asked += 1
                 known = work()
-                self.kept.put(question, known)
+                if keep:
+                    self.kept.put(question, known)
             return known
 
         return self.probes.recall(question, answer)
 
     def use(self, specs: object) -> None:
-        """Forget what was learned with another catalogue."""
+        """Forget what was learned with another catalogue, or when other code was trusted."""
+        if self._consented != self.consent.state:
+            self._consented = self.consent.state
+            self.blocks.clear()
         if specs is not self.specs and specs != self.specs:
             self.nodes.clear()
             self.blocks.clear()

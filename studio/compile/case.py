@@ -14,6 +14,7 @@ from studio.graph.edits import AnyEdit, SetParams
 from studio.graph.facts import DataFacts, TensorType
 from studio.graph.formulas import FormulaError, is_formula
 from studio.graph.graph import Graph, Link, Node
+from studio.graph.kinds import spec_of
 from studio.graph.params import Value
 from studio.graph.project import Project, Sheet
 from studio.graph.spec import LayerSpec
@@ -71,7 +72,7 @@ class Case:
     @property
     def spec(self) -> LayerSpec | None:
         """Its spec."""
-        return self.specs.get(self.node.kind) if self.node else None
+        return spec_of(self.node, self.specs) if self.node else None
 
     @property
     def wires(self) -> tuple[Link, ...]:
@@ -106,7 +107,7 @@ class Case:
         key = wire.source.node
         for _ in range(len(self.graph.nodes)):
             node = self.graph.nodes.get(key)
-            spec = self.specs.get(node.kind) if node else None
+            spec = spec_of(node, self.specs) if node else None
             if node is None or spec is None:
                 return
             own = next((name for name in names if spec.param(name) is not None), "")

@@ -148,4 +148,6 @@ def _problem(network: str, trouble: Trouble, offered: tuple[Repair, ...]) -> Pro
         severity=trouble.severity,
         repairs=offered,
         rule=trouble.fault.reason if trouble.severity == "hint" else "",
+        line=trouble.fault.line,
+        needs="trust" if trouble.fault.reason == "trust" else "",
     )

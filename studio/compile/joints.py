@@ -17,6 +17,7 @@ from studio.graph.edits import (
     reaches,
 )
 from studio.graph.graph import INPUT, OUTPUT, Link, link
+from studio.graph.kinds import spec_of
 from studio.graph.params import Value
 
 # ---------------------------------------------------------------------------------------------- wires
@@ -85,7 +86,7 @@ def first_input(case: Case) -> Iterator[Remedy]:
 def new_input(case: Case) -> Iterator[Remedy]:
     """An input before the first node that gets nothing."""
     for key, node in case.graph.nodes.items():
-        spec = case.specs.get(node.kind)
+        spec = spec_of(node, case.specs)
         port = next((p.name for p in spec.inputs if not p.optional), "") if spec else ""
         if port and not case.graph.into(key, port):
             fresh = free_node(case.graph, INPUT, {}, "x")

@@ -23,7 +23,7 @@ class Probed(msgspec.Struct, frozen=True):
     """What came out: types by port, trainable parameters and FLOPs of one sample; or an error.
 
     `saved` are the bytes of one sample that autograd keeps, by port ("" for what is at none); `view`
-    says that the output is the very memory of an input.
+    says that the output is the very memory of an input; `line` is that of a node's own code which failed.
     """
 
     outputs: dict[str, TensorType] = msgspec.field(default_factory=dict)
@@ -32,6 +32,7 @@ class Probed(msgspec.Struct, frozen=True):
     error: str = ""
     saved: dict[str, int] = msgspec.field(default_factory=dict)
     view: bool = False
+    line: int = 0
 
 
 class Kept:

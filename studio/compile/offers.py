@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 
 from msgspec.structs import replace
 
+from studio.compile import own_code
 from studio.compile.cache import Cache
 from studio.compile.visit import Signal, Visited, visit
 from studio.compile.walk import walk
 from studio.graph.facts import TensorType
 from studio.graph.formulas import is_formula
-from studio.graph.graph import INPUT, OUTPUT, Graph, Node, link
+from studio.graph.graph import INPUT, OUTPUT, PYTHON, Graph, Node, link
+from studio.graph.kinds import spec_of
 from studio.graph.offers import Gap, Offer, entry, open_inputs
 from studio.graph.project import Block, Project, Sheet
 from studio.graph.spec import LayerSpec
@@ -102,9 +104,11 @@ def _first_output(seen: Visited) -> TensorType | None:
 def _refused(gap: Gap, result: TensorType, specs: Mapping[str, LayerSpec], cache: Cache) -> str:
     """Return why the taker cannot use what the layer would give, "" where it can."""
     assert gap.taker is not None
-    spec = specs.get(gap.taker.kind)
+    spec = spec_of(gap.taker, specs)
     if spec is None or not spec.code.lines:
         return ""
+    if gap.taker.kind == PYTHON and own_code.unready(gap.taker, cache.consent):
+        return ""  # told at that node
     params = {name: value for name, value in gap.taker.params.items() if not is_formula(value)}
     arrivals = {gap.port: Signal(result)} | {
         name: Signal(kind) for name, kind in gap.others.items() if name != gap.port

@@ -10,6 +10,7 @@ from studio.compile import sharing
 from studio.compile.classes import Call
 from studio.compile.instance import ports_in, ports_out
 from studio.compile.naming import Value
+from studio.compile.own_text import Written
 from studio.compile.walk import live
 from studio.graph.facts import NodeFacts
 from studio.graph.formulas import FormulaError
@@ -18,6 +19,7 @@ from studio.graph.graph import (
     INPUT,
     NEXT,
     OUTPUT,
+    PYTHON,
     REROUTE,
     STATE,
     End,
@@ -26,10 +28,12 @@ from studio.graph.graph import (
     Node,
     is_node_name,
 )
+from studio.graph.kinds import spec_of
 from studio.graph.problems import Problem
 from studio.graph.project import Project
+from studio.graph.python_code import source_of
 from studio.graph.spec import LayerSpec
-from studio.graph.topology import block_spec, order
+from studio.graph.topology import order
 from studio.graph.unfold import Names, repeats, resolved
 
 _NOWHERE = (INPUT, OUTPUT, STATE, NEXT, REROUTE)
@@ -53,15 +57,21 @@ class Known:
     errors: tuple[Problem, ...]
     #: The call that makes a block's module, by the beginning of the paths inside it.
     calls: dict[str, Call] = field(default_factory=dict)
+    #: What Python nodes bring, by their code.
+    own: dict[str, Written] = field(default_factory=dict)
     #: Names of classes and functions of the text.
     taken: set[str] = field(default_factory=set)
 
-    def spec(self, kind: str) -> LayerSpec:
-        """Return the spec of a layer or a block. It has facts, so it is known."""
-        found = block_spec(self.project, kind) if kind.startswith(BLOCK) else self.specs.get(kind)
+    def spec(self, node: Node) -> LayerSpec:
+        """Return the spec of a node, its own code under the names that it has in the text.
+
+        It has facts, so it is known.
+        """
+        found = spec_of(node, self.specs, self.project)
         if found is None:
             raise self.unfinished()
-        return found
+        own = self.own.get(source_of(node)) if node.kind == PYTHON else None
+        return own.spec if own is not None else found
 
     def unfinished(self) -> Unfinished:
         """Return what to raise where something is missing."""
@@ -135,7 +145,7 @@ class Sheet:
         if "bypassed" in node.flags or node.kind == REROUTE:
             return incoming[0]
         if node.kind.startswith(BLOCK) and repeats(node.params) == 0:
-            spec = self.known.spec(node.kind)
+            spec = self.known.spec(node)
             takes = dict(zip(ports_out(spec), ports_in(spec), strict=False))
             wires = self.graph.into(node.id, takes.get(end.port, ""))
             return wires[0] if wires else None

@@ -11,15 +11,17 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 from torch.utils.flop_counter import FlopCounterMode
 
-from studio.compile import symbols, template
+from studio.compile import own_code, symbols, template
 from studio.compile.cache import Cache
 from studio.compile.kept import Probed
 from studio.compile.saving import Saved, watched
 from studio.compile.symbols import SAMPLES, Sizes
 from studio.compile.template import Filling
 from studio.graph.facts import TensorType
+from studio.graph.graph import PYTHON
 from studio.graph.params import Value
 from studio.graph.spec import LayerSpec
 
@@ -42,6 +44,9 @@ def probe(
 
     Raises: NotLiteral.
     """
+    if values.get(spec.code.around) == "orthogonal":
+        # It changes neither shapes nor counts, and cannot be worked out without numbers.
+        values = {**values, spec.code.around: template.PLAIN}
     names = {
         port: tuple(f"{port}_{number}" for number in range(len(types)))
         for port, types in inputs.items()
@@ -51,6 +56,34 @@ def probe(
     code = _Code(
         spec, template.make(spec, values), tuple(template.statements(spec, filling, outputs)[0])
     )
+    if spec.kind == PYTHON:
+        return _own(cache, code, inputs, sizes)
+    return _answer(cache, code, inputs, sizes, values)
+
+
+def _own(cache: Cache, code: _Code, inputs: Inputs, sizes: tuple[tuple[str, int], ...]) -> Probed:
+    """Return what a person's own code does, where it may be run at all: watched, and asked anew at
+    every start, since it may depend on anything."""
+    why = cache.consent.why_not(code.spec.title, code.spec.code.support)
+    if why:
+        return Probed(error=why)
+    question = code.question(*inputs.items(), sizes)
+    again = Cache(consent=cache.consent)
+    return cache.probe(
+        question,
+        lambda: own_code.overseen(lambda: _answer(again, code, inputs, sizes, {})),
+        keep=False,
+    )
+
+
+def _answer(
+    cache: Cache,
+    code: _Code,
+    inputs: Inputs,
+    sizes: tuple[tuple[str, int], ...],
+    values: Mapping[str, Value],
+) -> Probed:
+    spec = code.spec
     small = _small(spec, values, inputs)
     if small is not None:
         port, kind = small
@@ -79,6 +112,20 @@ class _Code:
     attribute: str
     statements: tuple[str, ...]
 
+    @property
+    def own(self) -> bool:
+        """Tell whether a person wrote it in the project."""
+        return self.spec.kind == PYTHON
+
+    def told(self, error: Exception) -> str:
+        """Return what an error says against the layer; that of a person's own code goes on, to be placed.
+
+        Raises: the error.
+        """
+        if self.own:
+            raise error
+        return _said(error)
+
     def question(self, *inputs: Hashable) -> Hashable:
         """Return all that an answer depends on, beside PyTorch itself."""
         return (self.spec.kind, self.spec.code.support, self.attribute, self.statements, inputs)
@@ -86,6 +133,12 @@ class _Code:
     def scope(self, cache: Cache, device: str) -> dict[str, Any] | str:
         """Return the names that the statements need, or what PyTorch said against the layer."""
         scope: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "math": math, "module": None}
+        scope["Tensor"] = Tensor
+        scope["parametrizations"] = parametrizations
+        if self.own:
+            exec(compile(self.spec.code.support, own_code.FILE, "exec"), scope)
+            scope["module"] = eval(self.attribute, scope) if self.attribute else None
+            return scope
         if self.attribute:
             question = (self.attribute, device)
             made = cache.modules.recall(question, lambda: _make(self.attribute, scope, device))
@@ -173,8 +226,29 @@ def _symbolic(
 
 
 def _run(cache: Cache, code: _Code, inputs: Inputs, sizes: Sizes) -> _Ran | str:
-    """Run a layer on the meta device, or return what PyTorch said against it."""
-    scope = code.scope(cache, "meta")
+    """Run a layer on the meta device, or return what PyTorch said against it.
+
+    What depends on numbers (lengths, classes) has no answer there: it gets ones, on the processor.
+    """
+    try:
+        return _run_on("meta", cache, code, inputs, sizes)
+    except NotImplementedError:
+        pass
+    try:
+        return _run_on("cpu", cache, code, inputs, sizes)
+    except NotImplementedError as error:
+        return code.told(error)
+
+
+def _run_on(device: str, cache: Cache, code: _Code, inputs: Inputs, sizes: Sizes) -> _Ran | str:
+    if code.own:
+        with torch.device(device):  # what it makes itself lies where its inputs do
+            return _ran(device, cache, code, inputs, sizes)
+    return _ran(device, cache, code, inputs, sizes)
+
+
+def _ran(device: str, cache: Cache, code: _Code, inputs: Inputs, sizes: Sizes) -> _Ran | str:
+    scope = code.scope(cache, device)
     if isinstance(scope, str):
         return scope
     module = scope["module"]
@@ -186,15 +260,20 @@ def _run(cache: Cache, code: _Code, inputs: Inputs, sizes: Sizes) -> _Ran | str:
                 shape = [symbols.worth(dim, sizes) for dim in kind.shape]
                 if steps and port == "x":
                     shape[1] = 1
-                scope[f"{port}_{number}"] = _meta(shape, kind.dtype)
+                scope[f"{port}_{number}"] = _given(shape, kind.dtype, device)
         code.aside(scope)
         saved = watched(
             lambda: counted.append(code.run(scope, _counter(code.spec, module))),
             scope,
             [f"out_{port.name}" for port in code.spec.outputs],
         )
+    except NotImplementedError:
+        raise
     except Exception as error:  # anything PyTorch or a pack's code raises is an answer
-        return _said(error)
+        return code.told(error)
+    wrong = own_code.misfit(code.spec, scope) if code.own else ""
+    if wrong:
+        return wrong
     outputs: dict[str, tuple[tuple[int, ...], str]] = {}
     for name in (port.name for port in code.spec.outputs):
         value = scope.get(f"out_{name}")
@@ -209,10 +288,10 @@ def _run(cache: Cache, code: _Code, inputs: Inputs, sizes: Sizes) -> _Ran | str:
     return _Ran(outputs, trainable(module), flops, held, saved.view)
 
 
-def _meta(shape: list[int], dtype: str) -> Tensor:
-    """Return an input without contents. It is no leaf, so that a layer may work in its place."""
+def _given(shape: list[int], dtype: str, device: str) -> Tensor:
+    """Return an input. It is no leaf, so that a layer may work in its place."""
     kind = getattr(torch, dtype)
-    tensor = torch.empty(shape, dtype=kind, device="meta")
+    tensor = torch.ones(shape, dtype=kind, device=device)
     return tensor.requires_grad_().clone() if kind.is_floating_point else tensor
 
 
@@ -345,11 +424,17 @@ def trainable(module: Any) -> int:
     return 0
 
 
+#: What the code of an operation holds where PyTorch's own counter may find products in it.
+_MULTIPLYING = ("@", "F.", "bmm", "einsum", "linalg.", "cdist")
+
+
 def _counter(spec: LayerSpec, module: Any) -> Count:
     """Return how to count a layer's FLOPs: by its weight, by PyTorch's counter, or not at all."""
     if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd)):
         return _by_weight(module)
-    multiplies = "@" in "".join(spec.code.lines) or "F." in "".join(spec.code.lines)
+    if spec.kind == PYTHON:
+        return _by_counter
+    multiplies = any(sign in line for line in spec.code.lines for sign in _MULTIPLYING)
     if multiplies or (isinstance(module, nn.Module) and spec.category in ("dense", "seq", "attn")):
         return _by_counter
     return _uncounted

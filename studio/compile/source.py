@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
 from studio.compile.body import Body
 from studio.compile.classes import Line, grouped, write
 from studio.compile.literals import literal
+from studio.compile.own_text import Written, brings, written
 from studio.compile.plan import Known, Sheet, Unfinished
 from studio.graph.facts import NodeFacts, ProjectFacts
-from studio.graph.graph import BLOCK, INPUT, OUTPUT, Graph
+from studio.graph.graph import BLOCK, INPUT, OUTPUT, PYTHON, Graph
 from studio.graph.project import Block, Project
+from studio.graph.python_code import source_of
 from studio.graph.spec import LayerSpec
 from studio.graph.unfold import passes
 
@@ -54,18 +56,32 @@ def source(
     name = "Network" if network == "main" else _class_name(network)
     writer = _Writer(Known(project, specs, known.nodes, errors))
     body = writer.network(name, project.networks[network].graph)
-    text = "\n".join(line for line, _ in body)
-    head = ['"""A network drawn in Neuroloom. It needs PyTorch and nothing else."""', ""]
-    if re.search(r"\btorch\.", text):
-        head.append("import torch")
-    if re.search(r"\bF\.", text):
-        head.append("import torch.nn.functional as F")
-    head.append("from torch import nn")
+    head = _head("\n".join(line for line, _ in body), tuple(writer.known.own.values()))
     everything = [*((line, "") for line in head), *body]
     return Source(
         text="\n".join(line for line, _ in everything) + "\n",
         nodes=tuple(path for _, path in everything),
     )
+
+
+def _head(text: str, own: Collection[Written]) -> list[str]:
+    """Return the docstring and the imports of a file with this text; `own` is what Python nodes bring."""
+    brought = sorted({line for one in own for line in one.imports})
+    needs = ", and what it imports" if brought else " and nothing else"
+    head = [f'"""A network drawn in Neuroloom. It needs PyTorch{needs}."""', ""]
+    lines = [line for one in own for line in one.lines]
+    if any(re.search(r"\bmath\.", line) for line in lines):
+        head.append("import math")
+    head += brought
+    if re.search(r"\btorch\.", text):
+        head.append("import torch")
+    if re.search(r"\bF\.", text):
+        head.append("import torch.nn.functional as F")
+    typed = any(re.search(r"\bTensor\b", line) for line in lines)
+    head.append("from torch import Tensor, nn" if typed else "from torch import nn")
+    if re.search(r"\bparametrizations\.", text):
+        head.append("from torch.nn.utils import parametrizations")
+    return head
 
 
 class _Writer:
@@ -79,13 +95,12 @@ class _Writer:
         inner = list(self._opened(main))
         support = self._support([main, *(sheet for _, sheet in inner)])
         known.taken.update({name}, re.findall(r"^(?:def|class) (\w+)", "\n".join(support), re.M))
-        lines: list[Line] = []
-        for text in support:
-            lines += [("", ""), ("", ""), *((line, "") for line in text.rstrip().split("\n"))]
+        lines = self._own_code([main, *(sheet for _, sheet in inner)])
         for block in self._inner_first(dict.fromkeys(block for block, _ in inner)):
             lines += self._block(block, [sheet for used, sheet in inner if used == block])
         drawn = Body(known, main).drawn(_quoted_doc(_shapes(graph, known.facts)))
-        return [*lines, ("", ""), ("", ""), *write(name, [drawn]).lines]
+        lines += [("", ""), ("", ""), *write(name, [drawn]).lines]
+        return [*_called(support, lines), *lines]
 
     def _opened(self, sheet: Sheet) -> Iterator[tuple[str, Sheet]]:
         """Yield every module of a block that the network holds, by the block's name."""
@@ -142,6 +157,28 @@ class _Writer:
             visit(name)
         return list(found)
 
+    def _own_code(self, sheets: list[Sheet]) -> list[Line]:
+        """Return what Python nodes bring, each text once; its lines belong to the first node with it."""
+        known = self.known
+        lines: list[Line] = []
+        imported: dict[str, str] = {}
+        for sheet in sheets:
+            for node in sheet.running:
+                source = source_of(node)
+                if node.kind != PYTHON or source in known.own:
+                    continue
+                for bound, line in brings(source).items():
+                    if imported.setdefault(bound, line) != line:
+                        raise Unfinished(
+                            f"{node.name} imports {bound}, which means something else in another Python "
+                            "node. Take another name in one of them."
+                        )
+                known.taken.update(imported)
+                own = known.own[source] = written(source, known.taken)
+                path = sheet.prefix + node.id
+                lines += [("", ""), ("", ""), *((line, path) for line in own.lines)]
+        return lines
+
     def _support(self, sheets: list[Sheet]) -> list[str]:
         """Return the supporting functions that the layers call, each once."""
         found: dict[str, None] = {}
@@ -149,9 +186,17 @@ class _Writer:
             for node in sheet.running:
                 if node.kind.startswith(BLOCK):
                     found[_INSIDE] = None
-                elif support := self.known.spec(node.kind).code.support:
+                elif node.kind != PYTHON and (support := self.known.spec(node).code.support):
                     found[support] = None
         return list(found)
+
+
+def _called(support: Iterable[str], lines: Iterable[Line]) -> Iterator[Line]:
+    """Yield the supporting functions that the lines speak of, each below two empty lines."""
+    spoken = set(re.findall(r"\w+", "\n".join(text for text, _ in lines)))
+    for text in support:
+        if spoken.intersection(re.findall(r"^(?:def|class) (\w+)", text, re.M)):
+            yield from (("", ""), ("", ""), *((line, "") for line in text.rstrip().split("\n")))
 
 
 def _shapes(graph: Graph, facts: Mapping[str, NodeFacts]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from studio.graph.edits import AnyEdit, Insert, MoveNodes
 from studio.graph.geometry import ROW_GAP, WIDTH, node_size, snap
 from studio.graph.graph import End, Graph, Link, Node, free_name, name_for
+from studio.graph.kinds import spec_of
 from studio.graph.params import Value
 from studio.graph.project import Place, Project, Sheet
 from studio.graph.spec import LayerSpec
@@ -35,11 +36,11 @@ def room_below(
     node = sheet.graph.nodes[key]
     x, y = at.x, at.y
     if behind:
-        y += node_size(node, specs.get(node.kind))[1] + ROW_GAP
+        y += node_size(node, spec_of(node, specs))[1] + ROW_GAP
     top, places = y, {}
     for new in fresh:
         places[new.id] = Place(snap(x), snap(y))
-        y += node_size(new, specs.get(new.kind))[1] + ROW_GAP
+        y += node_size(new, spec_of(new, specs))[1] + ROW_GAP
     if behind:
         return places, ()
     column = {

@@ -12,6 +12,7 @@ from studio.compile.outcome import Outcome
 from studio.graph.facts import DataFacts, NodeFacts, TensorType
 from studio.graph.formulas import FormulaError, resolve
 from studio.graph.graph import BLOCK, OUTPUT, REROUTE, End, Graph, Node
+from studio.graph.kinds import spec_of
 from studio.graph.params import Value
 from studio.graph.project import Project
 from studio.graph.spec import LayerSpec
@@ -74,7 +75,7 @@ class Ground:
     def spot(self, key: str) -> Spot | None:
         """Return a node of the sheet, None where there is none of a known kind."""
         node = self.graph.nodes.get(key)
-        spec = self.specs.get(node.kind) if node else None
+        spec = spec_of(node, self.specs) if node else None
         return Spot(self, node, spec) if node and spec else None
 
 

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from studio.compile import field as receptive
-from studio.compile import ranges, template, wording
+from studio.compile import own_code, ranges, template, wording
 from studio.compile.cache import Cache
 from studio.compile.field import Field
 from studio.compile.literals import NotLiteral
 from studio.compile.probe import probe, sample_bytes
 from studio.graph.facts import NodeFacts, TensorType
-from studio.graph.graph import REROUTE, Node
+from studio.graph.graph import PYTHON, REROUTE, Node
 from studio.graph.params import ParamError, Value, check_params, with_defaults
 from studio.graph.spec import LayerSpec
 
@@ -30,12 +30,13 @@ class Signal(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """What is wrong at one node; `reason` chooses the repairs that are tried."""
+    """What is wrong at one node; `reason` chooses the repairs that are tried, `line` is that of its code."""
 
     message: str
     reason: str
     port: str = ""
     param: str = ""
+    line: int = 0
 
 
 class Visited(Struct, frozen=True):
@@ -83,6 +84,9 @@ def visit(
         answer = probe(cache, spec, values, inputs, sizes)
     except NotLiteral as error:
         return Visited(NodeFacts(shown), fault=Fault(str(error), "params"))
+    if answer.error and node.kind == PYTHON:
+        complaint = own_code.failed(node, spec, inputs, answer)
+        return Visited(NodeFacts(shown), fault=Fault(*complaint[:2], line=complaint.line))
     if answer.error:
         said = wording.torch_said(spec, values, inputs, answer.error)
         return Visited(NodeFacts(shown, inferred=inferred), fault=Fault(said.text, said.reason))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from studio.compile import scan, sharing
+from studio.compile import own_code, scan, sharing
 from studio.compile.cache import Cache
 from studio.compile.entry import entry
 from studio.compile.instance import Instance
@@ -19,12 +19,13 @@ from studio.compile.visit import Arrivals, Fault, Signal, Visited, param_fault, 
 from studio.graph.edits import reaches
 from studio.graph.facts import DataFacts, NodeFacts
 from studio.graph.formulas import FormulaError, is_formula
-from studio.graph.graph import BLOCK, INPUT, NEXT, OUTPUT, STATE, Graph, Link, Node
+from studio.graph.graph import BLOCK, INPUT, NEXT, OUTPUT, PYTHON, STATE, Graph, Link, Node
+from studio.graph.kinds import spec_of
 from studio.graph.params import ParamError, as_value, check_params
 from studio.graph.problems import Severity
 from studio.graph.project import Block, Project, Sheet
 from studio.graph.spec import LayerSpec
-from studio.graph.topology import block_spec, order
+from studio.graph.topology import order
 from studio.graph.unfold import DEPTH, MOST, Names, resolved
 
 __all__ = ["Outcome", "Trouble", "live", "walk"]
@@ -70,13 +71,13 @@ class _Task:
     definitions: dict[str, bytes] = field(default_factory=dict)
     opened: int = 0
 
-    def spec(self, kind: str) -> LayerSpec | None:
-        """Return the spec of a layer, or of a block of the project."""
-        if not kind.startswith(BLOCK):
-            return self.specs.get(kind)
-        if kind not in self.blocks:
-            self.blocks[kind] = block_spec(self.project, kind)
-        return self.blocks[kind]
+    def spec(self, node: Node) -> LayerSpec | None:
+        """Return what a node is; a block of the project is looked at once."""
+        if not node.kind.startswith(BLOCK):
+            return spec_of(node, self.specs)
+        if node.kind not in self.blocks:
+            self.blocks[node.kind] = spec_of(node, self.specs, self.project)
+        return self.blocks[node.kind]
 
     def visit(self, spec: LayerSpec, node: Node, arrivals: Arrivals, frozen: bool) -> Visited:
         """Return what a layer makes of what arrives, remembered where it was visited before."""
@@ -220,9 +221,12 @@ class _Sheet:
         except FormulaError as error:
             shown = NodeFacts({port: signal.kind for port, signal in arrivals})
             return Visited(shown, fault=Fault(str(error), "formula", param=error.param))
-        spec = self.task.spec(node.kind)
+        spec = self.task.spec(node)
         if spec is None:
             return Visited(fault=_unknown(node))
+        if node.kind == PYTHON and (why := own_code.unready(node, self.task.cache.consent)):
+            shown = NodeFacts({port: signal.kind for port, signal in arrivals})
+            return Visited(shown, fault=Fault(why.text, why.reason, line=why.line))
         if node.shares and (fault := sharing.owner_fault(self.graph, node)):
             return Visited(NodeFacts({port: s.kind for port, s in arrivals}), fault=fault)
         if node.kind == INPUT:
@@ -334,7 +338,7 @@ class _Sheet:
     def _lost(self, wire: Link) -> None:
         """Note a wire that comes from a port which its node does not have, or gives nothing at."""
         source, port = self.graph.nodes.get(wire.source.node), wire.source.port
-        spec = self.task.spec(source.kind) if source else None
+        spec = self.task.spec(source) if source else None
         if source is None or spec is None:
             return
         facts = self.found.nodes.get(source.id)
@@ -354,7 +358,7 @@ class _Sheet:
         """Note nodes whose settings do not fit the weights that they use."""
         for key, node in self.graph.nodes.items():
             owner = self.nodes.get(node.shares) if node.shares else None
-            spec = self.task.spec(node.kind)
+            spec = self.task.spec(node)
             if owner is None or spec is None or sharing.owner_fault(self.graph, node):
                 continue
             fault = sharing.size_fault(self.nodes[key], owner, spec, self.found.nodes)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from studio.graph.edits.wires import circle, reaches
 from studio.graph.graph import End, Graph, Link
+from studio.graph.kinds import spec_of
 from studio.graph.spec import LayerSpec, Port, PortType
 
 _NOUNS: dict[PortType, str] = {
@@ -25,14 +26,14 @@ def fits(source: PortType, target: PortType) -> bool:
 def output_port(graph: Graph, specs: Mapping[str, LayerSpec], end: End) -> Port | None:
     """Return the output port at `end`; None where the node, its spec or the port is not known."""
     node = graph.nodes.get(end.node)
-    spec = specs.get(node.kind) if node else None
+    spec = spec_of(node, specs) if node else None
     return spec.output(end.port) if spec else None
 
 
 def input_port(graph: Graph, specs: Mapping[str, LayerSpec], end: End) -> Port | None:
     """Return the input port at `end`; None where the node, its spec or the port is not known."""
     node = graph.nodes.get(end.node)
-    spec = specs.get(node.kind) if node else None
+    spec = spec_of(node, specs) if node else None
     return spec.input(end.port) if spec else None
 
 
@@ -48,7 +49,7 @@ def check_connect(
             return "One end of this wire is no longer on the sheet."
     source, target = graph.nodes[link.source.node], graph.nodes[link.target.node]
     for node in (source, target):
-        if node.kind not in specs:
+        if spec_of(node, specs) is None:
             return (
                 f"What {node.kind} takes and gives is not known. Install the pack that it is from."
             )
@@ -76,7 +77,7 @@ def first_input(
 ) -> Link | None:
     """Return the link from an output to the first input of `target` that takes it, free ones first."""
     node = graph.nodes.get(target)
-    spec = specs.get(node.kind) if node else None
+    spec = spec_of(node, specs) if node else None
     if spec is None:
         return None
     links = [Link(source, End(target, port.name)) for port in spec.inputs]
@@ -100,7 +101,7 @@ def open_ends(
     inputs: list[End] = []
     outputs: list[End] = []
     for key in graph.nodes:
-        spec = specs.get(graph.nodes[key].kind) if key in nodes else None
+        spec = spec_of(graph.nodes[key], specs) if key in nodes else None
         if spec is None:
             continue
         inputs += [

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from studio.graph.graph import BLOCK, Node
+from studio.graph.kinds import spec_of
 from studio.graph.project import Project, Sheet
 from studio.graph.spec import LayerSpec
 from studio.graph.topology import order
@@ -64,7 +65,7 @@ def _in_sheet(
     keys, circling = order(sheet.graph)
     for key in (*keys, *circling):
         node = sheet.graph.nodes[key]
-        why = _why(node, specs.get(node.kind), words)
+        why = _why(node, spec_of(node, specs), words)
         if why:
             yield Hit(network, prefix + key, where, why)
         block = project.blocks.get(node.kind.removeprefix(BLOCK))

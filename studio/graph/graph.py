@@ -22,6 +22,9 @@ REROUTE = "core.reroute"
 #: Inside a block that runs over time: what the step before left, and what this step leaves.
 STATE = "core.state"
 NEXT = "core.next"
+#: A node whose code the person writes, and the parameter that holds it.
+PYTHON = "core.python"
+SOURCE = "source"
 
 FLAGS = ("bypassed", "frozen")
 

@@ -26,6 +26,7 @@ from studio.graph.geometry import (
     snap,
 )
 from studio.graph.graph import Graph, Node
+from studio.graph.kinds import spec_of
 from studio.graph.project import Frame, Place, Sheet
 from studio.graph.spec import LayerSpec
 from studio.graph.topology import order
@@ -70,7 +71,7 @@ def arrange(
     if not graph.nodes:
         return {}
     room = sizes or {
-        key: node_size(node, specs.get(node.kind), inside) for key, node in graph.nodes.items()
+        key: node_size(node, spec_of(node, specs), inside) for key, node in graph.nodes.items()
     }
     cells = _stacks(graph, specs, room)
     rows = _rows(cells)
@@ -122,7 +123,7 @@ def _stacks(graph: Graph, specs: Mapping[str, LayerSpec], room: Mapping[str, Siz
     heads: dict[str, str] = {}
     members: dict[str, list[str]] = {}
     for key in sequence:
-        above = docks(graph, graph.nodes[key], specs.get(graph.nodes[key].kind))
+        above = docks(graph, graph.nodes[key], spec_of(graph.nodes[key], specs))
         heads[key] = heads.get(above, key) if above is not None else key
         members.setdefault(heads[key], []).append(key)
     cells = {head: _cell(nodes, room) for head, nodes in members.items()}

@@ -26,7 +26,8 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     """What cannot work, in words, at a node and port, with repairs (best first).
 
     `node` is an id path: `conv1`, or `res1/conv1` inside a block. `rule` names the rule that a hint is
-    from, by which it can be dismissed.
+    from, by which it can be dismissed. `line` is that of the node's own code; `needs` is what a person has to
+    give before more can be known.
     """
 
     message: str
@@ -36,6 +37,8 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     severity: Severity = "error"
     repairs: tuple[Repair, ...] = ()
     rule: str = ""
+    line: int = 0
+    needs: Literal["", "trust"] = ""
 
 
 class Fault(Struct, frozen=True, omit_defaults=True):

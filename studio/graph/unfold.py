@@ -10,7 +10,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from studio.graph.formulas import FormulaError, evaluate, is_formula, resolve
-from studio.graph.graph import BLOCK, Graph, Node
+from studio.graph.graph import BLOCK, PYTHON, SOURCE, Graph, Node
 from studio.graph.params import Param, Value
 from studio.graph.project import Block, Project
 
@@ -57,12 +57,15 @@ class Occurrence(NamedTuple):
 
 
 def resolved(node: Node, names: Names) -> Node:
-    """Return the node with every formula worked out.
+    """Return the node with every formula worked out. Code is never one, whatever it begins with.
 
     Raises: FormulaError, which names the parameter.
     """
-    params = resolve(node.params, names)
-    return node if params is node.params else replace(node, params=dict(params))
+    given = node.params
+    if node.kind == PYTHON:
+        given = {name: value for name, value in given.items() if name != SOURCE}
+    params = resolve(given, names)
+    return node if params is given else replace(node, params={**node.params, **params})
 
 
 def repeats(params: Mapping[str, Value]) -> int:

@@ -28,6 +28,7 @@ from studio.graph.facts import ProjectFacts
 from studio.graph.fragments import Fragment, NotAGraph, cut_out, from_text, paste, to_text
 from studio.graph.geometry import snap
 from studio.graph.graph import REROUTE, End, Link, Node, name_for, new_id
+from studio.graph.kinds import spec_of
 from studio.graph.offers import entry
 from studio.graph.problems import Repair
 from studio.graph.project import Place, Project, Sheet
@@ -139,7 +140,7 @@ class Editor:
         node = self._scene.sheet.graph.nodes[key]
         if kind not in self.specs:
             return ""
-        edit = Swap.to(self.where, node, self.specs.get(node.kind), self.specs[kind])
+        edit = Swap.to(self.where, node, spec_of(node, self.specs), self.specs[kind])
         return self.done(edit, key)
 
     def connect(self, link: Link) -> bool:

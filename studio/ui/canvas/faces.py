@@ -23,6 +23,7 @@ from studio.graph.geometry import (
     output_spots,
 )
 from studio.graph.graph import BLOCK, INPUT, NEXT, OUTPUT, REROUTE, STATE, Graph, Node
+from studio.graph.kinds import spec_of
 from studio.graph.problems import Problem
 from studio.graph.spec import LayerSpec
 from studio.graph.unfold import Names, is_shared, repeats, resolved
@@ -162,7 +163,7 @@ class Told:
 
 def make_face(node: Node, graph: Graph, told: Told, theme: Theme, turn: Turn = USUAL) -> Face:
     """Return what `node` shows."""
-    spec = told.specs.get(node.kind)
+    spec = spec_of(node, told.specs)
     facts = told.facts.get(node.id)
     if node.kind == REROUTE:
         return _dot(node, graph, spec)
@@ -264,7 +265,7 @@ def _repeats(node: Node, names: Names) -> tuple[int, bool]:
 
 def base_size(node: Node, told: Told) -> Size:
     """Return the size that the node's place was made for: the one without errors and live views."""
-    return node_size(node, told.specs.get(node.kind), not told.top)
+    return node_size(node, spec_of(node, told.specs), not told.top)
 
 
 def _category(node: Node, spec: LayerSpec | None) -> str:

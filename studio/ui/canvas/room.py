@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from studio.graph.geometry import DOCK, ROW_GAP, WIDTH, Size, keeps_shape, node_size, snap
 from studio.graph.graph import End, Link, Node
+from studio.graph.kinds import spec_of
 from studio.graph.project import Place
 from studio.ui.canvas.faces import base_size
 from studio.ui.canvas.scene import SheetScene
@@ -45,7 +46,7 @@ class Room:
         """
         scene = self._scene
         places = {key: at for key, at in scene.places.items() if key not in but}
-        spec = scene.told.specs.get(node.kind)
+        spec = spec_of(node, scene.told.specs)
         _, height = node_size(node, spec, not scene.told.top)
         above, below = link.source.node, link.target.node
         top = places[above].y + self._height(above)

@@ -19,6 +19,7 @@ from studio.graph.edits import (
 )
 from studio.graph.geometry import snap
 from studio.graph.graph import REROUTE, End, Link, Node, name_for, new_id
+from studio.graph.kinds import spec_of
 from studio.graph.project import Place
 from studio.ui.canvas.scene import SheetScene
 
@@ -37,7 +38,7 @@ class Stitching:
         """Return why a node that is on the sheet cannot go into a wire, "" where it can."""
         graph = self._scene.sheet.graph
         node = graph.nodes[key]
-        spec = self._editor.specs.get(node.kind)
+        spec = spec_of(node, self._editor.specs)
         if key in (link.source.node, link.target.node):
             return f"{node.name} is at an end of this wire."
         if spec is None or not spec.inputs or not spec.outputs:
@@ -57,7 +58,8 @@ class Stitching:
         if reason:
             self._editor.say(reason)
             return False
-        spec = self._editor.specs[node.kind]
+        spec = spec_of(node, self._editor.specs)
+        assert spec is not None  # it can go into a wire
         place, shifted = self._editor.room.in_wire(link, node, but=(key,))
         first = Link(link.source, End(key, self._editor.entry(spec, link.source)))
         last = Link(End(key, self._editor.exit(spec, link.target)), link.target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from studio.graph.graph import Link
+from studio.graph.kinds import spec_of
 from studio.ui.canvas.faces import Face
 from studio.ui.canvas.node_item import NodeItem
 from studio.ui.canvas.scene import SheetScene
@@ -14,7 +15,7 @@ from studio.ui.theme import Theme
 def node_words(item: NodeItem, scene: SheetScene) -> str:
     """Return a node's tooltip: what it is, what it computes, what is wrong."""
     node, face = item.node, item.face
-    spec = scene.told.specs.get(node.kind)
+    spec = spec_of(node, scene.told.specs)
     lines = [f"{_title(item, scene)} · {node.name}"]
     facts = scene.told.facts.get(node.id)
     shapes = ", ".join(tensor.text for tensor in facts.outputs.values()) if facts else ""
@@ -37,7 +38,7 @@ def node_words(item: NodeItem, scene: SheetScene) -> str:
 
 def _title(item: NodeItem, scene: SheetScene) -> str:
     """Return what a node is; a dot does not say it by itself."""
-    spec = scene.told.specs.get(item.node.kind)
+    spec = spec_of(item.node, scene.told.specs)
     return item.face.title or (spec.title if spec else "Point")
 
 
@@ -86,7 +87,7 @@ def passing_words(ids: Iterable[str], scene: SheetScene) -> str:
         if after is None or (before.shape, before.dtype) == (after.shape, after.dtype):
             continue
         taker = graph.nodes[behind[0].target.node]
-        spec = scene.told.specs.get(taker.kind)
+        spec = spec_of(taker, scene.told.specs)
         port = spec.input(behind[0].target.port) if spec else None
         bad = port is not None and port.ranks and len(before.shape) not in port.ranks
         end = f", which {taker.name} does not take. Press B again to end it." if bad else "."

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from studio.engine import protocol as p
 from studio.graph.facts import DataFacts
 from studio.graph.graph import BLOCK
+from studio.graph.kinds import spec_of
 from studio.graph.project import Project
 from studio.session.session import Session
 
@@ -207,7 +208,7 @@ class Subject(QObject):
                     seen.add(name)
                     if name in self.project.blocks:
                         waiting.append(self.project.blocks[name].sheet.graph)
-                spec = self._session.catalog.layers.get(node.kind)
+                spec = spec_of(node, self._session.catalog.layers)
                 if spec is not None:
                     found.add(spec.category)
         return frozenset(found)

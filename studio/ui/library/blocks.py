@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QScrollArea, QWidget
 from studio.graph.catalog import Catalog
 from studio.graph.geometry import node_size
 from studio.graph.graph import Node
+from studio.graph.kinds import spec_of
 from studio.graph.project import Block, Sheet
 from studio.graph.spec import LayerSpec
 from studio.ui.canvas.drops import KEPT_MIME, KIND_MIME
@@ -90,13 +91,13 @@ class Miniature(QWidget):
                 painter.drawLine(bottom, top)
         painter.setPen(Qt.PenStyle.NoPen)
         for key, box in boxes.items():
-            spec = self._catalog.layers.get(self._sheet.graph.nodes[key].kind)
+            spec = spec_of(self._sheet.graph.nodes[key], self._catalog.layers)
             painter.setBrush(color(token_of(spec.category if spec else "tensor")))
             painter.drawRoundedRect(box.adjusted(0, 4, 0, -4), 8, 8)
         painter.end()
 
     def _size(self, node: Node) -> tuple[float, float]:
-        return node_size(node, self._catalog.layers.get(node.kind), True)
+        return node_size(node, spec_of(node, self._catalog.layers), True)
 
 
 class BlockCard(QWidget):

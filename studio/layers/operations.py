@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from studio.graph.params import Param
 from studio.graph.spec import Code, LayerSpec, Port
 from studio.layers.attention import DOT_PRODUCT_WEIGHTS
 from studio.layers.ends import DTYPES, ENDS
+from studio.layers.held import HELD
+from studio.layers.sequences import SEQUENCES
 
 _X = (Port("x", "any"),)
 _OUT = (Port("out", "any"),)
@@ -15,7 +19,8 @@ _MANY = (Port("x", "any", many=True),)
 
 def operations() -> tuple[LayerSpec, ...]:
     """Return the specs of everything that is not a module of `torch.nn`."""
-    return (*ENDS, *_pairs(), *_elementwise(), *_shaping(), *_reductions(), *_LEARNED, *_ATTENTION)
+    rows = (*_pairs(), *_comparisons(), *_elementwise(), *_shaping(), *_reductions())
+    return (*ENDS, *rows, *_LEARNED, *HELD, *_ATTENTION, *SEQUENCES)
 
 
 def _operation(
@@ -32,6 +37,7 @@ def _operation(
     keeps_shape: bool = False,
     keywords: tuple[str, ...] = (),
     category: str = "tensor",
+    group: str = "",
     reference: str = "",
 ) -> LayerSpec:
     return LayerSpec(
@@ -40,6 +46,7 @@ def _operation(
         doc=doc,
         params=params,
         category=category,
+        group=group,
         inputs=inputs,
         outputs=outputs,
         formula=formula,
@@ -64,14 +71,39 @@ def _pairs() -> tuple[LayerSpec, ...]:
         ("matmul", "Matrix product", "Multiplies matrices", "{a} @ {b}", "a b"),
         ("maximum", "Maximum", "Keeps the larger of two values", "torch.maximum({a}, {b})", "max(a, b)"),
         ("minimum", "Minimum", "Keeps the smaller of two values", "torch.minimum({a}, {b})", "min(a, b)"),
+        ("outer", "Outer product", "Multiplies every number of one vector with every one of another",
+         "{a}.unsqueeze(-1) * {b}.unsqueeze(-2)", "y_(i,j) = a_i · b_j"),
     )  # fmt: skip
+    references = {"outer": "torch.outer"}
     words = {"add": ("residual", "skip", "sum"), "mul": ("gate", "product"), "matmul": ("bmm",)}
     return tuple(
         _operation(
-            name, title, doc + ".", line, (), _PAIR, formula=text, keywords=words.get(name, ())
+            name, title, doc + ".", line, (), _PAIR, formula=text, keywords=words.get(name, ()),
+            group="Linear algebra" if name in ("matmul", "outer") else "Arithmetic",
+            reference=references.get(name, f"torch.{name}"),
         )
         for name, title, doc, line, text in rows
-    )
+    )  # fmt: skip
+
+
+def _comparisons() -> tuple[LayerSpec, ...]:
+    """Two tensors, or one and a number: what comes out is a mask."""
+    value = Param("value", "float", 0.0, help="What is compared with where b is not connected.")
+    ports = (Port("a", "any"), Port("b", "any", optional=True))
+    rows = (
+        ("gt", "Greater", "greater than", ">"), ("ge", "Greater or equal", "at least", "≥"),
+        ("lt", "Less", "less than", "<"), ("le", "Less or equal", "at most", "≤"),
+        ("eq", "Equal", "equal to", "="), ("ne", "Not equal", "other than", "≠"),
+    )  # fmt: skip
+    return tuple(
+        _operation(
+            name, title, f"Tells where a is {words} b, or a number.",
+            f"torch.{name}({{a}}, {{b|value}})", (value,), ports, outputs=(Port("out", "mask"),),
+            formula=f"y = a {sign} b", keywords=(name, "compare", "mask"), group="Comparison",
+            reference=f"torch.{name}",
+        )
+        for name, title, words, sign in rows
+    )  # fmt: skip
 
 
 def _elementwise() -> tuple[LayerSpec, ...]:
@@ -102,9 +134,20 @@ def _elementwise() -> tuple[LayerSpec, ...]:
         ("cast", "Cast", "Turns numbers into another type", "{x}.to(torch.{dtype:bare})", dtype),
     )  # fmt: skip
     return tuple(
-        _operation(name, title, doc + ".", line, params, keeps_shape=name != "cast")
+        _operation(
+            name, title, doc + ".", line, params, keeps_shape=name != "cast", group="Arithmetic",
+            formula=_FORMULAS[name], keywords=(name,),
+        )
         for name, title, doc, line, params in rows
-    )
+    )  # fmt: skip
+
+
+_FORMULAS = {
+    "affine": "y = scale · x + shift", "pow": "y = x^n", "neg": "y = −x", "abs": "y = |x|",
+    "exp": "y = e^x", "log": "y = log x", "sqrt": "y = √x", "sin": "y = sin x", "cos": "y = cos x",
+    "clamp": "y = min(max(x, low), high)", "constant": "y = value", "detach": "y = x, without a gradient",
+    "cast": "y = x, of another type",
+}  # fmt: skip
 
 
 def _shaping() -> tuple[LayerSpec, ...]:
@@ -130,14 +173,34 @@ def _shaping() -> tuple[LayerSpec, ...]:
         Param("start", "int", 0, help="First entry."),
         Param("stop", "int", optional=True, help="Up to, not including; empty for the end."),
     )
-    halves = (Port("a", "any"), Port("b", "any"))
+    parts = tuple(Port(name, "any") for name in "abcd")
+    one_of = (
+        Param("chunks", "int", 2, minimum=1, maximum=1024, help="How many equal parts are made."),
+        Param("index", "int", 0, minimum=0, maximum=1023, help="Which of them; 0 is the first."),
+        _dim(),
+    )
     rows = (
         _operation("concat", "Concatenate", "Joins tensors along a dimension.", "torch.cat([{x}], dim={dim})",
                    (_dim(),), _MANY, keywords=("cat", "inception", "merge")),
         _operation("stack", "Stack", "Joins tensors along a new dimension.", "torch.stack([{x}], dim={dim})",
                    (_dim(),), _MANY),
         _operation("split", "Split in two", "Cuts a tensor into two halves along a dimension.",
-                   "{a}, {b} = {x}.chunk(2, dim={dim})", (_dim(),), outputs=halves, keywords=("chunk",)),
+                   "{a}, {b} = {x}.chunk(2, dim={dim})", (_dim(),), outputs=parts[:2], keywords=("chunk",)),
+        _operation("split3", "Split in three", "Cuts a tensor into three parts along a dimension.",
+                   "{a}, {b}, {c} = {x}.chunk(3, dim={dim})", (_dim(),), outputs=parts[:3],
+                   keywords=("chunk", "qkv")),
+        _operation("split4", "Split in four", "Cuts a tensor into four parts along a dimension.",
+                   "{a}, {b}, {c}, {d} = {x}.chunk(4, dim={dim})", (_dim(),), outputs=parts,
+                   keywords=("chunk", "gates")),
+        _operation("chunk", "Chunk", "Takes one of several equal parts along a dimension.",
+                   "{x}.chunk({chunks}, dim={dim})[{index}]", one_of, keywords=("split", "part")),
+        _operation("expand", "Expand", "Repeats a tensor along dimensions of size 1, without copying it.",
+                   "{x}.expand({x}.shape[0], {shape:bare})", (shape,), keywords=("broadcast", "repeat")),
+        _operation("windows", "Windows", "Cuts a dimension into windows, which may overlap.",
+                   "{x}.unfold({dim}, {size}, {step})",
+                   (_dim(), Param("size", "int", 2, minimum=1, help="How long each window is."),
+                    Param("step", "int", 1, minimum=1, help="How far each starts behind the one before.")),
+                   keywords=("unfold", "frames", "sliding")),
         _operation("flatten", "Flatten", "Merges dimensions into one.", "{x}.flatten({start_dim}<, {end_dim}>)",
                    (start, end), summary=()),
         _operation("reshape", "Reshape", "Arranges each sample's numbers in another shape.",
@@ -156,17 +219,35 @@ def _shaping() -> tuple[LayerSpec, ...]:
                    "{x}.roll({shift}, dims={dim})", (Param("shift", "int", 1, help="By how many entries."), _dim())),
         _operation("flip", "Flip", "Reverses a dimension.", "{x}.flip({dim})", (_dim(),)),
     )  # fmt: skip
-    return tuple(rows)
+    return tuple(
+        replace(
+            row,
+            group="Shape",
+            formula=_SHAPED.get(row.title, "y = x, in another shape"),
+            keywords=tuple(dict.fromkeys((row.kind.removeprefix("core."), *row.keywords))),
+        )
+        for row in rows
+    )
+
+
+_SHAPED = {
+    "Concatenate": "y = x_1, then x_2, …", "Stack": "y_k = x_k", "Split in two": "x = a, then b",
+    "Split in three": "x = a, then b, then c", "Split in four": "x = a, then b, c and d",
+    "Chunk": "y = one part of x", "Select": "y = x_index", "Slice": "y = x_start, …, x_(stop−1)",
+    "Transpose": "y_(i,j) = x_(j,i)", "Permute": "y = x, dimensions in another order",
+    "Roll": "y_((i + shift) mod n) = x_i", "Flip": "y_i = x_(n−1−i)", "Expand": "y_i = x_0",
+    "Windows": "y_(i,k) = x_(step·i + k)",
+}  # fmt: skip
 
 
 def _reductions() -> tuple[LayerSpec, ...]:
     dims = Param("dim", "ints", (1,), minimum=-8, maximum=8, help="Dimensions to reduce.")
     keep = Param("keepdim", "bool", False, help="Keep them with size 1.")
     rows = (
-        ("mean", "Mean", "Averages over dimensions", "mean"),
-        ("sum", "Sum", "Adds up over dimensions", "sum"),
-        ("max", "Max", "Keeps the largest value over dimensions", "amax"),
-        ("min", "Min", "Keeps the smallest value over dimensions", "amin"),
+        ("mean", "Mean", "Averages over dimensions", "mean", "y = mean_i x_i"),
+        ("sum", "Sum", "Adds up over dimensions", "sum", "y = Σ_i x_i"),
+        ("max", "Max", "Keeps the largest value over dimensions", "amax", "y = max_i x_i"),
+        ("min", "Min", "Keeps the smallest value over dimensions", "amin", "y = min_i x_i"),
     )
     many = tuple(
         _operation(
@@ -177,21 +258,31 @@ def _reductions() -> tuple[LayerSpec, ...]:
             (dims, keep),
             summary=("dim",),
             keywords=("reduce", "pool", "global"),
+            group="Reduction",
+            formula=formula,
+            reference=f"torch.{method}",
         )
-        for name, title, doc, method in rows
+        for name, title, doc, method, formula in rows
+    )
+    order = Param(
+        "ord", "float", optional=True, help="The power p: 1 for the sum of sizes; empty for 2, the length."
     )
     along = _dim(-1, "Which dimension sums to 1.")
     return (
         *many,
         _operation("argmax", "Argmax", "Says where the largest value is.", "{x}.argmax(dim={dim})",
-                   (_dim(-1),), outputs=(Port("out", "int"),)),
+                   (_dim(-1),), outputs=(Port("out", "int"),), group="Reduction",
+                   formula="y = the place of the largest"),
         _operation("softmax", "Softmax", "Turns scores into shares that sum to 1.",
-                   "torch.softmax({x}, dim={dim})", (along,), keeps_shape=True),
+                   "torch.softmax({x}, dim={dim})", (along,), keeps_shape=True, group="Reduction",
+                   formula="y_i = exp(x_i) / Σ_j exp(x_j)", reference="torch.softmax"),
         _operation("norm", "Norm", "Takes the length of vectors.",
-                   "torch.linalg.vector_norm({x}, dim={dim:single}<, keepdim={keepdim}>)", (dims, keep),
-                   summary=("dim",)),
+                   "torch.linalg.vector_norm({x}<, {ord}>, dim={dim:single}<, keepdim={keepdim}>)",
+                   (order, dims, keep), summary=("dim",), group="Reduction", formula="y = (Σ_i |x_i|^p)^(1/p)",
+                   reference="torch.linalg.vector_norm"),
         _operation("normalize", "Normalise length", "Scales vectors to length 1.",
-                   "F.normalize({x}, dim={dim})", (_dim(),), keeps_shape=True),
+                   "F.normalize({x}, dim={dim})", (_dim(),), keeps_shape=True, group="Reduction",
+                   formula="y = x / ‖x‖", reference="torch.nn.functional.normalize"),
     )  # fmt: skip
 
 
@@ -257,20 +348,31 @@ _ATTENTION = (
         title="Scaled dot-product attention",
         doc="Mixes values by how well each query fits each key; nothing is learned in it.",
         category="attn",
-        inputs=(Port("query"), Port("key"), Port("value")),
+        inputs=(
+            Port("query"),
+            Port("key"),
+            Port("value"),
+            Port("mask", "mask", optional=True, help="True where a place must not be looked at."),
+        ),
         outputs=(
             Port("out"),
             Port("weights", help="Who looks at whom: … × queries × keys."),
         ),
-        params=(Param("is_causal", "bool", False, help="A query sees no later key."),),
+        params=(
+            Param("is_causal", "bool", False, help="A query sees no later key; instead of a mask."),
+            Param("scale", "float", optional=True, help="Factor of the scores; empty for 1/√d."),
+            Param("enable_gqa", "bool", False, help="Keys and values have fewer heads, shared by several queries'."),
+        ),
         keywords=("sdpa", "self-attention"),
         formula="softmax(Q Kᵀ / √d) V",
         reference="torch.nn.functional.scaled_dot_product_attention",
         code=Code(
             lines=(
                 "{out} = F.scaled_dot_product_attention("
-                "{query}, {key}, {value}<, is_causal={is_causal}>)",
-                "{weights} = dot_product_weights({query}, {key}<, {is_causal}>)",
+                "{query}, {key}, {value}<, attn_mask={mask}.logical_not()><, is_causal={is_causal}>"
+                "<, scale={scale}><, enable_gqa={enable_gqa}>)",
+                "{weights} = dot_product_weights({query}, {key}<, {is_causal}><, mask={mask}>"
+                "<, scale={scale}><, enable_gqa={enable_gqa}>)",
             ),
             support=DOT_PRODUCT_WEIGHTS,
         ),

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from studio.data.csv_file import CSV
 from studio.data.dataset import Dataset, Samples, open_dataset
+from studio.data.generated import GENERATED
 from studio.data.idx import IDX
 from studio.data.image_folder import IMAGE_FOLDER
+from studio.data.numpy_file import NUMPY
 from studio.data.sklearn_sets import SKLEARN
 from studio.data.source import DataProblem, Loaded, Source
 from studio.data.transforms import Fitted, Transform, builtin_transforms
@@ -33,7 +35,9 @@ __all__ = [
 
 def builtin_sources() -> dict[str, Source]:
     """Return the sources that need no plugin, by kind."""
-    return {source.spec.kind: source for source in (*SKLEARN, IMAGE_FOLDER, CSV, IDX)}
+    return {
+        source.spec.kind: source for source in (*SKLEARN, *GENERATED, IMAGE_FOLDER, CSV, IDX, NUMPY)
+    }
 
 
 def sources() -> dict[str, SourceSpec]:

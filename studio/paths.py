@@ -39,6 +39,11 @@ class Paths(Struct, frozen=True):
         return self.autosave / "backups"
 
     @property
+    def trusted(self) -> Path:
+        """Where it is kept which code of projects the person has agreed to run."""
+        return self.settings.with_name("trusted.json")
+
+    @property
     def starter(self) -> Path:
         """The project that the first start opens."""
         return self.assets / "starter.loom"

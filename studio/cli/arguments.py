@@ -52,10 +52,12 @@ def build_parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="say what keeps a project from training")
     check.add_argument("file", metavar="FILE", type=Path)
+    _add_trust(check)
     _add_json(check)
 
     train = commands.add_parser("train", help="train a project into a run folder")
     train.add_argument("file", metavar="FILE", type=Path)
+    _add_trust(train)
     train.add_argument("--epochs", type=_at_least(1), metavar="N")
     train.add_argument("--seed", type=_at_least(0), metavar="S")
     train.add_argument("--device", metavar="D", help="auto, cpu, cuda:0…, mps")
@@ -65,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     explain = commands.add_parser("explain", help="draw why a run's network answers as it does")
     explain.add_argument("run", metavar="RUN", type=Path, help="a run's folder")
+    _add_trust(explain)
     explain.add_argument("--sample", type=_at_least(0), metavar="I", required=True)
     explain.add_argument("--method", metavar="M", required=True, help="such as saliency, grad_cam")
     explain.add_argument("--split", choices=("train", "validation", "test"), default="validation")
@@ -76,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="leave with plain PyTorch code, or with a picture")
     export.add_argument("file", metavar="FILE", type=Path)
+    _add_trust(export)
     kinds = export.add_mutually_exclusive_group()
     kinds.add_argument(
         "--to",
@@ -116,6 +120,14 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_set(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
         "--set", action="append", default=[], type=_pair, metavar="KEY=VALUE", help=what
+    )
+
+
+def _add_trust(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="run Python code that the file brings, this time; it can do whatever you can",
     )
 
 

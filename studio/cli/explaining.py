@@ -21,6 +21,7 @@ def explain(given: argparse.Namespace, here: Paths) -> int:
         session = studio.session
         session.open_run(_folder(given.run, here))
         studio.raise_errors()
+        studio.check_trust(str(given.run), given.trust)
         project = session.subject
         kind = studio.find(session.catalog.methods, given.method, "method")
         method = session.catalog.methods[kind]

@@ -81,10 +81,13 @@ class Headless:
         assert self.session.hello is not None
         return self.session.hello
 
-    def open(self, file: Path) -> None:
+    def open(self, file: Path, trust: bool | None = None) -> None:
         """Open a project file for reading; it may be open in a window at the same time.
 
-        Raises: WrongUse, when there is no such file; JobFailed, when it cannot be read.
+        Code of its own is run only where the person has trusted it before, or says so now with `trust`;
+        without a word on it, such a file is opened all the same, and that code is not run.
+
+        Raises: WrongUse, when there is no such file; JobFailed, when it cannot be read or trusted.
         """
         if not file.exists():
             raise WrongUse(f"There is no file {file}. Make one with neuroloom new.")
@@ -95,6 +98,24 @@ class Headless:
         if loaded.readonly:
             print(f"neuroloom: {loaded.readonly}", file=sys.stderr)
         self.session.new(loaded.project, str(file.resolve()))
+        if trust is not None:
+            self.check_trust(str(file), trust)
+
+    def check_trust(self, name: str, trust: bool) -> None:
+        """Refuse code that nobody has agreed to run; with `trust` it is, for this command only.
+
+        Raises: JobFailed.
+        """
+        if trust:
+            self.session.code.trust(keep=False)
+        pieces = self.session.code.untrusted
+        if pieces:
+            nodes = ", ".join(sorted({piece.node.name for piece in pieces}))
+            raise JobFailed(
+                f"{name} brings Python code of its own (in {nodes}), which nobody here has agreed to run. "
+                "It could do whatever you can. Read it first, in the window or with a text editor; then "
+                "add --trust to run it this time, or trust the file in the window."
+            )
 
     def facts(self) -> ProjectFacts:
         """Return the shapes, cost and problems of the document as it is now."""

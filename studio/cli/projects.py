@@ -88,7 +88,7 @@ def _introduction(spec: ArchitectureSpec, file: Path) -> str:
 def check(given: argparse.Namespace, here: Paths) -> int:
     """Say what keeps a project from training, and its shapes and cost."""
     with Headless(here) as studio:
-        studio.open(given.file)
+        studio.open(given.file, given.trust)
         facts = studio.facts()
         project = studio.session.document.project
     told = as_json(project, facts)
@@ -154,7 +154,7 @@ def _line(project: Project, problem: Problem) -> str:
 def export(given: argparse.Namespace, here: Paths) -> int:
     """Write a network as a file for other programs; without a wish, by the file's ending."""
     with Headless(here) as studio:
-        studio.open(given.file)
+        studio.open(given.file, given.trust)
         project = studio.session.document.project
         if given.network not in project.networks:
             known = ", ".join(project.networks)

@@ -27,7 +27,7 @@ def train(given: argparse.Namespace, here: Paths) -> int:
     """Train a project into a run folder."""
     folder = _folder(given.out)
     with Headless(here) as studio:
-        studio.open(given.file)
+        studio.open(given.file, given.trust)
         session = studio.session
         changes = recipe_given(session.document.project.recipe, session.catalog, given.set)
         for name in ("epochs", "seed", "device"):

@@ -12,7 +12,7 @@ _ASK = (
 )
 _HELD = (
     "The engine ended while it ran the code of this project (a loop without an end, or a crash), so that "
-    "{name} is not run again as it is. Change its code."
+    "{name} is not run as it is. Change its code, or run it again."
 )
 
 

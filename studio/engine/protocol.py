@@ -139,7 +139,8 @@ class Job(Struct, frozen=True, omit_defaults=True):
     """What a run is made of; `job.json` holds it.
 
     `folder` is the run's folder, `document` the project file that it was started from, if any;
-    `live` turns the views on layers and samples on.
+    `live` turns the views on layers and samples on. `trusted` stands for the project's own code as the
+    person had agreed to it when the run began ("" without such code).
     """
 
     project: Project
@@ -147,6 +148,7 @@ class Job(Struct, frozen=True, omit_defaults=True):
     name: str = ""
     live: bool = True
     document: str = ""
+    trusted: str = ""
 
 
 class Train(_Message, frozen=True, tag=True):
@@ -185,6 +187,38 @@ class Export(_Message, frozen=True, tag=True):
     weights: str = ""
 
 
+class Trust(_Message, frozen=True, tag=True):
+    """All code of projects that may be run from now on, by digest. Answer: `Done`.
+
+    An engine runs no other. `held` is code that is not run though it is trusted: it has ended an engine.
+    """
+
+    digests: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+
+
+class Import(_Message, frozen=True, tag=True):
+    """Bring a network in from elsewhere. Answer: `Imported`.
+
+    `path` is a file, or for Python a dotted name; `door` a kind of the importers ("" for what the path's
+    ending says); `options` are the door's. The weights are written below `folder`. Foreign Python runs only
+    where a person `agreed`, in a process of its own that is ended after `limit_s` seconds.
+    """
+
+    path: str
+    folder: str
+    door: str = ""
+    options: dict[str, str] = field(default_factory=dict)
+    agreed: bool = False
+    limit_s: float = 120.0
+
+
+class GetOutline(_Message, frozen=True, tag=True):
+    """Which classes a Python file defines; nothing of it is run. Answer: `Outline`."""
+
+    path: str
+
+
 class Ping(_Message, frozen=True, tag=True):
     """Are you there, and warm? Answer: `Hello`."""
 
@@ -207,6 +241,7 @@ Request = (
     | Snapshot
     | Watch
     | Export
+    | Trust
     | Ping
 )
 

@@ -62,6 +62,15 @@ def signature(source: str) -> LayerSpec:
     return _of_function(source, definition)
 
 
+def is_readable(source: str) -> bool:
+    """Tell whether the code says what it takes and gives."""
+    try:
+        signature(source)
+    except CodeError:
+        return False
+    return True
+
+
 def python_spec(source: str) -> LayerSpec:
     """Return the spec of a node with this code; one with an input and an output where it is unreadable."""
     try:
@@ -207,7 +216,7 @@ def _of_class(source: str, made: ast.ClassDef) -> LayerSpec:
                 methods["__init__"].lineno,
             )
     inputs, params, call = _arguments(forward, method=True)
-    twice = {one.name for one in options} & {one.name for one in (*inputs, *params)}
+    twice = {one.name for one in options} & {port.name for port in inputs}
     if twice:
         name = sorted(twice)[0]
         raise CodeError(

@@ -12,7 +12,7 @@ from studio.graph.project import Project
 from studio.graph.python_code import STARTER, source_of
 
 
-class OwnCode(Struct, frozen=True):
+class CodePiece(Struct, frozen=True):
     """The code of one node: the sheet and the node that hold it."""
 
     where: str
@@ -29,13 +29,13 @@ def digest(source: str) -> str:
 OURS = frozenset({digest(STARTER)})
 
 
-def own_code(project: Project) -> Iterator[OwnCode]:
+def own_code(project: Project) -> Iterator[CodePiece]:
     """Yield every Python node of a project, those in blocks that nobody uses too."""
     sheets = {where: sheet.graph for where, sheet in project.networks.items()}
     sheets |= {BLOCK + name: block.sheet.graph for name, block in project.blocks.items()}
     for where, graph in sheets.items():
         for node in graph.of_kind(PYTHON):
-            yield OwnCode(where, node, source_of(node))
+            yield CodePiece(where, node, source_of(node))
 
 
 def digests(project: Project) -> frozenset[str]:

@@ -81,6 +81,10 @@ class BlocksChanged(Struct, frozen=True):
     """What lies on the shelf of the person's own blocks changed."""
 
 
+class TrustChanged(Struct, frozen=True):
+    """Other code of projects may be run than before."""
+
+
 class Noticed(Struct, frozen=True):
     """A sentence for the person that asks nothing of them; `details` may hold a traceback."""
 
@@ -101,5 +105,6 @@ SessionEvent = (
     | HistoryOpened
     | RunsChanged
     | BlocksChanged
+    | TrustChanged
     | Noticed
 )

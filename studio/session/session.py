@@ -19,19 +19,21 @@ from studio.graph.document import Document
 from studio.graph.edits import AnyEdit, EditRefused, SetNetworks
 from studio.graph.facts import ProjectFacts
 from studio.graph.graph import Node
+from studio.graph.kinds import spec_of
 from studio.graph.params import Value
 from studio.graph.project import Project
 from studio.graph.spec import LayerSpec
 from studio.graph.surgery import in_place, under
-from studio.graph.topology import block_spec
 from studio.paths import Paths
 from studio.session import events as e
 from studio.session.block_shelf import BlockShelf
 from studio.session.history import History
 from studio.session.keeping import Keeper, Recoverable
+from studio.session.own_code import OwnCode
 from studio.session.space import Space, clean_up, measure
 from studio.session.stored import StoredRun, put_in_bin, read_history, read_stored
 from studio.session.training import Training
+from studio.session.trust import TrustStore
 from studio.session.workbench import Workbench
 
 AUTOSAVE_SECONDS = 5.0
@@ -60,18 +62,21 @@ class Session:
         self.paths = paths
         self.runs_root = runs_root or paths.runs
         self._listeners: list[Listener] = []
-        self._training = Training(connect, self._tell)
+        self.document = Document()
+        self.code = OwnCode(self, TrustStore(paths.trusted), self._tell)
+        self._training = Training(connect, self._tell, self.code.consent)
         self._workbench = Workbench(
             connect,
             self._tell,
             lambda: self.document.project,
             catalog or Catalog(),
+            self.code.consent,
+            self.code.suspect,
         )
         self._keeper = Keeper(paths.autosave)
         self.shelf = BlockShelf(paths.blocks, self._tell)
         self._next_save = self._next_look = 0.0
         self._packs = ""
-        self.document = Document()
         self._watch_document()
 
     # ------------------------------------------------------------------------------------ listening
@@ -209,7 +214,7 @@ class Session:
 
     def spec(self, node: Node) -> LayerSpec | None:
         """Return what kind of node it is; None where its plugin is missing."""
-        return self.catalog.layers.get(node.kind) or block_spec(self.document.project, node.kind)
+        return spec_of(node, self.catalog.layers, self.document.project)
 
     def _watch_document(self) -> None:
         def changed(before: Project, after: Project, title: str) -> None:
@@ -286,6 +291,11 @@ class Session:
             recipe,
             spec.title if spec else kind,
         )
+
+    def use_trust(self) -> None:
+        """Let the engine know what code it may run now, and ask it again."""
+        self._workbench.tell_consent()
+        self._workbench.ask_facts()
 
     def rescan_packs(self) -> None:
         """Read the plugin folders again."""

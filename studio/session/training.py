@@ -9,6 +9,7 @@ from studio.engine import protocol as p
 from studio.engine.client import Client
 from studio.graph.params import Value
 from studio.graph.project import Project
+from studio.graph.trust import code_digest
 from studio.session import events as e
 from studio.session.history import History
 
@@ -20,8 +21,12 @@ class Training:
     """
 
     def __init__(
-        self, connect: Callable[[str], Client], tell: Callable[[e.SessionEvent], None]
+        self,
+        connect: Callable[[str], Client],
+        tell: Callable[[e.SessionEvent], None],
+        consent: Callable[[], p.Trust] = p.Trust,
     ) -> None:
+        self._consent = consent
         self._connect = connect
         self._tell = tell
         self._engine: Client | None = None
@@ -53,11 +58,16 @@ class Training:
     def start(self, project: Project, folder: Path, name: str, document: str, live: bool) -> None:
         """Begin a run in `folder`, which is there and empty."""
         self.warm()
-        self.job = p.Job(project, str(folder), name=name, live=live, document=document)
+        trusted = code_digest(project)
+        self.job = p.Job(
+            project, str(folder), name=name, live=live, document=document, trusted=trusted
+        )
         self.history = History(str(folder))
         self._tell(e.HistoryOpened(str(folder)))
         self._become("starting")
         assert self._engine is not None
+        if trusted:
+            self._engine.ask(self._consent(), lambda answer: None, self._notice)
         self._engine.ask(p.Train(self.job), self._ended, self._refused, self._take)
 
     def control(self, action: str, values: dict[str, Value] | None = None) -> None:

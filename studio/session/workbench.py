@@ -11,10 +11,14 @@ from studio.engine.client import Client, Ticket
 from studio.graph.catalog import Catalog
 from studio.graph.facts import ProjectFacts
 from studio.graph.project import Project
+from studio.graph.trust import own_code
 from studio.session import events as e
 
 #: How long repairs are proved before facts come: shapes are wanted at once, what is left soon after.
 PROOFS_S = 0.004
+#: Facts that need a person's own code come within this time, data read first and all, or the engine is
+#: taken for hung in it. (It ends an endless loop by itself, much sooner.)
+CODE_LIMIT_S = 60.0
 #: An engine that dies this often within a minute is not started again by itself.
 RESTARTS = 3
 
@@ -23,7 +27,8 @@ class Workbench:
     """Asks one engine, starts it again when it ends, and keeps what it told: catalogue and facts.
 
     `project` gives the present project, whose facts are asked for whenever `forget_facts` or
-    `ask_facts` says that they may differ.
+    `ask_facts` says that they may differ. `consent` is what code may be run; `suspect` is called where the
+    engine ended while facts were worked out, and returns a sentence about the code that may have done it.
     """
 
     def __init__(
@@ -32,6 +37,8 @@ class Workbench:
         tell: Callable[[e.SessionEvent], None],
         project: Callable[[], Project],
         catalog: Catalog,
+        consent: Callable[[], p.Trust] = p.Trust,
+        suspect: Callable[[], str] = str,
     ) -> None:
         self.catalog = catalog
         self.facts: ProjectFacts | None = None
@@ -39,6 +46,8 @@ class Workbench:
         self._connect = connect
         self._tell = tell
         self._project = project
+        self._consent = consent
+        self._suspect = suspect
         self._engine: Client | None = None
         self._deaths: list[float] = []
         self._asking: Ticket | None = None
@@ -98,8 +107,12 @@ class Workbench:
             return
         self._stale = False
         self._revision += 1
-        request = p.Infer(self._revision, self._project(), PROOFS_S)
-        self._asking = self._engine.ask(request, self._take_facts, self._facts_refused)
+        project = self._project()
+        request = p.Infer(self._revision, project, PROOFS_S)
+        limit_s = CODE_LIMIT_S if any(own_code(project)) else math.inf
+        self._asking = self._engine.ask(
+            request, self._take_facts, self._facts_refused, limit_s=limit_s
+        )
 
     def forget_facts(self) -> None:
         """Drop what is known: another project is open."""
@@ -110,6 +123,12 @@ class Workbench:
         """Tell a refusal; an engine that ended is told once, by itself."""
         if not refused.cancelled and self.running:
             self._tell(e.Noticed(refused.message, "error", refused.details))
+
+    def tell_consent(self) -> None:
+        """Tell the engine which code it may run."""
+        consent = self._consent()
+        if self._engine is not None and consent != p.Trust():
+            self._engine.ask(consent, lambda answer: None, self.notice)
 
     def take_catalog(self, answer: p.Answer) -> None:
         """Keep a catalogue, and say so where it differs."""
@@ -132,6 +151,7 @@ class Workbench:
         self._tell(e.EngineChanged("workbench", state))  # type: ignore[arg-type]
         engine = self._engine = self._connect("workbench")
         engine.on_gone = self._gone
+        self.tell_consent()
         engine.ask(p.Ping(), self._take_hello, self.notice)
         engine.ask(p.GetCatalogue(), self.take_catalog, self.notice)
         self.ask_facts()
@@ -149,8 +169,12 @@ class Workbench:
             return
         self.facts = answer.facts
         if answer.facts.unproved and self._engine is not None:
-            request = p.Infer(self._revision, self._project())
-            self._proving = self._engine.ask(request, self._take_repairs, self._repairs_refused)
+            project = self._project()
+            request = p.Infer(self._revision, project)
+            limit_s = CODE_LIMIT_S if any(own_code(project)) else math.inf
+            self._proving = self._engine.ask(
+                request, self._take_repairs, self._repairs_refused, limit_s=limit_s
+            )
         self._tell(e.FactsChanged(answer.facts))
 
     def _take_repairs(self, answer: p.Answer) -> None:
@@ -175,13 +199,16 @@ class Workbench:
         if self._engine is not None:
             self._engine.close()
         self._engine = None
+        working = self._asking is not None or self._proving is not None
         self._asking = self._proving = None
+        told = self._suspect() if working else ""
         now = time.monotonic()
         self._deaths = [when for when in self._deaths if now - when < 60] + [now]
         self._tell(e.EngineChanged("workbench", "ended", message))
         self._tell(
             e.Noticed(
-                "The engine ended unexpectedly and is started again. Your project is untouched.",
+                told
+                or "The engine ended unexpectedly and is started again. Your project is untouched.",
                 "warning",
                 message,
             )

@@ -21,7 +21,7 @@ from studio.data import DataProblem, Dataset
 from studio.engine import catalogue_cache
 from studio.engine import protocol as p
 from studio.engine.lanes import Do, Lane, Work
-from studio.engine.service import exporting
+from studio.engine.service import exporting, importing
 from studio.engine.service.foresight import Foresight
 from studio.engine.service.refusals import NotHere, refusal
 from studio.engine.service.shelf import Shelf
@@ -52,8 +52,9 @@ class Service:
         self._layers: dict[str, LayerSpec] | None = None
         self._packs: Packs | None = None
         self._kept = compile.Kept(Path(setup.cache) if setup.cache else None)
-        self._cache = compile.Cache(kept=self._kept)
-        self._shelf = Shelf(self._specs, Path(setup.base), self._kept)
+        self._consent = compile.Consent()
+        self._cache = compile.Cache(kept=self._kept, consent=self._consent)
+        self._shelf = Shelf(self._specs, Path(setup.base), self._kept, self._consent)
         self._inferred = False
         self._foresight = Foresight()
         self._training = Training()
@@ -73,6 +74,8 @@ class Service:
             p.GetAttention: (self._slow, self._attention),
             p.Peek: (self._slow, self._peek),
             p.Export: (self._slow, self._export),
+            p.Import: (self._slow, self._import),
+            p.GetOutline: (self._quick, self._outline),
         }
         self._warm = threading.Event()
         if setup.role == "job":
@@ -90,6 +93,9 @@ class Service:
             match ask.body:
                 case p.Ping():
                     respond(self._hello())
+                case p.Trust(digests=digests, held=held):
+                    self._consent.give(digests, held)
+                    respond(p.Done())
                 case p.Train():
                     self._training.start(work, self._job(ask.body.job))
                 case p.Control():
@@ -124,7 +130,7 @@ class Service:
 
     def _check_role(self, request: p.Request) -> None:
         role = self._setup.role
-        if isinstance(request, p.Ping) or role == "all":
+        if isinstance(request, p.Ping | p.Trust) or role == "all":
             return
         if isinstance(request, _JOB) != (role == "job"):
             what = "trains and does nothing else" if role == "job" else "does not train"
@@ -238,6 +244,16 @@ class Service:
                 f"Networks can be exported to {', '.join(known)}, not to {request.to[:40]!r}."
             )
         return exporting.export(self._shelf, self._specs(), request)
+
+    def _import(self, work: Work) -> p.Imported:
+        request = work.request
+        assert isinstance(request, p.Import)
+        return importing.bring(request, work.cancelled)
+
+    def _outline(self, work: Work) -> p.Outline:
+        request = work.request
+        assert isinstance(request, p.GetOutline)
+        return importing.outlined(request)
 
     # ------------------------------------------------------------------------------- about samples
 

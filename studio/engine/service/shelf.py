@@ -29,9 +29,14 @@ class Shelf:
     """Opens data and builds replicas, once for each that is asked for. Thread-safe."""
 
     def __init__(
-        self, specs: Callable[[], Mapping[str, LayerSpec]], base: Path, kept: compile.Kept
+        self,
+        specs: Callable[[], Mapping[str, LayerSpec]],
+        base: Path,
+        kept: compile.Kept,
+        consent: compile.Consent,
     ) -> None:
         self._kept = kept
+        self._consent = consent
         self._specs = specs
         self._base = base
         self._datasets: _Latest[Dataset] = _Latest(DATASETS)
@@ -46,12 +51,18 @@ class Shelf:
         return self._datasets.get(key, lambda: data.open(ref, self._base))
 
     def module(self, project: Project, network: str, facts: DataFacts) -> nn.Module:
-        """Return a fresh module of a network.
+        """Return a module of a network as training would start with it: fresh, or with its start weights.
 
-        Raises: Unfinished.
+        Raises: Unfinished, StartProblem.
         """
-        cache = compile.Cache(kept=self._kept)
-        return compile.build(project, network, self._specs(), facts, cache)
+        module = compile.build(project, network, self._specs(), facts, self.cache())
+        if project.weights and network == "main":
+            compile.start_from(module, self._base / project.weights)
+        return module
+
+    def cache(self) -> compile.Cache:
+        """Return a fresh cache: one is used by one thread at a time."""
+        return compile.Cache(kept=self._kept, consent=self._consent)
 
     def subject(self, project: Project, weights: str) -> tuple[nn.Module, Dataset]:
         """Return what is explained: a replica with the weights of a file, and the data it reads.
@@ -70,7 +81,8 @@ class Shelf:
         """
         seed = project.recipe.seed
         parts = (project.networks, project.blocks, project.constants, seed, facts)
-        key = (_digest(parts), _stamp(Path(weights)) if weights else None)
+        start = _stamp(self._base / project.weights) if project.weights else None
+        key = (_digest(parts), _stamp(Path(weights)) if weights else start)
 
         def make() -> nn.Module:
             with torch.random.fork_rng(devices=[]):

@@ -8,12 +8,14 @@ from studio.compile.kept import Kept
 from studio.compile.memory import does_not_fit, memory_bytes, too_large, training_memory
 from studio.compile.offers import offers
 from studio.compile.source import Source, Unfinished, source
+from studio.compile.starting import StartProblem, start_from
 
 __all__ = [
     "Cache",
     "Consent",
     "Kept",
     "Source",
+    "StartProblem",
     "Unfinished",
     "build",
     "does_not_fit",
@@ -22,6 +24,7 @@ __all__ = [
     "memory_bytes",
     "offers",
     "source",
+    "start_from",
     "too_large",
     "training_memory",
 ]

@@ -241,6 +241,8 @@ Request = (
     | Snapshot
     | Watch
     | Export
+    | Import
+    | GetOutline
     | Trust
     | Ping
 )
@@ -291,6 +293,36 @@ class Exported(_Message, frozen=True, tag=True):
 
     path: str
     report: tuple[ReportLine, ...] = ()
+
+
+class Imported(_Message, frozen=True, tag=True):
+    """What came in: networks and blocks, a safetensors file of weights ("" for none), and what became of
+    each part."""
+
+    project: Project
+    weights: str = ""
+    report: tuple[ReportLine, ...] = ()
+
+
+class OutlinedClass(Struct, frozen=True, omit_defaults=True):
+    """A class of a Python file: its constructor's arguments, and how many of them have no default.
+
+    `part` tells that another class of the file uses it; `shape` is what its first layer takes, as far as
+    the text tells.
+    """
+
+    name: str
+    arguments: tuple[str, ...] = ()
+    required: int = 0
+    part: bool = False
+    shape: str = ""
+    doc: str = ""
+
+
+class Outline(_Message, frozen=True, tag=True):
+    """The classes of a Python file that may be networks, in its order."""
+
+    classes: tuple[OutlinedClass, ...] = ()
 
 
 class SourceText(_Message, frozen=True, tag=True):
@@ -441,6 +473,8 @@ Answer = (
     | Drawn
     | SourceText
     | Exported
+    | Imported
+    | Outline
     | DataAnswer
     | SampleSet
     | Predictions

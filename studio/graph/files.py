@@ -22,12 +22,14 @@ from msgspec.structs import replace
 from studio.graph.graph import End, Graph, Link, Node, is_name, is_node_name, link
 from studio.graph.migrations import FORMAT, migrate
 from studio.graph.params import as_value
-from studio.graph.project import Block, DataRef, Project, Recipe, Sheet, Step
+from studio.graph.project import Block, DataRef, Note, Project, Recipe, Sheet, Step
 
 #: A project file larger than this is refused; 10,000 nodes take about 3 MB.
 MAX_BYTES = 64 * 1024 * 1024
 #: Values within values beyond this are no project.
 DEPTH = 64
+#: Nothing is drawn farther out than this, in scene pixels; what a file puts there is placed anew.
+PAPER = 1e7
 BACKUPS = 5
 
 T = TypeVar("T", bound=Struct)
@@ -121,6 +123,8 @@ def _to_raw(project: Project, base: Path | None) -> dict[str, Any]:
     if base is not None:
         params = {key: _relative(value, base) for key, value in project.data.params.items()}
         raw["data"]["params"] = params
+        if project.weights:
+            raw["weights"] = _relative(project.weights, base)
     return raw
 
 
@@ -179,6 +183,7 @@ def _from_raw(raw: Mapping[str, Any], base: Path | None) -> Project:
             loss_params=_values(recipe.loss_params),
         ),
         constants=_values(project.constants),
+        weights=_absolute(project.weights, base),
     )
 
 
@@ -221,12 +226,30 @@ def read_sheet(raw: Mapping[str, Any]) -> Sheet:
             if end.node not in graph.nodes:
                 raise ValueError(f"a wire leads to {end.node!r}, which is no node of its sheet")
     sheet = _read(rest, Sheet)
-    places = {key: place for key, place in sheet.places.items() if key in graph.nodes}
+    places = {
+        key: place
+        for key, place in sheet.places.items()
+        if key in graph.nodes and _on_paper(place.x, place.y)
+    }
     frames = {
         key: replace(frame, nodes=tuple(node for node in frame.nodes if node in graph.nodes))
         for key, frame in sheet.frames.items()
     }
-    return replace(sheet, graph=graph, places=places, frames=frames)
+    notes = {key: _kept_on_paper(note) for key, note in sheet.notes.items()}
+    return replace(sheet, graph=graph, places=places, frames=frames, notes=notes)
+
+
+def _on_paper(*lengths: float) -> bool:
+    """Tell whether these are lengths that can be drawn: JSON's reader takes NaN and infinity too."""
+    return all(abs(length) <= PAPER for length in lengths)
+
+
+def _kept_on_paper(note: Note) -> Note:
+    if not _on_paper(note.x, note.y):
+        note = replace(note, x=0.0, y=0.0)
+    if not 0 < note.width <= PAPER:
+        note = replace(note, width=Note("").width)
+    return note
 
 
 def _read_link(raw: Any) -> Link:

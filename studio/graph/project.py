@@ -113,6 +113,7 @@ class Block(Struct, frozen=True, omit_defaults=True):
 class Project(Struct, frozen=True, omit_defaults=True):
     """The whole document. `networks` maps the role that a learner asks for to its sheet.
 
+    `weights` is the safetensors file that the main network starts from, "" for a fresh start.
     `surgery` changes what flows while a trained network answers; training takes no notice of it.
     """
 
@@ -122,6 +123,7 @@ class Project(Struct, frozen=True, omit_defaults=True):
     constants: dict[str, Value] = field(default_factory=dict)
     blocks: dict[str, Block] = field(default_factory=dict)
     notes: str = ""
+    weights: str = ""
     surgery: tuple[Intervention, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
 

@@ -107,6 +107,7 @@ def _patterns(spec: LayerSpec) -> Iterator[tuple[str, Pattern]]:
     if spec.code.make or not spec.code.lines:
         return
     target, _, text = spec.code.lines[0].partition(" = ")
+    optional = "".join(re.findall(r"<[^<>]*>", text))
     text = re.sub(r"<([^<>]*)>", r"\1", text)
     names = {name: f"slot_{name.replace('|', '_or_')}" for name, _ in _SLOT.findall(text)}
     ports = {port.name: port for port in spec.inputs}
@@ -114,14 +115,15 @@ def _patterns(spec: LayerSpec) -> Iterator[tuple[str, Pattern]]:
     try:
         tree = ast.parse(_SLOT.sub(lambda found: names[found[1]], text), mode="eval").body
         name, arguments, named = _call(tree)
-        reads = lambda part: _argument(part, given, ports)  # noqa: E731
-        positional = tuple(map(reads, arguments))
-        pattern = Pattern(
-            spec,
-            positional,
-            {key: reads(part) for key, part in named.items()},
-            _SLOT.findall(target)[0][0],
-        )
+        positional = tuple(_argument(part, given, ports) for part in arguments)
+        words: dict[str, Slot | Value] = {}
+        for key, part in named.items():
+            try:
+                words[key] = _argument(part, given, ports)
+            except _Unlike:  # an option that is worked out from a wire: a match without it will do
+                if f"{key}=" not in optional:
+                    raise
+        pattern = Pattern(spec, positional, words, _SLOT.findall(target)[0][0])
     except (SyntaxError, _Unlike, IndexError):
         return
     if len(_SLOT.findall(target)) == 1:

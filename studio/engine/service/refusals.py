@@ -7,8 +7,9 @@ import traceback
 
 import torch
 
-from studio.compile import Unfinished
+from studio.compile import StartProblem, Unfinished
 from studio.compile.exporters import ExportProblem
+from studio.compile.importers import ImportProblem
 from studio.data import DataProblem
 from studio.engine.protocol import Refused
 from studio.engine.serving import failure
@@ -24,7 +25,9 @@ _SENTENCES = (
     DataProblem,
     ExplainProblem,
     ExportProblem,
+    ImportProblem,
     ParamError,
+    StartProblem,
     TrainProblem,
     UnknownKind,
 )

@@ -20,7 +20,7 @@ from studio.graph.edits.sharing import Share
 from studio.graph.edits.sheets import SetFrame, SetNote
 from studio.graph.edits.swap import Swap
 from studio.graph.edits.unpacking import Unpack
-from studio.graph.edits.whole import SetConstants, SetData, SetNetworks, SetRecipe
+from studio.graph.edits.whole import SetConstants, SetData, SetNetworks, SetRecipe, SetWeights
 from studio.graph.edits.wires import Connect, Disconnect, reaches
 from studio.graph.project import Project
 
@@ -53,6 +53,7 @@ __all__ = [
     "SetParams",
     "SetRecipe",
     "SetSurgery",
+    "SetWeights",
     "Share",
     "SimpleEdit",
     "Swap",
@@ -88,6 +89,7 @@ SimpleEdit = (
     | SetNote
     | SetFrame
     | SetNetworks
+    | SetWeights
 )
 
 

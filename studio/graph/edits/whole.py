@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from msgspec import field
@@ -11,7 +10,7 @@ from msgspec.structs import replace
 from studio.graph.edits.blocks import RenameBlock
 from studio.graph.edits.edit import BaseEdit, EditRefused
 from studio.graph.edits.instances import blocks_below, blocks_in
-from studio.graph.formulas import FUNCTIONS
+from studio.graph.formulas import FUNCTIONS, LARGEST
 from studio.graph.graph import free_name, is_name
 from studio.graph.params import Value
 from studio.graph.project import Block, DataRef, Project, Sheet
@@ -50,6 +49,19 @@ class SetRecipe(BaseEdit, frozen=True, tag=True, omit_defaults=True):
         return replace(project, recipe=replace(project.recipe, **self.values))
 
 
+class SetWeights(BaseEdit, frozen=True, tag=True, omit_defaults=True):
+    """Choose the safetensors file that the main network starts from; "" starts afresh."""
+
+    path: str
+
+    @property
+    def title(self) -> str:
+        return "Start from weights" if self.path else "Start afresh"
+
+    def apply(self, project: Project) -> Project:
+        return replace(project, weights=self.path)
+
+
 class SetConstants(BaseEdit, frozen=True, tag=True, omit_defaults=True):
     """Give constants, which formulas read by name, their values; None takes one away."""
 
@@ -82,14 +94,15 @@ class SetConstants(BaseEdit, frozen=True, tag=True, omit_defaults=True):
 def _is_constant(value: Value) -> bool:
     if isinstance(value, tuple):
         return bool(value) and all(_is_constant(part) for part in value)
-    return isinstance(value, (bool, int, float)) and math.isfinite(value)
+    return isinstance(value, (bool, int, float)) and abs(value) <= LARGEST
 
 
 class SetNetworks(BaseEdit, frozen=True, tag=True, omit_defaults=True):
     """Replace the networks and add blocks, as dropping an architecture does.
 
     Blocks that only the networks before were made of go with them; those that were in no network stay,
-    under another name where a new block has theirs.
+    under another name where a new block has theirs. Weights belong to the networks: `weights` are the new
+    ones', "" for a fresh start.
     """
 
     networks: dict[str, Sheet]
@@ -97,6 +110,7 @@ class SetNetworks(BaseEdit, frozen=True, tag=True, omit_defaults=True):
     data: DataRef | None = None
     recipe: dict[str, Any] = field(default_factory=dict)
     name: str = "networks"
+    weights: str = ""
 
     @property
     def title(self) -> str:
@@ -115,6 +129,7 @@ class SetNetworks(BaseEdit, frozen=True, tag=True, omit_defaults=True):
             project,
             networks=self.networks,
             blocks={name: block for name, block in blocks.items() if name in kept},
+            weights=self.weights,
         )
         if self.data is not None:
             project = replace(project, data=self.data)

@@ -278,9 +278,15 @@ class _Sheet:
 
     def _block(self, spec: LayerSpec, node: Node, arrivals: Arrivals, frozen: bool) -> Visited:
         name = node.kind.removeprefix(BLOCK)
-        if name in self.inside or len(self.inside) >= DEPTH:
+        if name in self.inside:
             text = f"The block {name} contains itself. Take {node.name} out of it."
             return Visited(fault=Fault(text, "cycle"))
+        if len(self.inside) >= DEPTH:
+            text = (
+                f"Blocks may stand {DEPTH} deep in one another, and {node.name} is deeper. "
+                f"Unpack it, or a block around it."
+            )
+            return Visited(fault=Fault(text, "depth"))
         shown = {port: signal.kind for port, signal in arrivals}
         try:
             params = check_params(spec.params, node.params)

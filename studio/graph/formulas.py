@@ -148,7 +148,7 @@ def _parsed(text: str) -> ast.expr:
 def _value(node: ast.expr, names: Mapping[str, Value], text: str) -> Any:
     match node:
         case ast.Constant(value=bool() | int() | float() as number):
-            return number
+            return _bounded(number, text)
         case ast.Name(id=name):
             if name in names:
                 return names[name]
@@ -166,7 +166,10 @@ def _value(node: ast.expr, names: Mapping[str, Value], text: str) -> Any:
         case ast.UnaryOp(op=op, operand=operand) if type(op) in _UNARY:
             return _UNARY[type(op)](_number(operand, names, text))
         case ast.Call(func=ast.Name(id=name), args=given, keywords=[]) if name in FUNCTIONS:
-            return _bounded(FUNCTIONS[name](*(_number(part, names, text) for part in given)), text)
+            numbers = [_number(part, names, text) for part in given]
+            if name in ("min", "max") and len(numbers) < 2:
+                raise FormulaError(f"{name} in {text!r} needs two numbers or more.")
+            return _bounded(FUNCTIONS[name](*numbers), text)
     raise FormulaError(
         f"{ast.unparse(node)!r} in {text!r} is not allowed. Allowed: numbers, names, "
         f"+ − * / // % **, brackets and {', '.join(FUNCTIONS)}."

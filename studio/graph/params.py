@@ -15,6 +15,9 @@ ParamType = Literal["int", "ints", "float", "bool", "str", "choice", "path"]
 Value = Any
 
 
+#: Whole numbers up to here travel between the window and its engine (64 bits).
+LARGEST_WHOLE = 2**63 - 1
+
 #: What a dimension may be called.
 _SIZE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,15}\Z")
 
@@ -85,13 +88,13 @@ class Param(Struct, frozen=True, omit_defaults=True):
             case "int" | "ints":
                 if isinstance(value, bool) or not isinstance(value, (int, float)):
                     raise bad
-                if not math.isfinite(value) or value != int(value):
+                if not abs(value) <= LARGEST_WHOLE or value != int(value):
                     raise bad
                 value = int(value)
             case "float":
                 if isinstance(value, bool) or not isinstance(value, (int, float)):
                     raise bad
-                value = float(value)
+                value = _as_float(value)
                 if math.isnan(value):
                     raise bad
             case "str" | "path":
@@ -187,7 +190,19 @@ def with_defaults(params: Iterable[Param], values: Mapping[str, Value]) -> dict[
 
 
 def as_value(raw: Any) -> Value:
-    """Return `raw` (as JSON or msgpack gave it) with lists as tuples, so that values are hashable."""
+    """Return `raw` (as JSON or msgpack gave it) with lists as tuples, so that values are hashable.
+
+    A whole number that no message can carry becomes a floating one, which no setting takes either.
+    """
     if isinstance(raw, (list, tuple)):
         return tuple(as_value(part) for part in raw)
+    if isinstance(raw, int) and abs(raw) > LARGEST_WHOLE:
+        return _as_float(raw)
     return raw
+
+
+def _as_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf

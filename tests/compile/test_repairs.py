@@ -247,6 +247,19 @@ def test_a_block_that_contains_itself_is_told(specs: Specs, digits: DataFacts) -
     assert "contains itself" in problems(project, specs, digits)[0].message
 
 
+def test_blocks_too_deep_in_one_another_are_called_that(specs: Specs, digits: DataFacts) -> None:
+    net = Net()
+    for depth in range(20):
+        with net.block(f"Level{depth}") as block:
+            x = block.input()
+            x = block.use(f"Level{depth - 1}", x, name="inner") if depth else x
+            block.output(block.add("torch.nn.ReLU", x))
+    net.output(net.use("Level19", net.input(), name="top"))
+    (problem,) = (one for one in problems(net.project(), specs, digits) if one.severity == "error")
+    assert "16 deep in one another" in problem.message
+    assert "itself" not in problem.message
+
+
 def test_bypassing_a_needed_layer_can_be_taken_back(specs: Specs, digits: DataFacts) -> None:
     project = SetFlag("main", ("flatten",), "bypassed", True).apply(lenet())
     problem = only(project, specs, digits)

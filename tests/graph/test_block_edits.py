@@ -185,5 +185,6 @@ def test_constants_are_numbers_with_names_that_formulas_can_read() -> None:
         ({"width": "=2"}, "needs to be a number"),
         ({"width": float("nan")}, "needs to be a number"),
         ({"width": ()}, "needs to be a number"),
+        ({"width": 10**400}, "needs to be a number"),
     ):
         refused(ed.SetConstants(values), Project(), says)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from studio.graph.edits import (
 from studio.graph.edits.instances import blocks_below
 from studio.graph.graph import Node
 from studio.graph.migrations import FORMAT
-from studio.graph.params import Param
+from studio.graph.params import Param, ParamError
 from studio.graph.project import DataRef, Frame, Note, Place, Project
 from studio.graph.surgery import Intervention
 
@@ -226,3 +227,30 @@ def test_paths_beside_the_file_move_with_it(tmp_path: Path) -> None:
 def test_a_project_without_networks_opens_with_an_empty_sheet() -> None:
     raw = json.loads(files.dumps(project())) | {"networks": {}}
     assert files.loads(json.dumps(raw)).project.sheet("main").graph.nodes == {}
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e300])
+def test_what_lies_beyond_any_paper_is_placed_anew(bad: float) -> None:
+    sheet = {
+        "nodes": [{"id": "a", "kind": "torch.nn.ReLU", "name": "a"}],
+        "places": {"a": [bad, 0]},
+        "notes": {"n": {"text": "here", "x": bad, "width": bad}, "m": {"text": "there", "x": -40}},
+    }
+    read = files.read_sheet(sheet)
+    assert not read.places  # the canvas lays it out
+    assert read.notes == {"n": Note("here"), "m": Note("there", -40)}
+
+
+def test_a_number_no_message_can_carry_still_opens_and_saves() -> None:
+    node = {"id": "a", "kind": "torch.nn.Linear", "name": "a"}
+    node |= {"params": {"out_features": 10**30, "bias": (10**400, -(10**400))}}
+    text = json.dumps({"format": 1, "networks": {"main": {"nodes": [node]}}})
+    project = files.loads(text).project
+    params = project.networks["main"].graph.nodes["a"].params
+    assert params == {"out_features": 1e30, "bias": (math.inf, -math.inf)}
+    assert files.loads(files.dumps(project)).project == project
+    with pytest.raises(ParamError, match="a whole number of at least 1, but got 1e\\+30"):
+        Param("out_features", "int", minimum=1).check(1e30)
+    with pytest.raises(ParamError, match="a whole number"):
+        Param("out_features", "int").check(10**400)
+    assert Param("rate", "float").check(10**400) == math.inf

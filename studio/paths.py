@@ -34,6 +34,11 @@ class Paths(Struct, frozen=True):
         return (self.bundled_plugins, self.plugins)
 
     @property
+    def weights(self) -> Path:
+        """Where weights are kept that came in with networks."""
+        return self.runs.parent / "weights"
+
+    @property
     def backups(self) -> Path:
         """Where what a project was before each of its last saves is kept."""
         return self.autosave / "backups"

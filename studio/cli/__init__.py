@@ -79,6 +79,10 @@ def _run(given: argparse.Namespace, here: paths.Paths) -> int:
 
             picture = canvas_picture.wanted(given)
             return canvas_picture.export(given, here) if picture else projects.export(given, here)
+        case "import":
+            from studio.cli import importing
+
+            return importing.bring(given, here)
         case "list":
             from studio.cli import listing
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 import studio
 from studio.cli.ending import WrongUse
 
-COMMANDS = ("new", "check", "train", "explain", "export", "list", "shot", "doctor")
+COMMANDS = ("new", "check", "train", "explain", "export", "import", "list", "shot", "doctor")
 LISTS = (
     "layers",
     "architectures",
@@ -100,6 +100,22 @@ def build_parser() -> argparse.ArgumentParser:
     picture.add_argument("--title", default="", help="kept in the file, not drawn")
     picture.add_argument("--caption", default="", help="kept in the file, not drawn")
     _add_out(export, "OUT", "the file to write: .py for code, .svg, .pdf or .png for a picture")
+
+    importing = commands.add_parser("import", help="bring a network in from PyTorch code or a file")
+    importing.add_argument(
+        "path", metavar="PATH", help="a Python file or dotted name, with :Class where several; a .pt2"
+    )
+    importing.add_argument(
+        "--input", default="", metavar="SHAPE", help="one sample's shape: 3,32,32, or int:16 for ids"
+    )
+    importing.add_argument(
+        "--args", default="", metavar="JSON", help='the constructor\'s arguments: [3, 10] or {"n": 3}'
+    )
+    importing.add_argument(
+        "--yes", action="store_true", help="agree that foreign Python runs with your rights"
+    )
+    _add_out(importing, "FILE", "the project file to write; the weights are put beside it")
+    _add_json(importing)
 
     listing = commands.add_parser("list", help="list what there is")
     listing.add_argument("what", metavar="WHAT", choices=LISTS, help=", ".join(LISTS))

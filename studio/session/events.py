@@ -10,6 +10,7 @@ from studio.engine import protocol
 from studio.graph.catalog import Catalog
 from studio.graph.facts import ProjectFacts
 from studio.graph.project import Project
+from studio.graph.report import ReportLine
 
 
 class DocumentChanged(Struct, frozen=True):
@@ -85,6 +86,13 @@ class TrustChanged(Struct, frozen=True):
     """Other code of projects may be run than before."""
 
 
+class ImportDone(Struct, frozen=True):
+    """A network came in from `name`; the report says what became of each part."""
+
+    name: str
+    report: tuple[ReportLine, ...]
+
+
 class Noticed(Struct, frozen=True):
     """A sentence for the person that asks nothing of them; `details` may hold a traceback."""
 
@@ -106,5 +114,6 @@ SessionEvent = (
     | RunsChanged
     | BlocksChanged
     | TrustChanged
+    | ImportDone
     | Noticed
 )

@@ -297,6 +297,33 @@ class Session:
         self._workbench.tell_consent()
         self._workbench.ask_facts()
 
+    def import_network(
+        self,
+        path: str,
+        options: dict[str, str] | None = None,
+        agreed: bool = False,
+        on_refused: Callable[[p.Refused], None] | None = None,
+    ) -> Ticket:
+        """Bring a network in from a file or an importable Python module, as one undoable step.
+
+        Foreign Python runs only where the person `agreed`. What became of each part is told as `ImportDone`;
+        a failure changes nothing.
+        """
+
+        def came(answer: p.Answer) -> None:
+            assert isinstance(answer, p.Imported)
+            self.take_import(answer, Path(path).stem)
+
+        request = p.Import(path, str(self.paths.weights), options=options or {}, agreed=agreed)
+        return self.ask(request, came, on_refused)
+
+    def take_import(self, answer: p.Imported, name: str) -> None:
+        """Put what came in in the place of the present networks, and tell its report."""
+        project = answer.project
+        edit = SetNetworks(project.networks, project.blocks, name=name, weights=answer.weights)
+        if self.do(edit):
+            self._tell(e.ImportDone(name, answer.report))
+
     def rescan_packs(self) -> None:
         """Read the plugin folders again."""
         blames = self._blames("plugins were read")

@@ -107,7 +107,7 @@ class Headless:
         Raises: JobFailed.
         """
         if trust:
-            self.session.code.trust(keep=False)
+            self.session.code.trust(self.session.code.untrusted, keep=False)
         pieces = self.session.code.untrusted
         if pieces:
             nodes = ", ".join(sorted({piece.node.name for piece in pieces}))

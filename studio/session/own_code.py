@@ -55,14 +55,13 @@ class OwnCode:
         """Whether code of the document is not run because an engine has ended in it."""
         return bool(self._held & digests(self._desk.document.project))
 
-    def trust(self, keep: bool = True) -> None:
-        """Agree to run all the code of the document and of the shown run; what was held is run again.
+    def trust(self, pieces: Collection[CodePiece], keep: bool = True) -> None:
+        """Agree to run this code, as it was read; what was held is run again.
 
         Without `keep` it is for this session only.
         """
-        found = [digest(one.source) for one in self.untrusted]
         self._held = frozenset()
-        self._agree(found, keep)
+        self._agree([digest(one.source) for one in pieces], keep)
 
     def write(self, where: str, node: str, source: str) -> bool:
         """Give a Python node other code, as one undoable step; wires follow ports by name, else place."""

@@ -20,8 +20,11 @@ from studio.ui.library.panel import TAB_ICONS, TABS
 from studio.ui.preferences import Preferences
 from studio.ui.problems import HEAD, ProblemsPanel
 from studio.ui.theme import Theme
+from studio.ui.trust import TrustBar, TrustPanel, ask_trust
 
 LIBRARY, INSPECTOR, PROBLEMS, RAIL = 272, 328, 76, 44
+#: The Inspector where code is written in it.
+WIDE = 620
 #: Below this the Library becomes a rail and the problems fold.
 ROOMY = (1440, 780)
 
@@ -41,6 +44,8 @@ class BuildWorkspace(QWidget):
         self.inspector = Inspector(session, theme)
         self.problems = ProblemsPanel(session, theme)
         self.rail = Rail(theme, self._on_rail)
+        self.trust = TrustBar(session, theme)
+        self.trust_panel: TrustPanel | None = None
 
         self.middle = _splitter(Qt.Orientation.Vertical)
         self.middle.addWidget(self.canvas)
@@ -55,6 +60,7 @@ class BuildWorkspace(QWidget):
         self.inspector.setMinimumWidth(280)
         self.library.setMinimumWidth(220)
         layout = column(self)
+        layout.addWidget(self.trust)
         line = QWidget()
         inner = row(line, spacing=0)
         inner.addWidget(self.rail)
@@ -71,6 +77,9 @@ class BuildWorkspace(QWidget):
         self.inspector.left.connect(self.canvas.view.setFocus)
         self.library.block_wanted.connect(self._on_block)
         self.inspector.data_wanted.connect(self.show_data)
+        for source in (self.trust.wanted, self.inspector.trust_wanted, self.problems.trust_wanted):
+            source.connect(self.ask_trust)
+        self.inspector.wide_wanted.connect(self._widen)
         self.problems.revealed.connect(self.canvas.reveal)
         self.problems.data_wanted.connect(self.show_data)
         self.problems.collapsed_changed.connect(lambda collapsed: self._lay_problems())
@@ -84,6 +93,12 @@ class BuildWorkspace(QWidget):
         self.library.on_event(event)
         self.inspector.on_event(event)
         self.problems.on_event(event)
+        if isinstance(event, e.DocumentOpened | e.DocumentChanged | e.TrustChanged | e.HistoryOpened):
+            self.trust.refresh()
+
+    def ask_trust(self) -> None:
+        """Show the code that the file brings, and ask whether it may be run."""
+        self.trust_panel = ask_trust(self._session, self._theme, self)
 
     @property
     def panels(self) -> tuple[QWidget, ...]:
@@ -142,6 +157,14 @@ class BuildWorkspace(QWidget):
             self._lay_flyout()
 
     # -------------------------------------------------------------------------------------- layout
+
+    def _widen(self, wide: bool) -> None:
+        """Give the Inspector room for lines of code, or take it back."""
+        sizes = self.across.sizes()
+        now = WIDE if wide else INSPECTOR
+        sizes[-2] = max(480, sizes[-2] + sizes[-1] - now)
+        sizes[-1] = now
+        self.across.setSizes(sizes)
 
     def _place_library(self, compact: bool) -> None:
         self._compact = compact

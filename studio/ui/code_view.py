@@ -31,7 +31,7 @@ _TOKENS = {
 }
 
 
-class _Colours(QSyntaxHighlighter):
+class Colours(QSyntaxHighlighter):
     def __init__(self, theme: Theme, document: QTextDocument) -> None:
         super().__init__(document)
         self._theme = theme
@@ -69,7 +69,7 @@ class CodeView(QPlainTextEdit):
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         self.document().setDocumentMargin(8)
-        self._colours = _Colours(theme, self.document())
+        self._colours = Colours(theme, self.document())
         self._lines: tuple[int, ...] = ()
         theme.changed.connect(self._on_theme)
         if small:

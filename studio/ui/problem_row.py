@@ -29,6 +29,7 @@ class ProblemRow(QWidget):
     revealed = Signal()
     repaired = Signal(object)
     dismissed = Signal(bool)
+    trust_wanted = Signal()
     copied = Signal()
 
     def __init__(
@@ -68,6 +69,11 @@ class ProblemRow(QWidget):
         self.dismiss.setVisible(bool(problem.rule))
         self.dismiss.clicked.connect(lambda: self.dismissed.emit(not dismissed))
         line.addWidget(self.dismiss)
+        self.trust = button(theme, "Trust this file…", look="primary", small=True)
+        self.trust.setToolTip("Read the code that this file brings, and let it run")
+        self.trust.setVisible(problem.needs == "trust")
+        self.trust.clicked.connect(self.trust_wanted)
+        line.addWidget(self.trust)
         look: Literal["", "primary"] = "primary" if problem.severity == "error" else ""
         self.repair = button(theme, "", look=look, small=True)
         self.more = button(theme, icon="chevron-down", small=True, tip="Other repairs")

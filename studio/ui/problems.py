@@ -84,6 +84,7 @@ class ProblemsPanel(QWidget):
     revealed = Signal(str, str)
     data_wanted = Signal()
     collapsed_changed = Signal(bool)
+    trust_wanted = Signal()
 
     def __init__(self, session: Session, theme: Theme) -> None:
         super().__init__()
@@ -264,6 +265,7 @@ class ProblemsPanel(QWidget):
         made.revealed.connect(lambda: self._reveal(problem))
         made.repaired.connect(self._mend)
         made.dismissed.connect(lambda on: self._dismiss(problem, on))
+        made.trust_wanted.connect(self.trust_wanted)
         made.copied.connect(lambda: self._copy([problem]))
         return made
 

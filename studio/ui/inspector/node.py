@@ -20,8 +20,9 @@ from studio.graph.blocks import why_no_param_name
 from studio.graph.edits import Promote, Rename, SetFlag, SetParams, Share
 from studio.graph.facts import NetworkFacts, NodeFacts
 from studio.graph.formulas import is_formula
-from studio.graph.graph import BLOCK, Node, free_name
-from studio.graph.params import Value
+from studio.graph.graph import BLOCK, PYTHON, SOURCE, Node, free_name
+from studio.graph.params import Param, Value
+from studio.graph.problems import Problem
 from studio.graph.scope import names_at
 from studio.graph.spec import LayerSpec
 from studio.session.session import Session
@@ -32,6 +33,7 @@ from studio.ui.formula import Formula
 from studio.ui.inspector.cost import CostTiles, ShapeLine
 from studio.ui.inspector.instance import InstancePart
 from studio.ui.inspector.live import LiveLayer
+from studio.ui.inspector.python_part import PythonPart
 from studio.ui.inspector.sharing import SharingPart
 from studio.ui.inspector.sight import Sight
 from studio.ui.library.tree import glyph_of, token_of
@@ -42,11 +44,14 @@ from studio.ui.theme import Theme
 class NodePage(QWidget):
     """What is known and can be changed about the selected node.
 
-    `wanted` carries a command of the canvas, `node_wanted` the id of a node to go to.
+    `wanted` carries a command of the canvas, `node_wanted` the id of a node to go to; `trust_wanted` asks
+    for a way to trust the file, `wide_wanted` carries whether the panel should be wide.
     """
 
     wanted = Signal(str)
     node_wanted = Signal(str)
+    trust_wanted = Signal()
+    wide_wanted = Signal(bool)
 
     def __init__(self, session: Session, theme: Theme) -> None:
         super().__init__()
@@ -124,6 +129,10 @@ class NodePage(QWidget):
         self.sharing.node_wanted.connect(self.node_wanted)
         self.sharing.ended.connect(self._on_own)
         layout.addWidget(self.sharing)
+        self.python = PythonPart(self._session, theme)
+        self.python.trust_wanted.connect(self.trust_wanted)
+        self.python.wide_wanted.connect(self.wide_wanted)
+        layout.addWidget(self.python)
         self.form = Form(theme, formulas=True)
         self.form.edited.connect(self._on_edited)
         self.form.cleared.connect(self._on_cleared)
@@ -191,8 +200,9 @@ class NodePage(QWidget):
             self.form.drop_drafts()
         self.instance.show_node(project, node)
         self.sharing.show_node(graph, node)
+        self.python.show_node(sight.where, node, self._problems(network))
         self.form.show_params(
-            spec.params if spec else (),
+            _in_form(node, spec),
             node.params,
             facts.inferred if facts else {},
             names_at(project, *sight),
@@ -265,6 +275,11 @@ class NodePage(QWidget):
         if network is None:
             return None, NetworkFacts()
         return network.nodes.get(self._sight.path(self._node)), network
+
+    def _problems(self, network: NetworkFacts) -> tuple[Problem, ...]:
+        path = self._sight.path(self._node)
+        found = (one for one in network.problems if one.node == path)
+        return tuple(one for one in found if one.severity != "hint")
 
     # ------------------------------------------------------------------------------------ changing
 
@@ -343,6 +358,12 @@ class NodePage(QWidget):
             lambda name: why_no_param_name(block, name),
             "Every instance can then set it.",
         )
+
+
+def _in_form(node: Node, spec: LayerSpec | None) -> tuple[Param, ...]:
+    """Return the parameters that the form shows; code has an editor of its own."""
+    params = spec.params if spec else ()
+    return tuple(one for one in params if node.kind != PYTHON or one.name != SOURCE)
 
 
 def section(theme: Theme, text: str) -> QWidget:

@@ -23,13 +23,16 @@ class Inspector(QWidget):
     """Follows the canvas' selection.
 
     `wanted` carries a command of the canvas, `node_wanted` the id of a node to go to; `data_wanted` asks
-    for the Library's Data tab; `left` says that Escape gives the keyboard back to the canvas.
+    for the Library's Data tab; `left` says that Escape gives the keyboard back to the canvas. `trust_wanted`
+    asks for a way to trust the file, `wide_wanted` carries whether the panel should be wide.
     """
 
     wanted = Signal(str)
     node_wanted = Signal(str)
     data_wanted = Signal()
     left = Signal()
+    trust_wanted = Signal()
+    wide_wanted = Signal(bool)
 
     def __init__(self, session: Session, theme: Theme) -> None:
         super().__init__()
@@ -49,6 +52,8 @@ class Inspector(QWidget):
             self.stack.addWidget(page)
         self.project.data_wanted.connect(self.data_wanted)
         self.node.node_wanted.connect(self.node_wanted)
+        self.node.trust_wanted.connect(self.trust_wanted)
+        self.node.wide_wanted.connect(self.wide_wanted)
         for source in (self.node, self.many, self.block):
             source.wanted.connect(self.wanted)
         outer.addWidget(self.stack)
@@ -80,7 +85,7 @@ class Inspector(QWidget):
             case e.FactsChanged():
                 self._show()
                 self._ask_source()
-            case e.DocumentChanged() | e.CatalogChanged() | e.EngineChanged():
+            case e.DocumentChanged() | e.CatalogChanged() | e.EngineChanged() | e.TrustChanged():
                 self._show()
             case e.RunEvent(event=p.LayerStats()) | e.HistoryOpened():
                 self.node.refresh_live()

@@ -60,11 +60,6 @@ def _words(spec: LayerSpec, answer: Probed) -> str:
     error, count = answer.error, len(spec.outputs)
     if " unpack" in error and not answer.line:
         return f"{count} tensors should come out, but it returns something else. {error}."
-    if "meta tensor" in error.lower() or "cannot be called on meta" in error:
-        return (
-            "it needs the numbers in a tensor, which are not known while shapes are worked out. "
-            "Compute with tensors only."
-        )
     return wording.clean(error)
 
 

@@ -13,7 +13,7 @@ from studio.ui.theme import Theme
 
 _PIECES = re.compile(
     r"(?P<comment>\#.*$)"
-    r"|(?P<string>\"\"\"|\"[^\"]*\"|'[^']*')"
+    r"|(?P<string>\"\"\".*?\"\"\"|\"\"\"|\"[^\"]*\"|'[^']*')"
     r"|(?P<name>\b[A-Za-z_]\w*(?=\s*=(?!=)))"
     r"|(?P<keyword>\b(?:def|class|return|import|from|as|if|else|for|in|not|and|or|with|lambda|is)\b)"
     r"|(?P<number>\b(?:True|False|None|\d[\d_.]*(?:e[-+]?\d+)?)\b)"

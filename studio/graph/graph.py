@@ -71,12 +71,18 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
     @cached_property
     def incoming(self) -> Mapping[str, tuple[Link, ...]]:
         """Links by the node that they lead into."""
-        return _grouped(self.links, lambda link: link.target.node)
+        groups: dict[str, list[Link]] = {}
+        for link in self.links:
+            groups.setdefault(link.target.node, []).append(link)
+        return {key: tuple(group) for key, group in groups.items()}
 
     @cached_property
     def outgoing(self) -> Mapping[str, tuple[Link, ...]]:
         """Links by the node that they leave."""
-        return _grouped(self.links, lambda link: link.source.node)
+        groups: dict[str, list[Link]] = {}
+        for link in self.links:
+            groups.setdefault(link.source.node, []).append(link)
+        return {key: tuple(group) for key, group in groups.items()}
 
     @cached_property
     def sharers(self) -> Mapping[str, tuple[str, ...]]:
@@ -105,7 +111,10 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
 
     def with_node(self, node: Node) -> Graph:
         """Return the graph with `node` added, or replaced where its id exists."""
-        return replace(self, nodes=self.nodes | {node.id: node})
+        after = replace(self, nodes=self.nodes | {node.id: node})
+        known = self.__dict__  # what has been worked out about the same links holds there too
+        after.__dict__.update({name: known[name] for name in _OF_LINKS if name in known})
+        return after
 
     def without(self, ids: Iterable[str]) -> Graph:
         """Return the graph without these nodes and without the links at them."""
@@ -120,11 +129,34 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
         )
 
 
-def _grouped(links: tuple[Link, ...], key: Any) -> dict[str, tuple[Link, ...]]:
-    groups: dict[str, list[Link]] = {}
-    for link in links:
-        groups.setdefault(key(link), []).append(link)
-    return {name: tuple(group) for name, group in groups.items()}
+#: What a graph works out from its links alone.
+_OF_LINKS = ("incoming", "outgoing")
+
+
+def rewired(
+    before: tuple[Link, ...], after: tuple[Link, ...]
+) -> tuple[tuple[Link, ...], tuple[Link, ...]]:
+    """Return the links that are only in `before`, and those that are only in `after`, in order.
+
+    What both begin with and end with, mostly all but one, is passed over without a closer look.
+    """
+    if before is after:
+        return (), ()
+    first, last = 0, min(len(before), len(after))
+    for one, other in zip(before, after, strict=False):
+        if one is not other:
+            break
+        first += 1
+    last -= first
+    ends = 0
+    while ends < last and before[-1 - ends] is after[-1 - ends]:
+        ends += 1
+    old, new = before[first : len(before) - ends], after[first : len(after) - ends]
+    had, has = set(old), set(new)
+    return (
+        tuple([link for link in old if link not in has]),
+        tuple([link for link in new if link not in had]),
+    )
 
 
 def new_id() -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import QObject, QPointF, QRectF, Signal
 from PySide6.QtWidgets import QGraphicsScene
 
 from studio.graph.facts import TensorType
 from studio.graph.geometry import Size, spread
-from studio.graph.graph import End, Graph, Link, Node
-from studio.graph.layout import all_places, depths
+from studio.graph.graph import End, Graph, Link, Node, rewired
+from studio.graph.layout import all_places
 from studio.graph.project import Place, Sheet
 from studio.ui.canvas.faces import Face, Told, base_size, make_face
 from studio.ui.canvas.folding import folded
@@ -19,9 +19,9 @@ from studio.ui.canvas.frame_item import FrameItem, NoteItem
 from studio.ui.canvas.link_item import LabelItem, LinkItem
 from studio.ui.canvas.node_item import NodeItem
 from studio.ui.canvas.node_paint import NodePainter
-from studio.ui.canvas.spots import Turn, turn_of
 from studio.ui.canvas.sprites import Sprites
 from studio.ui.canvas.ties import Ties
+from studio.ui.canvas.turns import Turns
 from studio.ui.canvas.wires import Wires
 from studio.ui.canvas.writings import Writings
 from studio.ui.theme import Theme
@@ -41,13 +41,18 @@ class SheetScene(QGraphicsScene):
         self.sheet = Sheet()
         self.told = Told()
         self.nodes: dict[str, NodeItem] = {}
-        self._depths: dict[str, int] = {}
-        self._turns: dict[str, Turn] = {}
-        self.places: dict[str, Place] = {}
+        self._turns = Turns()
+        self.places: Mapping[str, Place] = {}
         #: Where nodes are drawn: at their places, or folded while a run is watched.
-        self.drawn: dict[str, Place] = {}
+        self.drawn: Mapping[str, Place] = {}
         self.room: Size = (800.0, 480.0)
         self.down: dict[str, float] = {}
+        #: The sizes that places were made for, the nodes that are higher, whether any is drawn elsewhere
+        #: than at its place, and those that a drag has led away.
+        self._bases: dict[str, Size] = {}
+        self._grown: set[str] = set()
+        self._displaced = False
+        self._astray: set[str] = set()
         self.selection: tuple[str, ...] = ()
         self.selected_links: tuple[Link, ...] = ()
         self.selected_note = ""
@@ -101,41 +106,41 @@ class SheetScene(QGraphicsScene):
         """Redraw what differs between the sheet shown and this one."""
         before, self.sheet = self.sheet, sheet
         old, new = before.graph, sheet.graph
-        if old.links != new.links:
-            self._depths = depths(new)
-        old_links, new_links = set(self.links), set(new.links)
-        for link in old_links - new_links:
+        cut, laid = rewired(old.links, new.links)
+        for link in cut:
             self.wires.drop(link)
             self.hovered = None if self.hovered == link else self.hovered
         for key in self.nodes.keys() - new.nodes.keys():
             self._drop_node(key)
-        self.places = dict(all_places(sheet, self.told.specs, not self.told.top))
-        touched = {end.node for link in old_links ^ new_links for end in (link.source, link.target)}
+        stood, self.places = self.places, all_places(sheet, self.told.specs, not self.told.top)
+        changed = {key for key, node in new.nodes.items() if old.nodes.get(key) is not node}
+        shifted = {key for key, place in self.places.items() if stood.get(key) is not place}
+        touched = {end.node for link in (*cut, *laid) for end in (link.source, link.target)}
         if old.sharers != new.sharers or _names(old) != _names(new):
             touched |= {key for graph in (old, new) for key in _sharing(graph)}
+        touched &= new.nodes.keys()
+        turned = self._turns.follow(before, sheet, self.places, changed | shifted, (*cut, *laid))
         resized: set[str] = set()
-        for key, node in new.nodes.items():
-            item = self.nodes.get(key)
-            turn = turn_of(node, sheet, self._depths, self.places)
+        stale = changed | touched | turned
+        for key in new.nodes if len(stale) == len(new.nodes) else stale:
+            node, item = new.nodes[key], self.nodes.get(key)
+            face = self._face(node)
             if item is None:
-                item = NodeItem(node, self._face(node, turn), self._painter, self.sprites)
-                self.nodes[key] = item
+                item = self.nodes[key] = NodeItem(node, face, self._painter, self.sprites)
                 self.addItem(item)
                 resized.add(key)
-            elif old.nodes.get(key) is not node or key in touched or self._turns[key] != turn:
+            else:
                 item.node = node
-                if item.set_face(self._face(node, turn)):
+                if item.set_face(face):
                     resized.add(key)
-            self._turns[key] = turn
         # Where a wire went, ports that it had hidden show again.
-        moved = self._settle() | resized | (touched & self.nodes.keys())
+        moved = self._settle(stale | shifted) | resized | touched
         if before.frames != sheet.frames:
             moved |= {node for frame in before.frames.values() for node in frame.nodes}
             moved |= {node for frame in sheet.frames.values() for node in frame.nodes}
             moved &= self.nodes.keys()
-        for link in new.links:
-            if link not in self.links:
-                self.wires.add(link)
+        for link in laid:
+            self.wires.add(link)
         self.wires.follow(moved)
         if before.notes is not sheet.notes:
             self.writings.sync_notes()
@@ -153,11 +158,11 @@ class SheetScene(QGraphicsScene):
         grown: set[str] = set()
         for key in keys:
             item = self.nodes[key]
-            face = self._face(item.node, self._turns[key])
+            face = self._face(item.node)
             if face != item.face and item.set_face(face):
                 grown.add(key)
         if grown:
-            self.wires.follow(self._settle() | grown)
+            self.wires.follow(self._settle(None if only is None else grown) | grown)
         self.wires.show_strength()
         for link in self.links.values() if only is None else self.wires.at(keys):
             self.wires.label(link)
@@ -173,13 +178,13 @@ class SheetScene(QGraphicsScene):
         warned = False
         for key in set(keys) & self.nodes.keys():
             item = self.nodes[key]
-            before, face = item.face, self._face(item.node, self._turns[key])
+            before, face = item.face, self._face(item.node)
             warned = warned or before.warning != face.warning
             if face != before and item.set_face(face):
                 grown.add(key)
         stronger = told.strength and self.wires.show_strength()
         if grown:
-            self.wires.follow(self._settle() | grown)
+            self.wires.follow(self._settle(grown) | grown)
             self.writings.sync_frames()
             self.ties.follow()
         if grown or warned or stronger:
@@ -194,8 +199,8 @@ class SheetScene(QGraphicsScene):
             self.writings.sync_frames()
             self._changed(moved)
 
-    def _face(self, node: Node, turn: Turn) -> Face:
-        return make_face(node, self.sheet.graph, self.told, self.theme, turn)
+    def _face(self, node: Node) -> Face:
+        return make_face(node, self.sheet.graph, self.told, self.theme, self._turns[node.id])
 
     def dress(self) -> None:
         """Paint everything again, as a change of theme needs."""
@@ -219,36 +224,54 @@ class SheetScene(QGraphicsScene):
         self.writings.forget()
         self.nodes = {}
         self.sheet = Sheet()
-        self.places, self.drawn, self.down, self._turns = {}, {}, {}, {}
+        self.places, self.drawn, self.down, self._turns = {}, {}, {}, Turns()
+        self._bases, self._grown, self._displaced, self._astray = {}, set(), False, set()
         self.selection, self.selected_links, self.selected_note = (), (), ""
         self.hovered = None
 
     # -------------------------------------------------------------------------------------- places
 
-    def _settle(self) -> set[str]:
-        """Put every node at its place, below what has grown above it; return those that moved."""
+    def _settle(self, stale: Iterable[str] | None = None) -> set[str]:
+        """Put nodes at their places, below what has grown above them; return those that moved.
+
+        `stale` are those with another place or size, None all.
+        """
         nodes, places = self.sheet.graph.nodes, self.places
-        shown = {key: self.nodes[key].face.size for key in nodes}
+        stale = nodes.keys() if stale is None else self._astray.union(stale) & nodes.keys()
+        self._astray.clear()
+        for key in stale:
+            base = self._bases[key] = base_size(nodes[key], self.told)
+            grows = self.nodes[key].face.size[1] > base[1] + 0.5
+            (self._grown.add if grows else self._grown.discard)(key)
+        displaced, self._displaced = self._displaced, bool(self._grown) or self.told.training
+        if self._displaced or displaced:
+            shown = {key: self.nodes[key].face.size for key in nodes}
+            stale = nodes.keys()
         if self.told.training:
             self.drawn = folded(self.sheet, self.told.specs, not self.told.top, shown, self.room)
             self.down = dict.fromkeys(places, 0.0)
+        elif self._displaced or displaced:
+            self.drawn, self.down = places, spread(places, self._bases, shown)
         else:
-            sizes = {key: base_size(node, self.told) for key, node in nodes.items()}
-            self.drawn, self.down = places, spread(places, sizes, shown)
+            self.drawn = places
+            self.down.update(dict.fromkeys(stale, 0.0))
         moved = set()
-        for key, place in self.drawn.items():
-            item, spot = self.nodes[key], QPointF(place.x, place.y + self.down[key])
+        for key in stale:
+            item, place = self.nodes[key], self.drawn[key]
+            spot = QPointF(place.x, place.y + self.down[key])
             if item.pos() != spot:
+                item.clear_place()
                 item.setPos(spot)
                 moved.add(key)
         return moved
 
     def preview(self, offsets: dict[str, QPointF]) -> None:
         """Show nodes away from their places, as while they are dragged; {} puts them back."""
-        moved = set() if offsets else self._settle()
+        moved = set() if offsets else self._settle(())
         for key, offset in offsets.items():
             place = self.drawn[key]
             self.nodes[key].setPos(place.x + offset.x(), place.y + self.down[key] + offset.y())
+        self._astray.update(offsets)
         self.wires.follow(set(offsets) or moved, dragging=bool(offsets))
         self.writings.sync_frames(set(offsets) or None)
 
@@ -290,7 +313,8 @@ class SheetScene(QGraphicsScene):
         self.removeItem(self.nodes.pop(key))
         self.wires.drop_node(key)
         self.down.pop(key, None)
-        self._turns.pop(key, None)
+        self._bases.pop(key, None)
+        self._grown.discard(key)
 
     # ----------------------------------------------------------------------------------- selection
 

@@ -27,7 +27,7 @@ class Spot:
     side: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Turn:
     """How a node turns its inputs towards what feeds them.
 

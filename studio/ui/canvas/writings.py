@@ -28,14 +28,19 @@ class Writings:
 
     def sync_frames(self, moved: set[str] | None = None) -> None:
         """Draw the frames around their nodes: those with nodes that moved, or (None) all."""
-        scene, frames = self._scene, self._scene.sheet.frames
+        scene = self._scene
+        inside = {
+            key: {node for node in frame.nodes if node in scene.nodes}
+            for key, frame in scene.sheet.frames.items()
+        }
+        frames = {key: scene.sheet.frames[key] for key, members in inside.items() if members}
         for key in self.frames.keys() - frames.keys():
             item = self.frames.pop(key)
             scene.removeItem(item.header)
             scene.removeItem(item)
         for key, frame in frames.items():
-            members = {node for node in frame.nodes if node in scene.nodes}
-            if not members or (moved is not None and not members & moved):
+            members = inside[key]
+            if moved is not None and not members & moved:
                 continue
             if key not in self.frames:
                 item = self.frames[key] = FrameItem(key, scene.theme)

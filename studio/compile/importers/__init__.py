@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from studio.compile.importers.coming import Imported, ImportProblem
 from studio.compile.importers.module import import_module
+from studio.compile.importers.onnx import import_onnx
 from studio.compile.importers.program import import_program
 from studio.graph.spec import LayerSpec
 
@@ -26,6 +27,7 @@ class Door(NamedTuple):
 DOORS: Mapping[str, Door] = {
     "module": Door("PyTorch module", (".py",), True, import_module),
     "pt2": Door("Exported program", (".pt2",), False, import_program),
+    "onnx": Door("ONNX", (".onnx",), False, import_onnx),
 }
 
 

@@ -15,15 +15,14 @@ from studio.graph.spec import LayerSpec
 #: Where an argument of the constructor is kept under another name, or must be worked out.
 _ELSEWHERE: Mapping[str, Callable[[Any], Any]] = {
     "bias": lambda module: _has_bias(module),
-    "track_running_stats": lambda module: module.track_running_stats,
     "nhead": lambda module: module.self_attn.num_heads,
     "d_model": lambda module: module.self_attn.embed_dim,
     "dim_feedforward": lambda module: module.linear1.out_features,
     "batch_first": lambda module: getattr(module, "self_attn", module).batch_first,
     "layer_norm_eps": lambda module: module.norm1.eps,
     "activation": lambda module: module.activation.__name__,
-    "num_parameters": lambda module: module.num_parameters,
-    "alpha": lambda module: module.alpha,
+    "kdim": lambda module: None if module._qkv_same_embed_dim else module.kdim,
+    "vdim": lambda module: None if module._qkv_same_embed_dim else module.vdim,
 }
 
 
@@ -52,7 +51,9 @@ def read(module: nn.Module, spec: LayerSpec) -> dict[str, Value] | None:
         if not is_value(value):
             return None
         given[param.name] = value
-        if not param.inferred and (value != param.default or type(value) is not type(param.default)):
+        if not param.inferred and (
+            value != param.default or type(value) is not type(param.default)
+        ):
             params[param.name] = value
     return params if _same(module, given) else None
 
@@ -60,7 +61,7 @@ def read(module: nn.Module, spec: LayerSpec) -> dict[str, Value] | None:
 def _held(module: nn.Module, name: str) -> Any:
     if name == "dropout" and isinstance(getattr(module, name, None), nn.Dropout):
         return module.dropout.p  # type: ignore[union-attr]
-    if name in _ELSEWHERE and not isinstance(getattr(module, name, None), (bool, int, float, str)):
+    if name in _ELSEWHERE and not isinstance(module, nn.RNNBase):
         return _ELSEWHERE[name](module)
     return getattr(module, name)
 

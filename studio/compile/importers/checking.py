@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from studio.compile.importers.coming import TOLERANCE, Entry, Imported, ImportPr
 from studio.compile.importers.from_graph import Drawing, draw
 from studio.compile.infer import infer
 from studio.compile.source import Unfinished, source
+from studio.graph.graph import BLOCK, INPUT, OUTPUT
 from studio.graph.project import Project
 from studio.graph.report import ReportLine
 from studio.graph.spec import LayerSpec
@@ -29,6 +30,7 @@ def finished(
     answer: Callable[..., Any] | None,
     specs: Mapping[str, LayerSpec],
     first: Sequence[ReportLine] = (),
+    tolerance: float = TOLERANCE,
 ) -> Imported:
     """Return a traced network drawn, with its weights, once its answers are held against the original's.
 
@@ -45,13 +47,32 @@ def finished(
     wanted, again = _built(drawing.project, specs)
     lost = [name for name in state if name not in wanted]
     if lost:
-        shown = ", ".join(lost[:_NAMED]) + (f" and {len(lost) - _NAMED} more" if lost[_NAMED:] else "")
+        shown = ", ".join(lost[:_NAMED]) + (
+            f" and {len(lost) - _NAMED} more" if lost[_NAMED:] else ""
+        )
         text = f"Weights that the forward does not use, or uses under another name, stayed behind: {shown}."
         report.append(ReportLine("approximated", text))
     again.load_state_dict({name: weights[name] for name in wanted}, strict=True)
-    report.append(_compared(answer, again, traced.entries))
+    report.append(_compared(answer, again, traced.entries, tolerance))
     kept = {name: weights[name] for name in wanted}
+    report += _exact(drawing, kept, {line.path for line in report})
     return Imported(drawing.project, kept, _ordered(report))
+
+
+def _exact(drawing: Drawing, weights: Mapping[str, Tensor], told: set[str]) -> Iterator[ReportLine]:
+    """Yield a line for each part of the network that came in as it was."""
+    project = drawing.project
+    for node in project.networks["main"].graph.nodes.values():
+        inexact = any(path == node.id or path.startswith(f"{node.id}/") for path in told)
+        if node.kind in (INPUT, OUTPUT) or inexact:
+            continue
+        title = node.kind.rpartition(".")[2]
+        counts = [
+            v.numel() for k, v in weights.items() if k.startswith(f"{node.name}.") or k == node.name
+        ]
+        numbers = f", {sum(counts):,} numbers in {len(counts)} weights" if counts else ""
+        what = "block " if node.kind.startswith(BLOCK) else ""
+        yield ReportLine("exact", f"{node.name} is {what}{title}{numbers}.", node.id)
 
 
 def _ordered(report: Sequence[ReportLine]) -> tuple[ReportLine, ...]:
@@ -93,7 +114,10 @@ def _built(project: Project, specs: Mapping[str, LayerSpec]) -> tuple[dict[str, 
 
 
 def _compared(
-    answer: Callable[..., Any] | None, again: Callable[..., Any], entries: Sequence[Entry]
+    answer: Callable[..., Any] | None,
+    again: Callable[..., Any],
+    entries: Sequence[Entry],
+    tolerance: float,
 ) -> ReportLine:
     """Return how well the drawn network answers as the original does.
 
@@ -117,12 +141,14 @@ def _compared(
                     f"for that one: largest difference {worst:.1g}, relative.",
                 )
             worst = max(worst, difference(leaves(again(*inputs)), leaves(theirs)))
-    if not worst <= TOLERANCE:
+    if not worst <= tolerance:
         raise ImportProblem(
             f"The drawn network would answer otherwise than the original (by {worst:.2g} of its largest "
             "output), so nothing was imported. Does its forward draw random numbers in evaluation mode?"
         )
-    return ReportLine("exact", f"Answers as the original does: largest difference {worst:.1g}, relative.")
+    return ReportLine(
+        "exact", f"Answers as the original does: largest difference {worst:.1g}, relative."
+    )
 
 
 def samples(entries: Sequence[Entry], batch: int, seed: int) -> tuple[Tensor, ...]:

@@ -101,7 +101,9 @@ class _Pen:
 
     def drawing(self) -> Drawing:
         top = self._grouped()
-        graph = self._sheet(top, [entry.value for entry in self.traced.entries], self.traced.results)
+        graph = self._sheet(
+            top, [entry.value for entry in self.traced.entries], self.traced.results
+        )
         project = Project(networks={"main": Sheet(graph)}, blocks=self.blocks)
         made = {BLOCK + name: block_spec(project, BLOCK + name) for name in self.blocks}
         specs = {**self.specs, **{kind: spec for kind, spec in made.items() if spec is not None}}
@@ -110,7 +112,11 @@ class _Pen:
             for name, block in self.blocks.items()
         }
         project = replace(project, networks={"main": _laid_out(graph, specs)}, blocks=blocks)
-        paths = dict(self._paths(top, ""))
+        paths: dict[str, str] = {}
+        for name, place in self._paths(top, ""):
+            paths.setdefault(
+                name, place
+            )  # a module that is called again borrows from its first call
         lines = [*self.traced.lines, *self.report]
         report = [replace(line, path=paths.get(line.path, "")) for line in lines]
         return Drawing(project, paths, tuple(dict.fromkeys(report)))
@@ -180,7 +186,9 @@ class _Pen:
                 if owner != key and (nodes[owner].kind, nodes[owner].params) == (kind, params):
                     shares = owner
                 elif owner != key or self.homes.setdefault(item.path, group.path) != group.path:
-                    self._tell(item, "is called in several places; each has a copy of its weights here")
+                    self._tell(
+                        item, "is called in several places; each has a copy of its weights here"
+                    )
             put(Node(key, kind, name, params, shares=shares))
             self.ids[group.way, number] = key
             source |= {value: (key, port) for port, value in gives.items()}
@@ -189,7 +197,9 @@ class _Pen:
             link(*source[value], key, port) for value, key, port in waiting if value in source
         ]
         for value in outputs:
-            key = put(Node(f"n{len(nodes) + 1}", OUTPUT, taken.take("out" if group.way else "output")))
+            key = put(
+                Node(f"n{len(nodes) + 1}", OUTPUT, taken.take("out" if group.way else "output"))
+            )
             if value in source:
                 links.append(link(*source[value], key, "x"))
         return Graph(nodes, tuple(links))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import inspect
@@ -90,7 +91,9 @@ def _failed(doing: str, error: BaseException, name: str) -> ImportProblem:
     frames = traceback.extract_tb(error.__traceback__)
     last = next((f for f in reversed(frames) if "torch" not in Path(f.filename).parts), None)
     where = f", {Path(last.filename).name} line {last.lineno}" if last else ""
-    return ImportProblem(f"{name} failed while {doing}: {type(error).__name__}: {first_line(error)}{where}.")
+    return ImportProblem(
+        f"{name} failed while {doing}: {type(error).__name__}: {first_line(error)}{where}."
+    )
 
 
 def _chosen(loaded: Any, wanted: str, path: str) -> type[nn.Module]:
@@ -141,7 +144,7 @@ def _made(cls: type[nn.Module], args: str) -> nn.Module:
         given = json.loads(args) if args.strip() else []
     except json.JSONDecodeError as error:
         raise ImportProblem(
-            f"The constructor's arguments are JSON, such as [3, 10] or {{\"classes\": 10}}: {error.msg} at "
+            f'The constructor\'s arguments are JSON, such as [3, 10] or {{"classes": 10}}: {error.msg} at '
             f"character {error.pos}."
         ) from None
     if not isinstance(given, (list, dict)):
@@ -152,7 +155,7 @@ def _made(cls: type[nn.Module], args: str) -> nn.Module:
     except TypeError as error:
         raise ImportProblem(
             f"{cls.__name__}{inspect.signature(cls)} cannot be made: {first_line(error)}. Give its arguments "
-            "as JSON, such as [3, 10] or {\"classes\": 10}."
+            'as JSON, such as [3, 10] or {"classes": 10}.'
         ) from None
     try:
         torch.manual_seed(0)
@@ -224,7 +227,9 @@ def _answers(module: nn.Module, inputs: Sequence[Tensor], shapes: str) -> None:
             f"{first_line(error)}. Give the input's shape, such as 3,32,32, or int:16 for token ids."
         ) from None
     if not given:
-        raise ImportProblem(f"{type(module).__name__}'s forward gives no tensor, so there is no output.")
+        raise ImportProblem(
+            f"{type(module).__name__}'s forward gives no tensor, so there is no output."
+        )
 
 
 # -------------------------------------------------------------------------------------------- tracing
@@ -250,10 +255,14 @@ def _drawn(
                 return finished(traced, state, module, specs, reasons)
             except ImportProblem:
                 raise
-            except Exception as error:  # the tracer raises dozens of kinds; what it says is what counts
+            except (
+                Exception
+            ) as error:  # the tracer raises dozens of kinds; what it says is what counts
                 why = first_line(error)
         try:
-            plain = torch.fx.symbolic_trace(module)  # Python's own branches and loops are gone in it
+            plain = torch.fx.symbolic_trace(
+                module
+            )  # Python's own branches and loops are gone in it
             traced = read_program(exported(plain, inputs, True), specs, plain)
             note = f"torch.export cannot trace it ({why}); torch.fx did."
             return finished(traced, state, module, specs, [ReportLine("approximated", note)])
@@ -271,8 +280,10 @@ def exported(
     module: nn.Module, inputs: tuple[Tensor, ...], dynamic: bool
 ) -> torch.export.ExportedProgram:
     """Return torch.export's program, for any number of samples where `dynamic`."""
+    with contextlib.suppress(ImportError):  # its progress bars would leave a thread behind for good
+        from tqdm import tqdm
+
+        tqdm.monitor_interval = 0
     batch = torch.export.Dim("batch", min=1)
     shapes = tuple({0: batch} for _ in inputs) if dynamic else None
     return torch.export.export(module, inputs, dynamic_shapes=shapes, strict=False)
-
-

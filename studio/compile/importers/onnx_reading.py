@@ -70,6 +70,7 @@ class Reader:
         self.state: dict[str, Tensor] = {}
         self.uses: Counter[str] = Counter()
         self.makers: dict[str, Op] = {}
+        self.readers: dict[str, list[Op]] = {}
         self.special: dict[str, tuple[str, str]] = {}
         self._same: dict[str, str] = {}
         self._homes: dict[str, tuple[str, ...]] = {}
@@ -139,8 +140,8 @@ class Reader:
             port: tuple(self.wire(op, v) for v in ([value] if isinstance(value, str) else value))
             for port, value in feeds.items()
         }
-        if not path and op.module and kind == f"torch.nn.{op.title}":
-            path = op.module
+        if not path and op.module and kind.startswith("torch.nn."):
+            path = op.module if op.title in ("", spec.title) else ""
         self.traced.calls.append(
             Call(
                 kind,
@@ -164,9 +165,7 @@ class Reader:
         for number, (kind, params) in enumerate(steps):
             name = last if number == len(steps) - 1 else f"{last}#{number}"
             first = self.specs[kind]
-            self.put(
-                op, kind, {first.inputs[0].name: value}, params, {first.outputs[0].name: name}
-            )
+            self.put(op, kind, {first.inputs[0].name: value}, params, {first.outputs[0].name: name})
             value = name
 
     def same(self, value: str, other: str) -> None:
@@ -209,9 +208,7 @@ class Reader:
                 inside = inside[:-1]
             self.state[value] = tensor
             shape = tuple(tensor.shape)
-            call = Call(
-                "core.tensor", {}, {"out": name}, {"shape": shape}, value, "", inside, True
-            )
+            call = Call("core.tensor", {}, {"out": name}, {"shape": shape}, value, "", inside, True)
             self.traced.calls.append(call)
             return
         call, line = constant(tensor, name, frames)
@@ -227,7 +224,7 @@ class Reader:
         key = tuple(weights)
         title = kind.removeprefix("torch.nn.")
         inner = f"{op.frames[-1].path}." if op.frames else ""
-        wishes = [op.module] if op.module and op.title == title else []
+        wishes = [op.module] if op.module and op.title in ("", title) else []
         stem = weights[0].removesuffix(".weight")
         if stem != weights[0] and is_node_name(stem):
             wishes.append(stem)
@@ -251,6 +248,12 @@ class Reader:
         for name, numbers in weights.items():
             if numbers is not None:
                 self.state[f"{path}.{name}"] = tensor_of(numbers)
+
+    def is_zero(self, value: str) -> bool:
+        """Tell whether a value is nothing but zeros, however many samples there are."""
+        known = self.known(value)
+        parts = (known,) if known is not None else self.values.varying.get(value, ())
+        return bool(parts) and not any(np.any(part) for part in parts)
 
     def say(self, text: str, value: str = "") -> None:
         """Tell something that is not exact."""
@@ -279,28 +282,27 @@ def operators(graph: Any, version: int) -> list[Op]:
     found: list[Op] = []
     entered: Counter[str] = Counter()
     before: tuple[Frame, ...] = ()
-    for node in graph.node:
+    scopes = [_scopes(node) for node in graph.node]
+    holders = {path for ways in scopes for path, _ in ways[:-1]}
+    for node, ways in zip(graph.node, scopes, strict=True):
         given = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
-        ways = _scopes(node)
-        leaf = ways.pop() if ways and _is_layer(ways[-1][1]) else ("", "")
+        path, title = ways[-1] if ways else ("", "")
+        single = title.startswith("torch.nn.") or (not title and path not in holders)
+        module, title = (path, title.removeprefix("torch.nn.")) if single else ("", "")
         frames: tuple[Frame, ...] = ()
-        for place, (path, title) in enumerate(ways):
-            inside = before[place] if place < len(before) and before[:place] == frames else None
-            if inside is None or inside.path != path:
-                inside = Frame(path, title, entered[path])
-                entered[path] += 1
-            frames = (*frames, inside)
+        for place, (inner, cls) in enumerate(ways[:-1] if single else ways):
+            frame = before[place] if place < len(before) and before[:place] == frames else None
+            if frame is None or frame.path != inner:
+                entered[inner] += 1
+                name = cls.removeprefix("torch.nn.") or inner.rpartition(".")[2]
+                frame = Frame(inner, name, entered[inner] - 1)
+            frames = (*frames, frame)
         before = frames
         found.append(
             Op(node.op_type, node.name, given, tuple(node.input), tuple(node.output), version,
-               frames, *leaf)
+               frames, module, title)
         )  # fmt: skip
     return found
-
-
-def _is_layer(title: str) -> bool:
-    """Tell whether a class is one of PyTorch's layers, as `_scopes` writes them."""
-    return title.startswith("torch.nn.") or not title
 
 
 def _scopes(node: Any) -> list[tuple[str, str]]:
@@ -327,12 +329,16 @@ def _scopes(node: Any) -> list[tuple[str, str]]:
         for part in node.name.split("/")[1:-1]:
             head, _, last = path.rpartition(".")
             inside = part.startswith(f"{last}.") and last
-            path = f"{head}.{part}" if inside and head else part if inside or not path else f"{path}.{part}"
+            path = (
+                f"{head}.{part}"
+                if inside and head
+                else part
+                if inside or not path
+                else f"{path}.{part}"
+            )
             if not is_node_name(path):
                 return []
             found.append((path, ""))
-        inner = [(path, path.rpartition(".")[2]) for path, _ in found[:-1]]
-        return [*inner, *found[-1:]]
     return found
 
 

@@ -252,4 +252,6 @@ class _Answering:
         try:
             return list(self._session.run(names, dict(fed)))
         except Exception as error:  # as above
-            raise ImportProblem(f"ONNX Runtime cannot run the model: {first_line(error)}.") from None
+            raise ImportProblem(
+                f"ONNX Runtime cannot run the model: {first_line(error)}."
+            ) from None

@@ -31,7 +31,17 @@ _SAME = {
 }  # fmt: skip
 #: Arguments that change nothing of what is computed here.
 _IDLE = frozenset(
-    ["train", "training", "inplace", "dtype", "layout", "device", "pin_memory", "memory_format", "implicit"]
+    [
+        "train",
+        "training",
+        "inplace",
+        "dtype",
+        "layout",
+        "device",
+        "pin_memory",
+        "memory_format",
+        "implicit",
+    ]
 )
 
 
@@ -84,7 +94,9 @@ class Operators:
             for name, pattern in _patterns(spec):
                 self.patterns.setdefault(name, []).append(pattern)
 
-    def match(self, name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> Match | None:
+    def match(
+        self, name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]
+    ) -> Match | None:
         """Return the layer that computes `name` of these arguments (by PyTorch's names, in its order).
 
         Arguments are values, `Wire`s, or lists of these.

@@ -37,9 +37,13 @@ def outline(path: Path) -> tuple[Found, ...]:
             raise ImportProblem(f"{path.name} is larger than 4 MB, which no source file is.")
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ImportProblem(f"{path} cannot be read ({error.strerror}). Choose a Python file.") from None
+        raise ImportProblem(
+            f"{path} cannot be read ({error.strerror}). Choose a Python file."
+        ) from None
     except (SyntaxError, ValueError, RecursionError) as error:
-        where = f" at line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        where = (
+            f" at line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        )
         what = error.msg if isinstance(error, SyntaxError) else "it is no text in UTF-8"
         raise ImportProblem(f"{path.name} is not Python that can be run: {what}{where}.") from None
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}

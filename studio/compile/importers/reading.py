@@ -126,6 +126,7 @@ class _Reader:
         """Note a module as one call; False where its inputs or outputs are not those of its layer."""
         inside, path, frames = set(nodes), way[-1].path, way[:-1]
         given: list[Any] = []
+        ranks: set[int] = set()
         for node in nodes:
             for source in node.all_input_nodes:
                 value = self._latest(self.env.get(source))
@@ -133,7 +134,12 @@ class _Reader:
                 fresh = not any(value is one or _same_wire(value, one) for one in given)
                 if source not in inside and not own and _is_tensor(value) and fresh:
                     given.append(value)
+                    ranks.add(_rank(source))
+        if spec.category == "attn" and len(ranks) > 1:
+            return False  # a mask: which one cannot be told
         used = [node for node in nodes if any(user not in inside for user in node.users)]
+        self.env |= {node: node.meta["val"] for node in used if _is_size(node)}
+        used = [node for node in used if not _is_size(node)]
         places = [node.args[1] if node.target is operator.getitem else 0 for node in used]
         needed = [port for port in spec.inputs if not port.optional]
         if len(set(places)) < len(places) or not len(needed) <= len(given) <= len(spec.inputs):
@@ -205,7 +211,9 @@ class _Reader:
             return node.target(*self._read(node.args), **words)  # type: ignore[operator]
         if name in ("zeros", "new_zeros", "zeros_like"):
             return Zeros(tuple(value.shape)) if isinstance(value, Tensor) else None
-        if name in _SAME or (name in ("to", "_to_copy", "type_as", "dropout") and _idle(node, name)):
+        if name in _SAME or (
+            name in ("to", "_to_copy", "type_as", "dropout") and _idle(node, name)
+        ):
             return first
         shapes = {
             key: tuple(part.meta["val"].shape)
@@ -238,7 +246,9 @@ class _Reader:
         self.traced.lines.append(ReportLine("missing", text, f"%{op.result}"))
         wires = [part for part in pytree.tree_leaves(given) if isinstance(part, Wire)]
         ports = {f"x{number}" if number else "x": (wire,) for number, wire in enumerate(wires)}
-        params = {key: value for key, value in given.items() if isinstance(value, (bool, int, float))}
+        params = {
+            key: value for key, value in given.items() if isinstance(value, (bool, int, float))
+        }
         return Made(
             [Piece(f"torch.ops.aten.{op.name}", params, ports, {"out": op.result})], Wire(op.result)
         )
@@ -340,6 +350,15 @@ def _way(node: fx.Node) -> _Way:
             plain = path.partition("@")[0]
             found.append(Frame(plain, title.rpartition(".")[2], int(number)))
     return tuple(found)
+
+
+def _is_size(node: fx.Node) -> bool:
+    return isinstance(node.meta.get("val"), (torch.SymInt, torch.SymFloat, torch.SymBool, int))
+
+
+def _rank(node: fx.Node) -> int:
+    value = node.meta.get("val")
+    return value.dim() if isinstance(value, Tensor) else -1
 
 
 def _works_in_place(node: fx.Node) -> bool:

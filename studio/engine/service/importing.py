@@ -42,7 +42,9 @@ def bring(request: p.Import, cancelled: Callable[[], bool]) -> p.Imported:
     """
     door = request.door or door_for(request.path)
     if door not in DOORS:
-        raise ImportProblem(f"Networks come in through {', '.join(DOORS)}, not through {door[:40]!r}.")
+        raise ImportProblem(
+            f"Networks come in through {', '.join(DOORS)}, not through {door[:40]!r}."
+        )
     if DOORS[door].runs_code and not request.agreed:
         raise ImportProblem(
             f"{request.path} is Python, and importing it runs its code with your rights. Agree to that, or "

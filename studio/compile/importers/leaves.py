@@ -66,7 +66,7 @@ class _Listening:
                 text = f"{path} ({type(part).__name__}) has settings that no layer here has."
                 self.lines.append(ReportLine("missing", text, path))
                 return
-            given = [value for value in leaves((args, words))]
+            given = leaves((args, words))
             feeds: dict[str, tuple[str, ...]] = {}
             for port, value in zip(spec.inputs, given, strict=False):
                 if id(value) in self.values:

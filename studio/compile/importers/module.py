@@ -66,7 +66,8 @@ def _loaded(path: str) -> Any:
         raise ImportProblem(f"There is no file {path}. Give the path of a Python file.")
     sys.path.insert(0, str(file.resolve().parent))  # so that it finds the files beside it
     found = importlib.util.spec_from_file_location(f"imported_{file.stem}", file)
-    assert found is not None and found.loader is not None
+    assert found is not None
+    assert found.loader is not None
     loaded = importlib.util.module_from_spec(found)
     sys.modules[found.name] = loaded
     try:

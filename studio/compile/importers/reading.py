@@ -140,11 +140,11 @@ class _Reader:
         used = [node for node in nodes if any(user not in inside for user in node.users)]
         self.env |= {node: node.meta["val"] for node in used if _is_size(node)}
         used = [node for node in used if not _is_size(node)]
-        places = [node.args[1] if node.target is operator.getitem else 0 for node in used]
+        places = [_place(node) for node in used]
         needed = [port for port in spec.inputs if not port.optional]
         if len(set(places)) < len(places) or not len(needed) <= len(given) <= len(spec.inputs):
             return False
-        if any(not isinstance(place, int) or place >= len(spec.outputs) for place in places):
+        if any(not 0 <= place < len(spec.outputs) for place in places):
             return False
         feeds = {}
         for port, value in zip(spec.inputs, given, strict=False):
@@ -160,9 +160,9 @@ class _Reader:
             Call(spec.kind, feeds, gives, params, path, frames=frames, learned=learned)
         )
         for node in nodes:
-            source = node.args[0] if node.args else None
-            if _works_in_place(node) and isinstance(source, fx.Node) and len(used) == 1:
-                self._replace(self.env.get(source), used[0].name)
+            changed = node.args[0] if node.args else None
+            if _works_in_place(node) and isinstance(changed, fx.Node) and len(used) == 1:
+                self._replace(self.env.get(changed), used[0].name)
         for node in used:
             self.env[node] = Wire(node.name)
         return True
@@ -190,7 +190,9 @@ class _Reader:
             return value
         if node.target is operator.getitem:
             source = self._read(node.args[0])
-            return source[node.args[1]] if isinstance(source, list) else Wire(node.name)
+            place = node.args[1]
+            assert isinstance(place, int)
+            return source[place] if isinstance(source, list) else Wire(node.name)
         schema = getattr(node.target, "_schema", None)
         if schema is None:
             raise ImportProblem(
@@ -354,6 +356,12 @@ def _way(node: fx.Node) -> _Way:
 
 def _is_size(node: fx.Node) -> bool:
     return isinstance(node.meta.get("val"), (torch.SymInt, torch.SymFloat, torch.SymBool, int))
+
+
+def _place(node: fx.Node) -> int:
+    """Return which of a module's results a value is."""
+    place = node.args[1] if node.target is operator.getitem else 0
+    return place if isinstance(place, int) else -1
 
 
 def _rank(node: fx.Node) -> int:

@@ -71,12 +71,13 @@ class Reader:
         self.uses: Counter[str] = Counter()
         self.makers: dict[str, Op] = {}
         self.readers: dict[str, list[Op]] = {}
+        #: A recurrent layer's output as ONNX has it ("whole", "turned", "by time"), and the layer's own.
         self.special: dict[str, tuple[str, str]] = {}
         self._same: dict[str, str] = {}
         self._homes: dict[str, tuple[str, ...]] = {}
         self._taken: set[str] = set()
         self._nodes: dict[tuple[str, tuple[Frame, ...]], str] = {}
-        self._count = 0
+        #: Values that an operator before gives too.
         self.done: set[str] = set()
 
     # ----------------------------------------------------------------------------------- what is known
@@ -269,7 +270,7 @@ def tensor_of(numbers: np.ndarray) -> Tensor:
     wanted = kinds.get(numbers.dtype.kind)
     if wanted is None:
         raise Unlike(f"it holds values of type {numbers.dtype}")
-    return torch.from_numpy(np.ascontiguousarray(numbers, dtype=wanted)).clone()
+    return torch.from_numpy(np.array(numbers, dtype=wanted, order="C"))
 
 
 # ---------------------------------------------------------------------------------------- the modules

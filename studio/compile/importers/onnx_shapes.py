@@ -22,7 +22,7 @@ def reshape(read: Reader, op: Op) -> None:
         return
     state = read.special.get(value)
     if state is not None and state[0] == "turned" and len(after) == 3:
-        read.chain(op, state[1], [("core.transpose", {"dim0": 0, "dim1": 1})])
+        _by_time(read, op, state[1])
         return
     groups = _groups(before, after)
     whole = all(size[0] == size[1] for size in after[1:])
@@ -93,6 +93,8 @@ def transpose(read: Reader, op: Op) -> None:
     maker = read.makers.get(read.plain(value))
     if order == list(range(rank)):
         read.same(op.out, value)
+    elif state is not None and state[0] == "by time" and order == [1, 0, 2]:
+        read.same(op.out, state[1])
     elif order[0] == 0 and len([d for n, d in enumerate(order) if n != d]) > 2:
         read.put(op, "core.permute", {"x": value}, {"dims": tuple(order[1:])})
     elif maker is not None and maker.type == "Transpose" and _undoes(maker, order):
@@ -123,9 +125,15 @@ def squeeze(read: Reader, op: Op) -> None:
     axes = sorted({axis % len(sizes) for axis in axes}, reverse=True)
     state = read.special.get(value)
     if state is not None and state[0] == "whole" and axes == [1]:
-        read.chain(op, state[1], [("core.transpose", {"dim0": 0, "dim1": 1})])
+        _by_time(read, op, state[1])
         return
     read.chain(op, value, [("core.squeeze", {"dim": axis}) for axis in axes])
+
+
+def _by_time(read: Reader, op: Op, whole: str) -> None:
+    """Note a recurrent layer's output with the time in front; who turns it back reads the layer itself."""
+    read.chain(op, whole, [("core.transpose", {"dim0": 0, "dim1": 1})])
+    read.special[op.out] = ("by time", whole)
 
 
 def unsqueeze(read: Reader, op: Op) -> None:

@@ -40,10 +40,10 @@ def _file(window: MainWindow) -> list[Entry]:
         Entry(
             "export",
             "File",
-            "Export PyTorch…",
+            "Export network…",
             documents.export,
             "Ctrl+E",
-            "Save the network as plain PyTorch",
+            "Save the network as PyTorch source, a training script, an exported program, ONNX or weights",
             "export",
             "export",
             lambda: _why_no_code(

@@ -7,13 +7,16 @@ from studio.compile.infer import infer
 from studio.compile.kept import Kept
 from studio.compile.memory import does_not_fit, memory_bytes, too_large, training_memory
 from studio.compile.offers import offers
+from studio.compile.reading import Reader
 from studio.compile.source import Source, Unfinished, source
 from studio.compile.starting import StartProblem, start_from
+from studio.compile.untapped import untapped
 
 __all__ = [
     "Cache",
     "Consent",
     "Kept",
+    "Reader",
     "Source",
     "StartProblem",
     "Unfinished",
@@ -27,4 +30,5 @@ __all__ = [
     "start_from",
     "too_large",
     "training_memory",
+    "untapped",
 ]

@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from studio.graph.catalog import Catalog
+from studio.graph.edits import Batch
 from studio.graph.facts import DataFacts, ProjectFacts
 from studio.graph.offers import Gap, Offer
 from studio.graph.params import Value
@@ -63,9 +64,18 @@ class BuildArchitecture(_Message, frozen=True, tag=True):
 
 
 class GetSource(_Message, frozen=True, tag=True):
-    """The generated code. Answer: `SourceText`."""
+    """The generated code. Answer: `SourceText`. Without `tapped` it is what a person reads."""
 
     project: Project
+    network: str = "main"
+    tapped: bool = True
+
+
+class ReadSource(_Message, frozen=True, tag=True):
+    """A changed text of the generated code, which is read and never run. Answer: `SourceRead`."""
+
+    project: Project
+    text: str
     network: str = "main"
 
 
@@ -230,6 +240,7 @@ Request = (
     | GetOffers
     | BuildArchitecture
     | GetSource
+    | ReadSource
     | GetData
     | GetSamples
     | Predict
@@ -330,6 +341,14 @@ class SourceText(_Message, frozen=True, tag=True):
 
     text: str
     nodes: tuple[str, ...] = ()
+
+
+class SourceRead(_Message, frozen=True, tag=True):
+    """What a changed text asks for: an edit (None for no change), or why not, at a line (from 1)."""
+
+    edit: Batch | None = None
+    message: str = ""
+    line: int = 0
 
 
 class DataAnswer(_Message, frozen=True, tag=True):
@@ -472,6 +491,7 @@ Answer = (
     | Offers
     | Drawn
     | SourceText
+    | SourceRead
     | Exported
     | Imported
     | Outline

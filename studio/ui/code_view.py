@@ -32,6 +32,8 @@ _TOKENS = {
 
 
 class Colours(QSyntaxHighlighter):
+    """The colours of Python in a document."""
+
     def __init__(self, theme: Theme, document: QTextDocument) -> None:
         super().__init__(document)
         self._theme = theme

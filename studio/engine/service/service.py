@@ -67,6 +67,7 @@ class Service:
             p.GetOffers: (self._quick, self._offers),
             p.BuildArchitecture: (self._quick, self._draw),
             p.GetSource: (self._quick, self._source),
+            p.ReadSource: (self._quick, self._read_source),
             p.GetData: (self._quick, self._data),
             p.GetSamples: (self._quick, self._samples),
             p.Predict: (self._slow, self._predict),
@@ -233,7 +234,18 @@ class Service:
         facts = self._shelf.dataset(request.project.data).facts
         found = compile.infer(request.project, self._specs(), facts, 0, self._cache)
         written = compile.source(request.project, request.network, self._specs(), found)
+        written = written if request.tapped else compile.untapped(written)
         return p.SourceText(written.text, written.nodes)
+
+    def _read_source(self, work: Work) -> p.SourceRead:
+        request = work.request
+        assert isinstance(request, p.ReadSource)
+        facts = self._shelf.dataset(request.project.data).facts
+        reader = compile.Reader(
+            request.project, request.network, self._specs(), facts, self._cache
+        )
+        read = reader.read(request.text)
+        return p.SourceRead(read.edit, read.message, read.line)
 
     def _export(self, work: Work) -> p.Exported:
         request = work.request

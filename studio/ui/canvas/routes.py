@@ -86,16 +86,26 @@ class Obstacles:
         else:
             top, bottom = top - _CLEAR, bottom + _CLEAR
         known = self._cells
-        for cell in _cells((left, top, right, bottom)):
-            for x0, y0, x1, y1, own in known.get(cell, _NOTHING).values():
-                over = x0 < right and left < x1 and y0 < bottom and top < y1
-                if over and (own is None or own != source):
-                    return True
+        rows = range(int(top // _CELL), int(bottom // _CELL) + 1)
+        for column in range(int(left // _CELL), int(right // _CELL) + 1):
+            for row in rows:
+                for x0, y0, x1, y1, own in known.get((column, row), _NOTHING).values():
+                    over = x0 < right and left < x1 and y0 < bottom and top < y1
+                    if over and (own is None or own != source):
+                        return True
         return False
 
-    def clear_run(self, points: tuple[Point, ...], source: Hashable) -> bool:
-        """Tell whether a wire through these corners runs into nothing."""
-        return not any(self.blocks(a, b, source) for a, b in pairwise(points))
+    def clear_run(
+        self, points: tuple[Point, ...], source: Hashable, known: dict[tuple[Point, Point], bool]
+    ) -> bool:
+        """Tell whether a wire through these corners runs into nothing; `known` are runs looked at before."""
+        for run in pairwise(points):
+            blocked = known.get(run)
+            if blocked is None:
+                blocked = known[run] = self.blocks(*run, source)
+            if blocked:
+                return False
+        return True
 
 
 _NOTHING: dict[int, tuple[float, float, float, float, Hashable]] = {}
@@ -146,8 +156,9 @@ def find_route(ends: Ends, obstacles: Obstacles, tries: int = MOST_TRIES) -> Rou
     """
     ways = islice(chain(_free_ways(ends), _sides[ends.side](ends)), max(1, tries))
     first = next(ways)
+    known: dict[tuple[Point, Point], bool] = {}
     for points, label in chain((first,), ways):
-        if obstacles.clear_run(points, ends.source):
+        if obstacles.clear_run(points, ends.source, known):
             return Route(points, _middle(points, label, ends))
     return Route(first[0], _middle(*first, ends))
 

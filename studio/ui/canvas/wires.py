@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF
-
 from studio.graph.facts import Dim
 from studio.graph.geometry import FRAME_BOTTOM, FRAME_TOP, is_docked
 from studio.graph.graph import REROUTE, Link
@@ -97,27 +95,24 @@ class Wires:
         return found
 
     def _route(self, item: LinkItem, tries: int) -> None:
-        link = item.link
-        start, end = (
-            self._scene.port_pos(link.source, True),
-            self._scene.port_pos(link.target, False),
-        )
-        spot = self._scene.nodes[link.target.node].spot(link.target.port, False)
-        side = spot.side if spot is not None else 0
-        upper, lower = self._scene.nodes[link.source.node], self._scene.nodes[link.target.node]
+        link, nodes = item.link, self._scene.nodes
+        upper, lower = nodes[link.source.node], nodes[link.target.node]
+        above, below = Place(*upper.pos().toTuple()), Place(*lower.pos().toTuple())
+        out = upper.spot(link.source.port, True)
+        into = lower.spot(link.target.port, False)
+        start = (above.x + out.x, above.y + out.y) if out else upper.rect.center().toTuple()
+        end = (below.x + into.x, below.y + into.y) if into else lower.rect.center().toTuple()
+        side = into.side if into else 0
         free = (upper.face.dot, lower.face.dot)
         item.docked = not (side or any(free)) and is_docked(
-            Place(*upper.pos().toTuple()),
-            upper.face.size,
-            Place(*lower.pos().toTuple()),
-            lower.face.size,
+            above, upper.face.size, below, lower.face.size
         )
         floor, ceiling, frame = self._frame_edges(link)
         joint = self._joint(link, frame) if side and frame and ceiling is not None else None
         item.joined = joint is not None
         if joint is not None and ceiling is not None:
-            start, ceiling = QPointF(joint, ceiling + HEADER), None
-        ends = Ends(start.toTuple(), end.toTuple(), link.source, side, floor, ceiling, *free)
+            start, ceiling = (joint, ceiling + HEADER), None
+        ends = Ends(start, end, link.source, side, floor, ceiling, *free)
         route = find_route(ends, self._obstacles, tries)
         owner = (link.source, link)
         self._obstacles.put(owner, *lanes(route))
@@ -170,10 +165,10 @@ class Wires:
         assert route is not None
         facts = self._scene.told.facts.get(link.source.node)
         tensor = facts.outputs.get(link.source.port) if facts else None
-        errors = [
-            p for p in self._scene.told.problems.get(link.target.node, ()) if p.severity == "error"
-        ]
-        wrong = any(p.port == link.target.port for p in errors)
+        wrong = any(
+            problem.severity == "error" and problem.port == link.target.port
+            for problem in self._scene.told.problems.get(link.target.node, ())
+        )
         tone = "unknown" if tensor is None else "error" if wrong else ""
         hovered = self._scene.hovered == link
         item.show_state(tone, hovered, link in self._scene.selected_links, self._level(link))

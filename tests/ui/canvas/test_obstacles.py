@@ -46,7 +46,7 @@ def test_a_line_runs_into_what_a_slow_look_finds(
         held[owner] = found
         expected = runs_into(held, a, b, source)
         assert obstacles.blocks(a, b, source) == expected
-        assert obstacles.clear_run((a, b), source) != expected
+        assert obstacles.clear_run((a, b), source, {}) != expected
     for owner in list(held):
         obstacles.drop(owner)
         del held[owner]

@@ -40,7 +40,8 @@ class Call:
     def fixed(self) -> object:
         """What cannot become an argument."""
         written = self.layer is not None and "{" in self.layer.code.make
-        return (self.name, self.text(self.values) if written else tuple(self.values))
+        around = self.layer and self.values.get(self.layer.code.around)
+        return (self.name, around, self.text(self.values) if written else tuple(self.values))
 
     @property
     def open(self) -> bool:

@@ -228,16 +228,24 @@ def _symbolic(
 def _run(cache: Cache, code: _Code, inputs: Inputs, sizes: Sizes) -> _Ran | str:
     """Run a layer on the meta device, or return what PyTorch said against it.
 
-    What depends on numbers (lengths, classes) has no answer there: it gets ones, on the processor.
+    What depends on numbers (lengths, classes) has no answer there: it gets ones, on the processor, as
+    two samples and as three, which tells the sizes that count samples from those that do not.
     """
     try:
         return _run_on("meta", cache, code, inputs, sizes)
     except NotImplementedError:
         pass
     try:
-        return _run_on("cpu", cache, code, inputs, sizes)
+        two, three = (_run_on("cpu", cache, code, inputs, {**sizes, "N": n}) for n in (2, 3))
     except NotImplementedError as error:
         return code.told(error)
+    if isinstance(two, str) or isinstance(three, str):
+        return two if isinstance(two, str) else str(three)
+    outputs = {}
+    for port, (shape, dtype) in two.outputs.items():
+        pairs = zip(shape, three.outputs[port][0], strict=True)
+        outputs[port] = tuple(a if a == b else (b - a) * SAMPLES for a, b in pairs), dtype
+    return two._replace(outputs=outputs)
 
 
 def _run_on(device: str, cache: Cache, code: _Code, inputs: Inputs, sizes: Sizes) -> _Ran | str:
@@ -260,7 +268,9 @@ def _ran(device: str, cache: Cache, code: _Code, inputs: Inputs, sizes: Sizes) -
                 shape = [symbols.worth(dim, sizes) for dim in kind.shape]
                 if steps and port == "x":
                     shape[1] = 1
-                scope[f"{port}_{number}"] = _given(shape, kind.dtype, device)
+                given = _given(shape, kind.dtype, device)
+                # What a loss compares with is not learned, and some losses say so.
+                scope[f"{port}_{number}"] = given.detach() if port == "target" else given
         code.aside(scope)
         saved = watched(
             lambda: counted.append(code.run(scope, _counter(code.spec, module))),
@@ -287,8 +297,9 @@ def _ran(device: str, cache: Cache, code: _Code, inputs: Inputs, sizes: Sizes) -
                 known = (known[0], steps, *known[2:])
             outputs[name] = known, str(value.dtype).removeprefix("torch.")
     many = max(steps, 1)
-    held = {name: count * many // SAMPLES for name, count in _by_port(saved).items()}
-    flops = round(counted[0] * many / SAMPLES)
+    samples = symbols.worth("N", sizes)
+    held = {name: count * many // samples for name, count in _by_port(saved).items()}
+    flops = round(counted[0] * many / samples)
     return _Ran(outputs, trainable(module), flops, held, saved.view)
 
 

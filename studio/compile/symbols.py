@@ -38,14 +38,14 @@ def names_in(dims: Iterable[Dim]) -> tuple[str, ...]:
 
 
 def worth(dim: Dim, sizes: Sizes) -> int:
-    """Return the number that a dimension is, `N` being `SAMPLES`.
+    """Return the number that a dimension is, `N` being `SAMPLES` where no size says otherwise.
 
     Raises: FormulaError, for a name without a size.
     """
     if isinstance(dim, int):
         return dim
     if dim == "N":
-        return SAMPLES
+        return sizes.get("N", SAMPLES)
     return int(evaluate(_formula(dim), {"N": SAMPLES, **sizes}))
 
 

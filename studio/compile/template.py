@@ -9,10 +9,15 @@ from dataclasses import dataclass, field
 from studio.compile.literals import NotLiteral, literal
 from studio.graph.graph import is_name
 from studio.graph.params import Value
-from studio.graph.spec import LayerSpec
+from studio.graph.spec import Code, LayerSpec
 
 #: What the code itself calls: no variable may hide it.
-CALLED = frozenset({"torch", "nn", "F", "math", "range", "zip", "enumerate", "tap", "self"})
+CALLED = frozenset(
+    {"torch", "nn", "F", "parametrizations", "math", "range", "zip", "enumerate", "tap", "self"}
+)
+
+#: A weight under no parametrisation.
+PLAIN = "none"
 
 _OPTIONAL = re.compile(r"<([^<>]*)>")
 _SLOT = re.compile(r"\{([\w|]+)(?::(\w+))?\}")
@@ -46,12 +51,27 @@ def make(spec: LayerSpec, values: Mapping[str, Value]) -> str:
     Raises: NotLiteral.
     """
     code = spec.code
-    if "{" in code.make or not code.make:
-        return fill(code.make, Filling(values=values))
+    around = values.get(code.around, PLAIN)
+    made = _made(spec, values)
+    return made if around == PLAIN else f"parametrizations.{_bare(around)}({made})"
+
+
+def _made(spec: LayerSpec, values: Mapping[str, Value]) -> str:
+    make = spec.code.make
+    if "{" not in make:
+        names = [param.name for param in spec.params if param.name != spec.code.around]
+        return f"{make}({_arguments(spec.code, values, names)})" if make else ""
+    parts = [fill(part, Filling(values=values)) for part in make.split("{arguments}")]
+    told = [name for name in values if name in (*spec.code.positional, *spec.code.defaults)]
+    return parts[0] if len(parts) == 1 else _arguments(spec.code, values, told).join(parts)
+
+
+def _arguments(code: Code, values: Mapping[str, Value], names: Iterable[str]) -> str:
+    """Return a constructor's arguments of these names: those without a default or other than it."""
     required = {name for name in code.positional if name not in code.defaults}
     arguments: list[str] = []
     named: list[str] = []
-    for name in (*code.positional, *(p.name for p in spec.params if p.name not in code.positional)):
+    for name in (*code.positional, *(name for name in names if name not in code.positional)):
         value = values.get(name)
         given = name in required or _differs(value, code.defaults.get(name))
         if not given:
@@ -60,7 +80,7 @@ def make(spec: LayerSpec, values: Mapping[str, Value]) -> str:
             arguments.append(_given(value))
         else:
             named.append(f"{name}={_given(value)}")
-    return f"{code.make}({', '.join(arguments + named)})"
+    return ", ".join(arguments + named)
 
 
 def _given(value: Value) -> str:
@@ -125,6 +145,8 @@ def _is_on(piece: str, filling: Filling) -> bool:
 
 
 def _text(names: str, form: str, filling: Filling) -> str:
+    if form == "if":
+        return ""
     for name in names.split("|"):
         if name == "self":
             return filling.attribute
@@ -155,6 +177,11 @@ def _bare(value: Value) -> str:
     return ", ".join(literal(part) for part in (value if isinstance(value, tuple) else (value,)))
 
 
+def _sizes(value: Value) -> str:
+    """A shape as a tuple; () for a single number."""
+    return literal(() if value is None else value)
+
+
 def _single(value: Value) -> str:
     """A tuple of one as the number that it holds."""
     return literal(value[0] if isinstance(value, tuple) and len(value) == 1 else value)
@@ -165,7 +192,14 @@ def _kept(value: Value) -> str:
     return ", ".join("-1" for _ in (value if isinstance(value, tuple) else (value,)))
 
 
-_FORMS = {"colons": _colons, "bound": _bound, "bare": _bare, "single": _single, "kept": _kept}
+_FORMS = {
+    "colons": _colons,
+    "bound": _bound,
+    "bare": _bare,
+    "single": _single,
+    "kept": _kept,
+    "sizes": _sizes,
+}
 
 
 def _differs(value: Value, default: Value) -> bool:

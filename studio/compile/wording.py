@@ -70,6 +70,9 @@ def dtype(spec: LayerSpec, port: Port, kind: TensorType) -> Said | None:
     if port.type == "int" and not whole:
         text = f"{spec.title} needs whole numbers (ids), but gets {kind.dtype}."
         return Said(text, "dtype")
+    if port.type == "mask" and kind.dtype != "bool":
+        text = f"{spec.title} needs a mask (bool) at {port.name}, but gets {kind.dtype}. Put a comparison before it."
+        return Said(text, "dtype")
     if port.type in ("float", "state") and whole:
         text = f"{spec.title} needs numbers with fractions (float32), but gets {kind.dtype}."
         return Said(text, "dtype")

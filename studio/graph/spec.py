@@ -20,6 +20,7 @@ CATEGORIES: dict[str, str] = {
     "tensor": "Tensor operations",
     "seq": "Sequence",
     "attn": "Attention",
+    "loss": "Losses",
     "io": "Input & output",
 }
 
@@ -48,6 +49,10 @@ class Code(Struct, frozen=True, omit_defaults=True):
     (`{dim:colons}`: what selects that dimension in an index). What stands between `<` and `>` is left out where an input in it is
     not connected or a parameter in it is off. A line whose outputs nobody uses is left out, the first
     excepted. `support` is the source of functions or classes that the lines call.
+
+    In a `make` template `{arguments}` stands for the parameters that `positional` and `defaults` name,
+    written as a constructor's. A slot `{name:if}` gives no text: it makes the piece around it depend on `name`.
+    `around` names the parameter that says which of PyTorch's parametrisations the weight is under.
     """
 
     make: str = ""
@@ -55,6 +60,7 @@ class Code(Struct, frozen=True, omit_defaults=True):
     defaults: dict[str, Value] = field(default_factory=dict)
     lines: tuple[str, ...] = ()
     support: str = ""
+    around: str = ""
 
 
 class Spec(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -76,10 +82,12 @@ class LayerSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):
 
     `summary` names the parameters worth a line on the card; none makes the node a pill.
     `keeps_shape` says that one input comes out in the same shape, so that it docks below its producer.
-    `reference` is the dotted name of PyTorch's own thing (`torch.nn.Conv2d`), `formula` its mathematics.
+    `reference` is the dotted name of PyTorch's own thing (`torch.nn.Conv2d`), `formula` its mathematics;
+    `group` divides a long category in the Library.
     """
 
     category: str
+    group: str = ""
     inputs: tuple[Port, ...] = (Port("x"),)
     outputs: tuple[Port, ...] = (Port("out"),)
     formula: str = ""

@@ -1,5 +1,6 @@
-"""What nodes exist: PyTorch's own modules by introspection, tensor operations, inputs and outputs."""
+"""What nodes exist: PyTorch's modules and functions by introspection, tensor operations, inputs and outputs."""
 
 from studio.layers.catalogue import builtin
+from studio.layers.coverage import Coverage, coverage
 
-__all__ = ["builtin"]
+__all__ = ["Coverage", "builtin", "coverage"]

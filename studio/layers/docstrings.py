@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+#: What the words of a function begin with: `cumsum(input, dim, *, out=None) -> Tensor`.
+_CALL = re.compile(r"(?:^[\w.]+\(.*\)(?: *-> *.+)?$\s*)+", re.M)
 _MATH = re.compile(r"\.\. math ?::\s*\n(.*?)(?:\n\s*\n(?!\s*\\)|\Z)", re.S)
 _INLINE = re.compile(r":math:`([^`]*)`")
 _ROLE = re.compile(r":\w+:`~?([^`<]*?)(?:\s*<[^`]*>)?`")
@@ -28,7 +30,7 @@ _SCRIPT = re.compile(r"([_^])\{([^{}]*)\}")
 
 def first_sentence(doc: str) -> str:
     """Return the first sentence of a docstring as plain text, "" where there is none."""
-    paragraphs = re.split(r"\n\s*\n", doc.strip())
+    paragraphs = re.split(r"\n\s*\n", _CALL.sub("", doc.strip()))
     prose = [text for text in paragraphs if not text.lstrip().startswith(("__init__", ".. "))]
     if not prose:
         return ""

@@ -6,6 +6,7 @@ import inspect
 import re
 import types
 import typing
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -16,23 +17,29 @@ from studio.graph.spec import Code, LayerSpec, Port
 from studio.layers import docstrings
 from studio.layers import torch_table as table
 from studio.layers.formulas import FORMULAS
+from studio.layers.module_table import MODULES
 from studio.layers.torch_table import Layer
 
 
 def describe(module: type[nn.Module]) -> LayerSpec:
     """Return the spec of a class of `torch.nn`."""
     name = module.__name__
-    layer = table.layer(name, module.__module__.rsplit(".", 1)[-1])
+    layer = replace(
+        table.FILES.get(module.__module__.rsplit(".", 1)[-1], Layer()), **MODULES.get(name, {})
+    )
     doc = module.__doc__ or ""
-    arguments = _arguments(module)
-    helps = docstrings.arguments(doc)
+    told: type[nn.Module] = getattr(nn, layer.inner) if layer.inner else module
+    arguments = _arguments(told)
+    helps = docstrings.arguments(told.__doc__ or "")
     hidden = table.HIDDEN | set(layer.hidden)
-    params = tuple(
+    params = layer.extra + tuple(
         _param(name, argument, layer, helps.get(argument.name, ""))
         for argument in arguments
         if argument.name not in hidden and not argument.name.startswith("_")
     )
-    inputs = layer.inputs or (Port("x", ranks=layer.ranks or _ranks(name)),)
+    if layer.weighted:
+        params = (*params, table.PARAMETRIZATION)
+    inputs = layer.inputs or _inputs(module, layer.ranks or _ranks(name))
     calls = ", ".join("{" + port.name + "}" for port in inputs)
     return LayerSpec(
         kind=f"torch.nn.{name}",
@@ -40,6 +47,7 @@ def describe(module: type[nn.Module]) -> LayerSpec:
         doc=docstrings.first_sentence(doc),
         params=params,
         category=layer.category,
+        group=layer.group,
         inputs=inputs,
         outputs=layer.outputs,
         formula=layer.formula or FORMULAS.get(name) or docstrings.formula(doc),
@@ -48,13 +56,23 @@ def describe(module: type[nn.Module]) -> LayerSpec:
         keywords=layer.keywords,
         reference=f"torch.nn.{name}",
         code=Code(
-            make=f"nn.{name}",
+            make=layer.make or f"nn.{name}",
             positional=_positional(arguments, {param.name for param in params}),
             defaults={a.name: _default(a) for a in arguments if _is_literal(_default(a))},
             lines=layer.lines or (f"{{out}} = {{self}}({calls})",),
             support=layer.support,
+            around=table.PARAMETRIZATION.name if layer.weighted else "",
         ),
     )
+
+
+def _inputs(module: type[nn.Module], ranks: tuple[int, ...]) -> tuple[Port, ...]:
+    """Return the tensors that `forward` cannot do without; a single one is `x`."""
+    given = list(inspect.signature(module.forward).parameters.values())[1:]
+    names = [one.name for one in given if one.default is one.empty]
+    if len(names) < 2:
+        return (Port("x", ranks=ranks),)
+    return tuple(Port(name) for name in names)
 
 
 def _arguments(module: type[nn.Module]) -> list[inspect.Parameter]:

@@ -265,7 +265,10 @@ def _reductions() -> tuple[LayerSpec, ...]:
         for name, title, doc, method, formula in rows
     )
     order = Param(
-        "ord", "float", optional=True, help="The power p: 1 for the sum of sizes; empty for 2, the length."
+        "ord",
+        "float",
+        optional=True,
+        help="The power p: 1 for the sum of sizes; empty for 2, the length.",
     )
     along = _dim(-1, "Which dimension sums to 1.")
     return (
@@ -361,7 +364,12 @@ _ATTENTION = (
         params=(
             Param("is_causal", "bool", False, help="A query sees no later key; instead of a mask."),
             Param("scale", "float", optional=True, help="Factor of the scores; empty for 1/√d."),
-            Param("enable_gqa", "bool", False, help="Keys and values have fewer heads, shared by several queries'."),
+            Param(
+                "enable_gqa",
+                "bool",
+                False,
+                help="Keys and values have fewer heads, shared by several queries'.",
+            ),
         ),
         keywords=("sdpa", "self-attention"),
         formula="softmax(Q Kᵀ / √d) V",

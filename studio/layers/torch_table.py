@@ -1,22 +1,27 @@
-"""What cannot be read off `torch.nn`: categories, starting values, limits, ports of several inputs."""
+"""What cannot be read off `torch.nn` as a whole: categories, starting values, limits, words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
-from studio.graph.params import ParamType, Value
+from studio.graph.params import Param, ParamType, Value
 from studio.graph.spec import Port
-from studio.layers.attention import ATTENTION_WEIGHTS
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What is known of one module, or of all modules of one of PyTorch's files."""
+    """What is known of one module, or of all modules of one of PyTorch's files.
+
+    `weighted` modules have a matrix that a parametrisation can be put on. `make` writes a module whose
+    argument is another one: `inner` names its class, whose options are the node's. `extra` are options
+    that no signature has.
+    """
 
     category: str = "tensor"
+    group: str = ""
     keeps_shape: bool = False
+    weighted: bool = False
     summary: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
     ranks: tuple[int, ...] = ()
@@ -24,6 +29,9 @@ class Layer:
     outputs: tuple[Port, ...] = (Port("out"),)
     lines: tuple[str, ...] = ()
     support: str = ""
+    make: str = ""
+    inner: str = ""
+    extra: tuple[Param, ...] = ()
     formula: str = ""
     hidden: tuple[str, ...] = ()
     starts: Mapping[str, Value] = field(default_factory=dict)
@@ -34,24 +42,12 @@ class Layer:
     limits: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
 
-def layer(name: str, file: str) -> Layer:
-    """Return what is known of the module `name` of PyTorch's `file`."""
-    return replace(FILES.get(file, Layer()), **MODULES.get(name, {}))
-
-
-#: Modules that are no layers of their own: containers, bases, what wraps other modules, legacies.
-LEFT_OUT = frozenset({
-    "Module", "Container", "Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict",
-    "DataParallel", "RNNBase", "RNNCellBase", "SyncBatchNorm", "CrossMapLRN2d", "TransformerEncoder",
-    "TransformerDecoder", "AdaptiveLogSoftmaxWithLoss",
-    "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d",  # they need the indices that pooling drops
-})  # fmt: skip
-
 #: Arguments that are never an option: where tensors live, what would change them in place.
 HIDDEN = frozenset({
     "device", "dtype", "inplace", "return_indices", "sparse", "process_group", "custom_encoder",
     "custom_decoder", "min_value", "max_value", "add_bias_kv", "add_zero_attn",
-    "recompute_scale_factor",
+    "recompute_scale_factor", "weight", "pos_weight", "size_average", "reduce", "distance_function",
+    "options",
 })  # fmt: skip
 
 #: Options that are read off a wire, by PyTorch's own names: input port and dimension.
@@ -67,6 +63,15 @@ READS = {
     "in1_features": "x1[-1]",
     "in2_features": "x2[-1]",
 }
+
+#: How the matrix of a layer may be kept in bounds, as PyTorch's own functions are called.
+PARAMETRIZATION = Param(
+    "parametrization",
+    "choice",
+    "none",
+    choices=("none", "weight_norm", "spectral_norm", "orthogonal"),
+    help="How the weight is kept in bounds: length and direction apart, a largest factor of 1, or orthogonal.",
+)
 
 #: What a layer starts with where PyTorch leaves it to the caller (or means another default).
 STARTS: Mapping[str, Value] = {
@@ -88,6 +93,9 @@ STARTS: Mapping[str, Value] = {
     "value": 0.0,
     "batch_first": True,
     "dim": -1,
+    "n_classes": 10,
+    "num_classes": 10,
+    "cutoffs": (4,),
 }
 
 LIMITS: Mapping[str, tuple[float | None, float | None]] = {
@@ -137,6 +145,7 @@ CHOICES: Mapping[str, tuple[Value, ...]] = {
     "approximate": ("none", "tanh"),
     "nonlinearity": ("tanh", "relu"),
     "activation": ("relu", "gelu"),
+    "reduction": ("mean", "sum", "none"),
 }
 
 #: Words where PyTorch's are missing or speak of what is hidden here.
@@ -151,6 +160,23 @@ HELP = {
     "output_padding": "Added to one side of the output, where a stride leaves its size open.",
     "norm_type": "The power p of the average (Σ xᵖ)^(1/p).",
     "output_size": "The size to reach, whatever comes in.",
+    "reduction": "One number for the batch, its mean or its sum; or one for each sample (none).",
+    "margin": "How far apart is far enough.",
+    "full": "Add the terms that do not change with the input.",
+    "log_target": "The target is logarithms already.",
+    "zero_infinity": "An infinite loss counts as zero: the answer was too short for its target.",
+    "blank": "The class that stands for nothing.",
+    "ignore_index": "The class whose places do not count.",
+    "delta": "Where square turns into straight.",
+    "beta": "Where square turns into straight, or how sharply it bends.",
+    "swap": "Take the nearer of both distances to the negative.",
+    "n_classes": "How many classes there are.",
+    "num_classes": "How many classes there are.",
+    "cutoffs": "Where the frequent classes end: classes behind are looked up in smaller clusters.",
+    "div_value": "How much smaller each cluster's features are than the one's before.",
+    "head_bias": "Learn a bias for the frequent classes.",
+    "k": "Added before the division.",
+    "alpha": "How much it counts.",
 }
 
 _CONV = ("filter", "kernel", "cnn")
@@ -158,7 +184,10 @@ _CONV = ("filter", "kernel", "cnn")
 #: By PyTorch's own file; a module's own entry below comes on top.
 FILES: Mapping[str, Layer] = {
     "conv": Layer(
-        "conv", summary=("out_channels", "kernel_size", "stride", "padding"), keywords=_CONV
+        "conv",
+        weighted=True,
+        summary=("out_channels", "kernel_size", "stride", "padding"),
+        keywords=_CONV,
     ),
     "pooling": Layer(
         "pool",
@@ -166,148 +195,41 @@ FILES: Mapping[str, Layer] = {
         keywords=("downsample",),
         starts={"kernel_size": 2},
     ),
-    "batchnorm": Layer("norm", True, keywords=("normalisation",)),
-    "instancenorm": Layer("norm", True, keywords=("normalisation",)),
-    "normalization": Layer("norm", True, summary=("num_groups",), keywords=("normalisation",)),
-    "dropout": Layer("norm", True, summary=("p",), keywords=("regularisation",)),
-    "activation": Layer("act", True, keywords=("nonlinearity", "activation")),
-    "linear": Layer("dense", summary=("out_features",), keywords=("dense", "fully connected")),
+    "batchnorm": Layer("norm", keeps_shape=True, keywords=("normalisation",)),
+    "instancenorm": Layer("norm", keeps_shape=True, keywords=("normalisation",)),
+    "normalization": Layer(
+        "norm", keeps_shape=True, summary=("num_groups",), keywords=("normalisation",)
+    ),
+    "dropout": Layer("norm", keeps_shape=True, summary=("p",), keywords=("regularisation",)),
+    "activation": Layer("act", keeps_shape=True, keywords=("nonlinearity", "activation")),
+    "linear": Layer(
+        "dense", weighted=True, summary=("out_features",), keywords=("dense", "fully connected")
+    ),
     "rnn": Layer("seq", summary=("hidden_size", "num_layers"), keywords=("recurrent",)),
-    "sparse": Layer("seq", summary=("num_embeddings", "embedding_dim"), keywords=("lookup",)),
+    "sparse": Layer(
+        "seq", weighted=True, summary=("num_embeddings", "embedding_dim"), keywords=("lookup",)
+    ),
     "transformer": Layer("attn", summary=("nhead", "dim_feedforward"), keywords=("attention",)),
-    "padding": Layer(summary=("padding",), keywords=("pad", "border"), starts={"padding": 1}),
+    "padding": Layer(
+        group="Resampling", summary=("padding",), keywords=("pad", "border"), starts={"padding": 1}
+    ),
     "upsampling": Layer(
+        group="Resampling",
         summary=("size", "scale_factor", "mode"),
         keywords=("resize", "interpolate"),
         ranks=(4,),
         starts={"scale_factor": 2.0},
     ),
-    "pixelshuffle": Layer(summary=("upscale_factor", "downscale_factor"), ranks=(4,)),
-    "channelshuffle": Layer(summary=("groups",), starts={"groups": 2}),
-    "flatten": Layer(keywords=("reshape",)),
-    "fold": Layer(summary=("kernel_size", "stride"), keywords=("patches", "im2col")),
-    "distance": Layer(keywords=("distance", "similarity"), starts={"dim": 1}),
-}
-
-_TOKENS = (3,)
-_STATE = Port("hn", "state", help="The state after the last step: layers × N × features.")
-
-#: By module: fields of `Layer` that differ from its file's.
-MODULES: Mapping[str, Mapping[str, Any]] = {
-    "Linear": {"ranks": (2, 3)},
-    "Bilinear": {"inputs": (Port("x1"), Port("x2"))},
-    "Identity": {"category": "tensor", "keeps_shape": True, "summary": ()},
-    "BatchNorm1d": {"ranks": (2, 3)},
-    "LayerNorm": {"formula": "y = γ · (x − mean) / √(variance + ε) + β"},
-    "PReLU": {"reads": {"num_parameters": "x[1]"}},
-    "GLU": {"keeps_shape": False},
-    "Threshold": {"summary": ("threshold", "value")},
-    "Softmax": {"summary": ("dim",)},
-    "LogSoftmax": {"summary": ("dim",)},
-    "Softmin": {"summary": ("dim",)},
-    "Softmax2d": {"ranks": (4,)},
-    "Flatten": {"starts": {"start_dim": 1, "end_dim": -1}},
-    "Unflatten": {
-        "summary": ("unflattened_size",),
-        "starts": {"dim": 1, "unflattened_size": (1, -1)},
-        "types": {"unflattened_size": "ints"},
-    },
-    "Fold": {
-        "summary": ("output_size", "kernel_size"),
-        "ranks": (3,),
-        "starts": {"output_size": 8, "kernel_size": 2, "stride": 2},
-    },
-    "Unfold": {"ranks": (4,), "starts": {"kernel_size": 2, "stride": 2}},
-    "FractionalMaxPool2d": {
-        "summary": ("kernel_size", "output_ratio"),
-        "starts": {"kernel_size": 2, "output_size": None, "output_ratio": 0.5},
-    },
-    "FractionalMaxPool3d": {
-        "summary": ("kernel_size", "output_ratio"),
-        "starts": {"kernel_size": 2, "output_size": None, "output_ratio": 0.5},
-    },
-    "LocalResponseNorm": {"starts": {"size": 5}, "summary": ("size",)},
-    "Upsample": {
-        "ranks": (3, 4, 5),
-        "choices": {"mode": ("nearest", "linear", "bilinear", "bicubic", "trilinear")},
-    },
-    "ChannelShuffle": {"ranks": (4,)},
-    "CosineSimilarity": {"inputs": (Port("x1"), Port("x2"))},
-    "PairwiseDistance": {"inputs": (Port("x1"), Port("x2")), "limits": {"p": (None, None)}},
-    "Embedding": {"inputs": (Port("x", "int", help="Ids: whole numbers from 0."),)},
-    "EmbeddingBag": {
-        "inputs": (Port("x", "int", ranks=(2,), help="Ids: whole numbers from 0."),),
-        "choices": {"mode": ("mean", "sum", "max")},
-        "hidden": ("include_last_offset",),
-    },
-    "Conv1d": {"choices": {"padding": ("same", "valid")}},
-    "Conv2d": {"choices": {"padding": ("same", "valid")}},
-    "Conv3d": {"choices": {"padding": ("same", "valid")}},
-    **{f"ConvTranspose{n}d": {"hidden": ("padding_mode",)} for n in (1, 2, 3)},  # zeros only
-    "RNN": {
-        "inputs": (Port("x", ranks=_TOKENS), Port("h0", "state", optional=True)),
-        "outputs": (Port("out"), _STATE),
-        "lines": ("{out}, {hn} = {self}({x}<, {h0}>)",),
-        "hidden": ("proj_size",),
-    },
-    "GRU": {
-        "inputs": (Port("x", ranks=_TOKENS), Port("h0", "state", optional=True)),
-        "outputs": (Port("out"), _STATE),
-        "lines": ("{out}, {hn} = {self}({x}<, {h0}>)",),
-        "hidden": ("proj_size",),
-    },
-    "LSTM": {
-        "inputs": (
-            Port("x", ranks=_TOKENS),
-            Port("h0", "state", optional=True),
-            Port("c0", "state", optional=True),
-        ),
-        "outputs": (Port("out"), _STATE, Port("cn", "state", help="The cells' last state.")),
-        "lines": ("{out}, ({hn}, {cn}) = {self}({x}<, ({h0}, {c0})>)",),
-        "formula": "c = f ⊙ c' + i ⊙ g,  h = o ⊙ tanh(c)",
-    },
-    "RNNCell": {
-        "inputs": (Port("x", ranks=(2,)), Port("h", optional=True)),
-        "lines": ("{out} = {self}({x}<, {h}>)",),
-    },
-    "GRUCell": {
-        "inputs": (Port("x", ranks=(2,)), Port("h", optional=True)),
-        "lines": ("{out} = {self}({x}<, {h}>)",),
-    },
-    "LSTMCell": {
-        "inputs": (Port("x", ranks=(2,)), Port("h", optional=True), Port("c", optional=True)),
-        "outputs": (Port("out"), Port("cn")),
-        "lines": ("{out}, {cn} = {self}({x}<, ({h}, {c})>)",),
-    },
-    "MultiheadAttention": {
-        "category": "attn",
-        "keeps_shape": False,
-        "summary": ("num_heads",),
-        "keywords": ("self-attention", "transformer", "cross-attention"),
-        "inputs": (
-            Port("query", ranks=_TOKENS),
-            Port("key", optional=True, ranks=_TOKENS, help="Left open: the query."),
-            Port("value", optional=True, ranks=_TOKENS, help="Left open: the key."),
-        ),
-        "outputs": (
-            Port("out"),
-            Port("weights", help="Who looks at whom: N × heads × queries × keys."),
-        ),
-        "lines": (
-            "{out}, _ = {self}({query}, {key|query}, {value|key|query}, need_weights=False)",
-            "{weights} = attention_weights({self}, {query}, {key|query})",
-        ),
-        "support": ATTENTION_WEIGHTS,
-        "formula": "softmax(Q Kᵀ / √d) V, for each head",
-        "types": {"kdim": "int", "vdim": "int"},
-    },
-    "TransformerEncoderLayer": {"keeps_shape": False, "ranks": _TOKENS},
-    "TransformerDecoderLayer": {
-        "inputs": (Port("x", ranks=_TOKENS), Port("memory", ranks=_TOKENS)),
-    },
-    "Transformer": {
-        "inputs": (Port("x", ranks=_TOKENS), Port("target", ranks=_TOKENS)),
-        "summary": ("nhead", "num_encoder_layers", "num_decoder_layers"),
-        "reads": {"d_model": "x[-1]"},
-    },
+    "pixelshuffle": Layer(
+        group="Shape", summary=("upscale_factor", "downscale_factor"), ranks=(4,)
+    ),
+    "channelshuffle": Layer(group="Shape", summary=("groups",), starts={"groups": 2}),
+    "flatten": Layer(group="Shape", keywords=("reshape",)),
+    "fold": Layer(group="Shape", summary=("kernel_size", "stride"), keywords=("patches", "im2col")),
+    "loss": Layer("loss", summary=("reduction",), keywords=("loss", "criterion", "objective")),
+    "linear_cross_entropy": Layer("loss", summary=("num_classes",), keywords=("loss", "criterion")),
+    "adaptive": Layer("loss", summary=("n_classes",), keywords=("loss", "softmax", "vocabulary")),
+    "distance": Layer(
+        group="Linear algebra", keywords=("distance", "similarity"), starts={"dim": 1}
+    ),
 }

@@ -79,6 +79,10 @@ def _run(given: argparse.Namespace, here: paths.Paths) -> int:
 
             picture = canvas_picture.wanted(given)
             return canvas_picture.export(given, here) if picture else projects.export(given, here)
+        case "import-weights":
+            from studio.cli import weighing
+
+            return weighing.take(given, here)
         case "import":
             from studio.cli import importing
 

@@ -10,7 +10,18 @@ from typing import NoReturn
 import studio
 from studio.cli.ending import WrongUse
 
-COMMANDS = ("new", "check", "train", "explain", "export", "import", "list", "shot", "doctor")
+COMMANDS = (
+    "new",
+    "check",
+    "train",
+    "explain",
+    "export",
+    "import",
+    "import-weights",
+    "list",
+    "shot",
+    "doctor",
+)
 LISTS = (
     "layers",
     "architectures",
@@ -103,19 +114,45 @@ def build_parser() -> argparse.ArgumentParser:
 
     importing = commands.add_parser("import", help="bring a network in from PyTorch code or a file")
     importing.add_argument(
-        "path", metavar="PATH", help="a Python file or dotted name, with :Class where several; a .pt2"
+        "path",
+        metavar="PATH",
+        help="a Python file or dotted name, with :Class where several; .pt2; .onnx",
     )
     importing.add_argument(
-        "--input", default="", metavar="SHAPE", help="one sample's shape: 3,32,32, or int:16 for ids"
+        "--input",
+        default="",
+        metavar="SHAPE",
+        help="one sample's shape: 3,32,32, or int:16 for ids",
     )
     importing.add_argument(
-        "--args", default="", metavar="JSON", help='the constructor\'s arguments: [3, 10] or {"n": 3}'
+        "--args",
+        default="",
+        metavar="JSON",
+        help='the constructor\'s arguments: [3, 10] or {"n": 3}',
     )
     importing.add_argument(
         "--yes", action="store_true", help="agree that foreign Python runs with your rights"
     )
     _add_out(importing, "FILE", "the project file to write; the weights are put beside it")
     _add_json(importing)
+
+    weighing = commands.add_parser(
+        "import-weights", help="let a network start from a state_dict or safetensors file"
+    )
+    weighing.add_argument("file", metavar="FILE", type=Path, help="the project")
+    weighing.add_argument("weights", metavar="WEIGHTS", type=Path, help=".safetensors, .pt or .pth")
+    weighing.add_argument(
+        "--rename", nargs=2, metavar=("FIND", "PUT"), default=None,
+        help="read names of the file otherwise; * is any one part of a name",
+    )  # fmt: skip
+    weighing.add_argument(
+        "-o",
+        dest="output",
+        metavar="OUT",
+        type=Path,
+        help="the project file to write; FILE if left out",
+    )
+    _add_json(weighing)
 
     listing = commands.add_parser("list", help="list what there is")
     listing.add_argument("what", metavar="WHAT", choices=LISTS, help=", ".join(LISTS))

@@ -20,6 +20,7 @@ from studio.graph.params import Value
 from studio.graph.problems import Fault, Problem
 from studio.graph.project import Block, DataRef, Project
 from studio.graph.report import ReportLine
+from studio.graph.weight_match import Weight
 
 PROTOCOL = 1
 
@@ -229,6 +230,23 @@ class GetOutline(_Message, frozen=True, tag=True):
     path: str
 
 
+class GetWeightNames(_Message, frozen=True, tag=True):
+    """What the main network learns and what a file of weights holds, by name. Answer: `WeightNames`."""
+
+    project: Project
+    path: str
+
+
+class TakeWeights(_Message, frozen=True, tag=True):
+    """Carry weights of a file over (`pairs`: the network's names → the file's) into a new file below
+    `folder`. Answer: `WeightsTaken`."""
+
+    project: Project
+    path: str
+    folder: str
+    pairs: dict[str, str]
+
+
 class Ping(_Message, frozen=True, tag=True):
     """Are you there, and warm? Answer: `Hello`."""
 
@@ -254,6 +272,8 @@ Request = (
     | Export
     | Import
     | GetOutline
+    | GetWeightNames
+    | TakeWeights
     | Trust
     | Ping
 )
@@ -312,6 +332,20 @@ class Imported(_Message, frozen=True, tag=True):
 
     project: Project
     weights: str = ""
+    report: tuple[ReportLine, ...] = ()
+
+
+class WeightNames(_Message, frozen=True, tag=True):
+    """Names and shapes, those of the network with their nodes, those of the file in its order."""
+
+    ours: tuple[Weight, ...]
+    theirs: tuple[Weight, ...]
+
+
+class WeightsTaken(_Message, frozen=True, tag=True):
+    """A safetensors file for the network to start from, and what became of each weight."""
+
+    path: str
     report: tuple[ReportLine, ...] = ()
 
 
@@ -495,6 +529,8 @@ Answer = (
     | Exported
     | Imported
     | Outline
+    | WeightNames
+    | WeightsTaken
     | DataAnswer
     | SampleSet
     | Predictions

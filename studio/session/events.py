@@ -93,6 +93,13 @@ class ImportDone(Struct, frozen=True):
     report: tuple[ReportLine, ...]
 
 
+class WeightsTaken(Struct, frozen=True):
+    """The network starts from weights of the file `name`: what became of each."""
+
+    name: str
+    report: tuple[ReportLine, ...]
+
+
 class Noticed(Struct, frozen=True):
     """A sentence for the person that asks nothing of them; `details` may hold a traceback."""
 
@@ -115,5 +122,6 @@ SessionEvent = (
     | BlocksChanged
     | TrustChanged
     | ImportDone
+    | WeightsTaken
     | Noticed
 )

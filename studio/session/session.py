@@ -16,7 +16,7 @@ from studio.engine.client import Client, Ticket
 from studio.graph import files
 from studio.graph.catalog import Catalog
 from studio.graph.document import Document
-from studio.graph.edits import AnyEdit, EditRefused, SetNetworks
+from studio.graph.edits import AnyEdit, EditRefused, SetNetworks, SetWeights
 from studio.graph.facts import ProjectFacts
 from studio.graph.graph import Node
 from studio.graph.kinds import spec_of
@@ -323,6 +323,39 @@ class Session:
         edit = SetNetworks(project.networks, project.blocks, name=name, weights=answer.weights)
         if self.do(edit):
             self._tell(e.ImportDone(name, answer.report))
+
+    def weight_names(
+        self,
+        path: str,
+        on_answer: Callable[[p.WeightNames], None],
+        on_refused: Callable[[p.Refused], None] | None = None,
+    ) -> Ticket:
+        """Ask what the network learns and what a file of weights holds."""
+
+        def came(answer: p.Answer) -> None:
+            assert isinstance(answer, p.WeightNames)
+            on_answer(answer)
+
+        return self.ask(p.GetWeightNames(self.document.project, path), came, on_refused)
+
+    def take_weights(
+        self,
+        path: str,
+        pairs: dict[str, str],
+        on_refused: Callable[[p.Refused], None] | None = None,
+    ) -> Ticket:
+        """Let the network start from weights of a file (its names → the file's), as one undoable step.
+
+        What became of each weight is told as `WeightsTaken`; a failure changes nothing.
+        """
+
+        def came(answer: p.Answer) -> None:
+            assert isinstance(answer, p.WeightsTaken)
+            if self.do(SetWeights(answer.path)):
+                self._tell(e.WeightsTaken(Path(path).name, answer.report))
+
+        request = p.TakeWeights(self.document.project, path, str(self.paths.weights), pairs)
+        return self.ask(request, came, on_refused)
 
     def rescan_packs(self) -> None:
         """Read the plugin folders again."""

@@ -56,10 +56,10 @@ def bring(request: p.Import, cancelled: Callable[[], bool]) -> p.Imported:
         if told.project is None:
             raise ImportProblem(told.problem)
         weights = Path(place) / "weights.safetensors"
-        kept = ""
+        kept_at = ""
         if weights.exists():
-            kept = str(_kept(weights, folder, Path(request.path).stem))
-    return p.Imported(told.project, kept, told.report)
+            kept_at = str(kept(weights, folder, Path(request.path).stem))
+    return p.Imported(told.project, kept_at, told.report)
 
 
 def outlined(request: p.GetOutline) -> p.Outline:
@@ -123,7 +123,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _kept(weights: Path, folder: Path, stem: str) -> Path:
+def kept(weights: Path, folder: Path, stem: str) -> Path:
     """Move weights to where they stay; equal ones are kept once."""
     content = weights.read_bytes()
     digest = hashlib.blake2b(content, digest_size=6).hexdigest()

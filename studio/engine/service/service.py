@@ -21,7 +21,7 @@ from studio.data import DataProblem, Dataset
 from studio.engine import catalogue_cache
 from studio.engine import protocol as p
 from studio.engine.lanes import Do, Lane, Work
-from studio.engine.service import exporting, importing
+from studio.engine.service import exporting, importing, weighing
 from studio.engine.service.foresight import Foresight
 from studio.engine.service.refusals import NotHere, refusal
 from studio.engine.service.shelf import Shelf
@@ -77,6 +77,8 @@ class Service:
             p.Export: (self._slow, self._export),
             p.Import: (self._slow, self._import),
             p.GetOutline: (self._quick, self._outline),
+            p.GetWeightNames: (self._slow, self._weight_names),
+            p.TakeWeights: (self._slow, self._take_weights),
         }
         self._warm = threading.Event()
         if setup.role == "job":
@@ -266,6 +268,16 @@ class Service:
         request = work.request
         assert isinstance(request, p.GetOutline)
         return importing.outlined(request)
+
+    def _weight_names(self, work: Work) -> p.WeightNames:
+        request = work.request
+        assert isinstance(request, p.GetWeightNames)
+        return weighing.names(self._shelf, request)
+
+    def _take_weights(self, work: Work) -> p.WeightsTaken:
+        request = work.request
+        assert isinstance(request, p.TakeWeights)
+        return weighing.take(self._shelf, request)
 
     # ------------------------------------------------------------------------------- about samples
 

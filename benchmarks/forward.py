@@ -11,11 +11,15 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from studio import compile, layers
+from studio.compile.importers.module import import_module
 from studio.graph.builder import Net
 from studio.graph.facts import DataFacts, TensorType
 from studio.graph.project import Project
@@ -153,26 +157,63 @@ def resnet() -> Project:
     return net.project()
 
 
-CASES: dict[str, tuple[Callable[[], Project], type[nn.Module], tuple[int, ...]]] = {
-    "mlp": (perceptron, Perceptron, (32, 64)),
-    "lenet": (lenet, LeNet, (32, 1, 28, 28)),
-    "residual": (resnet, ResNet, (32, 1, 28, 28)),
+FOREIGN = Path(__file__).resolve().parent.parent / "tests" / "compile" / "foreign"
+
+
+class Pair(NamedTuple):
+    """The generated module, the same one written by hand with the same weights, and what they are fed."""
+
+    ours: nn.Module
+    theirs: nn.Module
+    x: Tensor
+
+
+def drawn(draw: Callable[[], Project], hand: type[nn.Module], shape: tuple[int, ...]) -> Pair:
+    """Return a network drawn beside a class of this file."""
+    facts = DataFacts(
+        "", 1, 1, 0, TensorType(shape[1:]), "image", "classification", tuple("0123456789")
+    )
+    ours, theirs = compile.build(draw(), "main", layers.builtin(), facts), hand()
+    return Pair(ours, theirs, torch.rand(shape))
+
+
+def imported(file: str, title: str, arguments: dict[str, int], one: str, x: Tensor) -> Pair:
+    """Return an ordinary PyTorch module as it was imported and written again, beside itself."""
+    path = FOREIGN / f"{file}.py"
+    options = {"class": title, "input": one, "args": json.dumps(arguments)}
+    found = import_module(str(path), options, layers.builtin())
+    ours = compile.build(found.project, "main", layers.builtin(), None)
+    spec = spec_from_file_location(file, path)
+    assert spec is not None
+    assert spec.loader is not None
+    written = module_from_spec(spec)
+    spec.loader.exec_module(written)
+    return Pair(ours, getattr(written, title)(**arguments), x)
+
+
+CASES: dict[str, Callable[[], Pair]] = {
+    "mlp": lambda: drawn(perceptron, Perceptron, (32, 64)),
+    "lenet": lambda: drawn(lenet, LeNet, (32, 1, 28, 28)),
+    "residual": lambda: drawn(resnet, ResNet, (32, 1, 28, 28)),
+    "resnet18": lambda: imported(
+        "resnet18", "ResNet18", {"width": 16}, "3,64,64", torch.rand(4, 3, 64, 64)
+    ),
+    "transformer": lambda: imported(
+        "gpt", "GPT", {"layers": 6}, "int:16", torch.randint(0, 2, (8, 16))
+    ),
 }
 
 
 def compare(name: str, pairs: int) -> dict[str, object]:
     """Return the median ratio of a case's pairs, both medians, and whether outputs are the same."""
-    draw, hand, shape = CASES[name]
-    project = draw()
-    facts = DataFacts(
-        "", 1, 1, 0, TensorType(shape[1:]), "image", "classification", tuple("0123456789")
-    )
-    ours = compile.build(project, "main", layers.builtin(), facts)
-    theirs = hand()
-    theirs.load_state_dict(ours.state_dict())
     torch.manual_seed(0)
-    x = torch.rand(shape)
+    ours, theirs, x = CASES[name]()
+    theirs.load_state_dict(ours.state_dict())
+    ours.eval()
+    theirs.eval()
     identical = torch.equal(ours(x), theirs(x))
+    ours.train()
+    theirs.train()
     a, b = [], []
     for number in range(pairs + 20):
         first, second = (ours, theirs) if number % 2 else (theirs, ours)

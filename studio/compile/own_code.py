@@ -88,8 +88,8 @@ def misfit(spec: LayerSpec, scope: Mapping[str, Any]) -> str:
         tip = ""
         if isinstance(value, tuple | list) and len(spec.outputs) == 1:
             many = ", ".join("Tensor" for _ in value[:8])
-            tip = f" Say so behind the arrow: -> tuple[{many}]."
-        return f"a tensor should come out, but {which} is of type {what}.{tip}"
+            tip = f"; to give several, say -> tuple[{many}]"
+        return f"a tensor should come out, but {which} is of type {what}{tip}"
     return ""
 
 

@@ -53,6 +53,7 @@ class Workbench:
         self._asking: Ticket | None = None
         self._proving: Ticket | None = None
         self._stale = True
+        self._lost_facts = False
         self._revision = 0
         self._started = self._closed = False
 
@@ -184,11 +185,14 @@ class Workbench:
         self._tell(e.FactsChanged(answer.facts))
 
     def _repairs_refused(self, refused: p.Refused) -> None:
+        self._lost_facts |= self._proving is not None and not self.running
         if not refused.cancelled:
             self._proving = None
             self.notice(refused)
 
     def _facts_refused(self, refused: p.Refused) -> None:
+        # What is asked is refused before the end of the engine is told.
+        self._lost_facts |= self._asking is not None and not self.running
         self._asking = None
         if self._stale and self.running:
             self.ask_facts()
@@ -199,9 +203,9 @@ class Workbench:
         if self._engine is not None:
             self._engine.close()
         self._engine = None
-        working = self._asking is not None or self._proving is not None
         self._asking = self._proving = None
-        told = self._suspect() if working else ""
+        told = self._suspect() if self._lost_facts else ""
+        self._lost_facts = False
         now = time.monotonic()
         self._deaths = [when for when in self._deaths if now - when < 60] + [now]
         self._tell(e.EngineChanged("workbench", "ended", message))

@@ -71,9 +71,9 @@ class ProblemRow(QWidget):
         line.addWidget(self.dismiss)
         self.trust = button(theme, "Trust this file…", look="primary", small=True)
         self.trust.setToolTip("Read the code that this file brings, and let it run")
-        self.trust.setVisible(problem.needs == "trust")
         self.trust.clicked.connect(self.trust_wanted)
         line.addWidget(self.trust)
+        self.trust.setVisible(problem.needs == "trust")
         look: Literal["", "primary"] = "primary" if problem.severity == "error" else ""
         self.repair = button(theme, "", look=look, small=True)
         self.more = button(theme, icon="chevron-down", small=True, tip="Other repairs")

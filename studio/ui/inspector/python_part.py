@@ -105,6 +105,7 @@ class PythonPart(QWidget):
             self._drafts[self._place] = self.editor.toPlainText()
         else:
             self._drafts.pop(self._place, None)
+        self._show_draft()
         self._timer.start()
 
     def _read(self) -> None:
@@ -126,15 +127,23 @@ class PythonPart(QWidget):
         self.sentence.setText(words)
         self.sentence.setVisible(bool(words))
         set_property(self.sentence, "tone", tone)
-        self.apply_button.setEnabled(draft)
-        tip = "Use this code (Ctrl+Enter)" if draft else "This code is in use already."
-        self.apply_button.setToolTip(tip)
-        self.revert.setEnabled(draft)
+        self._show_draft()
         asks = problem is not None and problem.needs == "trust"
         self.trust.setVisible(asks)
         self.trust.setText("Run it again" if self._session.code.held else "Trust this file…")
         self.apply_button.setVisible(not asks or draft)
         self.revert.setVisible(not asks or draft)
+
+    def _show_draft(self) -> None:
+        draft = self.draft
+        self.apply_button.setEnabled(draft)
+        tip = "Use this code (Ctrl+Enter)" if draft else "This code is in use already."
+        self.apply_button.setToolTip(tip)
+        self.revert.setEnabled(draft)
+        back = (
+            "Back to the code that is in use" if draft else "Nothing is typed that is not in use."
+        )
+        self.revert.setToolTip(back)
 
 
 def _taken_and_given(spec: LayerSpec) -> str:

@@ -309,7 +309,7 @@ class Canvas(QWidget):
             return
         sheet = after.sheet(self.where)
         self.hand.cancel()
-        if before.blocks is not after.blocks:
+        if before.blocks is not after.blocks or before.constants is not after.constants:
             self._tell()
         old = self.scene.sheet
         if sheet is not old:

@@ -27,7 +27,7 @@ from studio.graph.kinds import spec_of
 from studio.graph.problems import Problem
 from studio.graph.spec import LayerSpec
 from studio.graph.unfold import Names, is_shared, repeats, resolved
-from studio.ui.canvas.lines import title_and_line
+from studio.ui.canvas.lines import title_and_line, worked_out
 from studio.ui.canvas.previews import EVERYTHING, GRADIENT, HISTOGRAM, MAPS
 from studio.ui.canvas.spots import USUAL, Spot, Turn, ports_of, spots_at
 from studio.ui.theme import Theme
@@ -180,7 +180,8 @@ def make_face(node: Node, graph: Graph, told: Told, theme: Theme, turn: Turn = U
     size = (width, header + _body_height(sentence, repairs))
     inputs, outputs = ports_of(node, graph, spec)
     layers = told.layers.get(node.kind, 0)
-    title, line = title_and_line(node, spec, facts, told.data, told.top, layers)
+    shown = worked_out(node, told.names)
+    title, line = title_and_line(shown, spec, facts, told.data, told.top, layers)
     dead = _dead(live)
     repeat, again = _repeats(node, told.names)
     owner = graph.nodes.get(node.shares) if node.shares else None
@@ -289,6 +290,12 @@ def _glyph(node: Node, spec: LayerSpec | None) -> str:
     if "dropout" in node.kind.lower():
         return "dropout"
     return special.get(node.kind, spec.category)
+
+
+def glyph_token(face: Face) -> str:
+    """Return the colour of a node's glyph: its category's, where that is one to tell from text."""
+    plain = face.category == "tensor" or face.glyph == "block"
+    return "text.2" if plain else f"cat.{face.category}"
 
 
 def _badge(node: Node, facts: NodeFacts | None, told: Told, broken: bool) -> str:

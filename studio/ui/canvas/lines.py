@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from msgspec.structs import replace
+
 from studio.graph.facts import DataFacts, NodeFacts
-from studio.graph.graph import BLOCK, INPUT, NEXT, OUTPUT, STATE, Node
+from studio.graph.formulas import FormulaError, evaluate, is_formula
+from studio.graph.graph import BLOCK, INPUT, NEXT, OUTPUT, PYTHON, STATE, Node
 from studio.graph.params import Value, with_defaults
 from studio.graph.spec import LayerSpec
-from studio.graph.unfold import REPEAT, SHARE_WEIGHTS
+from studio.graph.unfold import REPEAT, SHARE_WEIGHTS, Names
 from studio.ui.theme import MINUS
+
+
+def worked_out(node: Node, names: Names) -> Node:
+    """Return the node with what its formulas give; one that gives nothing stays as it is written."""
+    written = {name: text for name, text in node.params.items() if is_formula(text)}
+    if not written or node.kind == PYTHON:
+        return node
+    params = dict(node.params)
+    for name, text in written.items():
+        with suppress(FormulaError):  # a problem of the node's own tells of it
+            params[name] = evaluate(text, names)
+    return replace(node, params=params)
+
+
+def formula_lines(node: Node, names: Names) -> list[str]:
+    """Return each formula of a node with what it gives here: `out_channels =width*2 → 64`."""
+    shown = worked_out(node, names)
+    if shown is node:
+        return []
+    return [
+        f"{name} {text} → {_value(name, shown.params[name], '')}"
+        for name, text in node.params.items()
+        if is_formula(text) and shown.params[name] != text
+    ]
 
 
 def title_and_line(

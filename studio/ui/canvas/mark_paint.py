@@ -12,6 +12,13 @@ from studio.ui.theme import Theme
 
 #: How wide the words in a badge may be.
 _BADGE_ROOM = 64.0
+#: How far each pass behind a repeated block looks out, and how many do.
+_STACKED, _MOST_STACKED = 4.0, 2
+
+
+def stack_depth(face: Face) -> float:
+    """Return how far the passes behind a repeated block reach beyond its card."""
+    return _STACKED * max(0, min(_MOST_STACKED, face.repeat - 1))
 
 
 class MarkPainter:
@@ -59,8 +66,8 @@ class MarkPainter:
     def stack(self, painter: QPainter, face: Face, edge: QPen) -> None:
         """Paint the edges of the passes behind a block that is repeated."""
         width, height = face.size
-        for n in range(min(2, face.repeat - 1), 0, -1):
-            behind = QRectF(4 * n + 0.5, 4 * n + 0.5, width - 1, height - 1)
+        for n in range(round(stack_depth(face) / _STACKED), 0, -1):
+            behind = QRectF(_STACKED * n + 0.5, _STACKED * n + 0.5, width - 1, height - 1)
             painter.setPen(edge)
             painter.drawRoundedRect(behind, 7.5, 7.5)
 

@@ -139,7 +139,9 @@ class MoveNodes:
             return
         if self._lines is None:
             self._lines = overlay_on(self._scene)
-            self._lines.setPen(QPen(self._scene.theme.color("accent"), 0))
+            pen = QPen(self._scene.theme.color("accent"), 2)
+            pen.setCosmetic(True)
+            self._lines.setPen(pen)
         path = QPainterPath()
         for guide in guides:
             first, last = (guide.at, guide.start - 12), (guide.at, guide.end + 12)

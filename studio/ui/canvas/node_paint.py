@@ -23,10 +23,11 @@ from studio.ui.canvas.faces import (
     REPAIR_HEIGHT,
     Face,
     Thumbnail,
+    glyph_token,
     repair_top,
 )
 from studio.ui.canvas.live_paint import LivePainter
-from studio.ui.canvas.mark_paint import MarkPainter
+from studio.ui.canvas.mark_paint import MarkPainter, stack_depth
 from studio.ui.canvas.spots import Spot
 from studio.ui.theme import Theme
 from studio.ui.views.pixels import rgb_image
@@ -86,7 +87,8 @@ class NodePainter:
         if selected:
             painter.setPen(QPen(color("accent"), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(QRectF(-3, -3, width + 6, height + 6), 11, 11)
+            deep = stack_depth(face)
+            painter.drawRoundedRect(QRectF(-3, -3, width + 6 + deep, height + 6 + deep), 11, 11)
         painter.save()
         if face.bypassed:
             painter.setOpacity(0.5)
@@ -300,9 +302,7 @@ class NodePainter:
         painter.drawRoundedRect(box, 2, 2)
 
     def _glyph(self, painter: QPainter, face: Face, x: float, y: float, side: float) -> None:
-        plain = face.category == "tensor" or face.glyph == "block"
-        token = "text.2" if plain else f"cat.{face.category}"
-        self._icon(painter, QPointF(x, y), face.glyph, token, round(side))
+        self._icon(painter, QPointF(x, y), face.glyph, glyph_token(face), round(side))
 
     def _icon(self, painter: QPainter, at: QPointF, name: str, token: str, side: int) -> None:
         dense = math.ceil(painter.deviceTransform().m11() * 2) / 2

@@ -27,7 +27,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 
-from studio.ui.canvas.overview import OVERVIEW_SCALE, Overview
+from studio.ui.canvas.overview import BAR, OVERVIEW_SCALE, TITLES_SCALE, Overview
 from studio.ui.canvas.scene import SheetScene
 from studio.ui.reporting import reported
 from studio.ui.theme import Theme
@@ -184,7 +184,11 @@ class CanvasView(QGraphicsView):
         painter = QPainter(self.viewport())
         painter.fillRect(self.viewport().rect(), self._theme.color("bg.canvas"))
         painter.setWorldTransform(self.viewportTransform())
-        self._overview.paint(painter, bar=36.0 if self.scale_now >= 0.25 else 1e9)
+        if self.scale_now >= TITLES_SCALE:
+            self._overview.paint(painter, bar=BAR)
+            self._overview.write(painter, self.seen())
+        else:
+            self._overview.paint(painter)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self.overlay:
             self.overlay(painter)

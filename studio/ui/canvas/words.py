@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from studio.graph.graph import Link
 from studio.graph.kinds import spec_of
 from studio.ui.canvas.faces import Face
+from studio.ui.canvas.lines import formula_lines
 from studio.ui.canvas.node_item import NodeItem
 from studio.ui.canvas.scene import SheetScene
 from studio.ui.theme import Theme
@@ -23,6 +24,7 @@ def node_words(item: NodeItem, scene: SheetScene) -> str:
         lines.append(f"gives {shapes}")
     if facts and facts.parameters:
         lines.append(f"{Theme.number(facts.parameters)} parameters")
+    lines += formula_lines(node, scene.told.names)
     if face.missing:
         lines.append(f"{node.kind} is not installed. Its settings and wires are kept.")
     if spec and spec.formula:

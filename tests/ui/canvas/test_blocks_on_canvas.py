@@ -13,12 +13,13 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
-from studio.graph.edits import RemoveNodes, SetParams
+from studio.graph.edits import RemoveNodes, SetConstants, SetParams
 from studio.graph.graph import End, Link, Node
 from studio.graph.project import Block, Place, Project
 from studio.graph.topology import block_spec, runs_over_time
 from studio.session.block_shelf import BlockShelf
 from studio.ui.canvas.drops import KEPT_MIME
+from studio.ui.canvas.words import node_words
 from studio.ui.prompts import Ask
 
 Key, Keys = Qt.Key, Qt.KeyboardModifier
@@ -386,3 +387,26 @@ def test_a_project_is_not_changed_by_looking_at_blocks(open_board: Open) -> None
         board.canvas.open_block(key)
         board.canvas.leave()
     assert board.session.document.project is before
+
+
+def test_a_card_shows_what_a_formula_gives_and_its_tooltip_the_formula(open_board: Open) -> None:
+    project = SetParams("main", "n0", {"out_channels": "=width*2", "stride": "=nope"}).apply(
+        replace(chain_project(), constants={"width": 24})
+    )
+    board = open_board(project)
+    item = board.scene.nodes["n0"]
+    assert item.face.line.startswith("48 · ")
+    assert "stride =nope" in item.face.line  # what gives nothing stays as it is written
+    assert "out_channels =width*2 → 48" in node_words(item, board.scene)
+    board.session.do(SetConstants({"width": 8}))
+    assert item.face.line.startswith("16 · ")
+
+
+def test_the_ring_of_a_selected_repeat_goes_around_all_its_passes(open_board: Open) -> None:
+    board = open_board(SetParams("main", "res1", {"repeat": 3}).apply(block_project()))
+    board.scene.select(["res1"])
+    box = board.scene.nodes["res1"].rect
+    spot = board.view.mapFromScene(QPointF(box.right() + 11, box.center().y()))
+    shown = board.view.viewport().grab().toImage()
+    row = [shown.pixelColor(spot.x() + dx, spot.y()).name() for dx in (-1, 0, 1)]
+    assert board.canvas._theme.color("accent").name() in row

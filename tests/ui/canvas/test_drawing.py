@@ -366,3 +366,26 @@ def test_a_watched_run_is_folded_to_fill_its_room() -> None:
     assert len({at.x for at in wide.values()}) > len({at.x for at in high.values()}) == 1
     boxes = [(at.x, at.y) for at in wide.values()]
     assert len(set(boxes)) == 12
+
+
+def test_titles_can_be_read_from_a_quarter_of_their_size_on(board: Board) -> None:
+    board.view.set_zoom(0.3)
+    board.view.show_point(board.scene.nodes["rconv1"].rect)
+    card = board.view.mapFromScene(board.scene.nodes["rconv1"].rect).boundingRect()
+    words = board.canvas._theme.color("text.1").lightness()
+
+    def lightest() -> int:
+        shown = board.view.viewport().grab(card.adjusted(14, 1, -1, -1)).toImage()
+        return max(
+            shown.pixelColor(x, y).lightness()
+            for x in range(shown.width())
+            for y in range(shown.height())
+        )
+
+    assert lightest() > 0.6 * words
+    board.view.set_zoom(0.2)
+    board.view.show_point(board.scene.nodes["rconv1"].rect)
+    card = board.view.mapFromScene(board.scene.nodes["rconv1"].rect).boundingRect()
+    assert {board.view.viewport().grab(card).toImage().pixelColor(4, 3).name()} == {
+        board.canvas._theme.color("cat.conv").name()
+    }

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from studio.compile.probe import sample_bytes
 from studio.compile.symbols import Sizes
 from studio.graph.edits import SetRecipe
-from studio.graph.facts import NetworkFacts, NodeFacts, TrainingMemory
+from studio.graph.facts import NetworkFacts, NodeFacts, TensorType, TrainingMemory
 from studio.graph.graph import INPUT, OUTPUT, STATE, End, Graph
 from studio.graph.problems import Problem, Repair
 
@@ -149,22 +149,26 @@ def saved(
     held: dict[tuple[str, str], int] = {}
     learning: set[str] = set()
     aside = 0
+    whole = _Whole(facts, sizes)
+    nodes, incoming = graph.nodes, graph.incoming
     for key in keys:
-        known, node = facts.get(key), graph.nodes[key]
-        wires = graph.incoming.get(key, ())
+        known, node = facts.get(key), nodes[key]
         if known is None:
             continue
         learns = known.parameters or node.shares or (inside and node.kind in (INPUT, STATE))
-        if not learns and not any(wire.source.node in learning for wire in wires):
-            continue
+        if not learns:
+            for wire in incoming.get(key, ()):
+                if wire.source.node in learning:
+                    break
+            else:
+                continue
         learning.add(key)
         for port, count in known.saved.items():
             if not port:
                 aside += count
             else:
-                own = port in known.outputs
-                place = (key, port) if own else _origin(graph, facts, key, port)
-                held[place] = max(count, held.get(place, 0), _whole(facts, place, sizes))
+                place = (key, port) if port in known.outputs else _origin(graph, facts, key, port)
+                held[place] = max(count, held.get(place, 0), whole.of(place))
     found = {"": aside}
     for node in (*graph.of_kind(OUTPUT), *graph.of_kind(INPUT)):
         leads = graph.incoming.get(node.id, ())
@@ -208,18 +212,34 @@ def stepped_saved(step: Mapping[str, int], inputs: Iterable[str], times: int) ->
 def _origin(graph: Graph, facts: Mapping[str, NodeFacts], key: str, port: str) -> tuple[str, str]:
     """Return the output whose memory arrives at an input."""
     name, _, number = port.removesuffix("]").partition("[")
-    wires = [wire for wire in graph.incoming.get(key, ()) if wire.target.port == name]
-    place = int(number or 0)
-    if place >= len(wires):
-        return key, port
-    end = _behind(graph, facts, wires[place].source)
-    return end.node, end.port
+    left = int(number or 0)
+    for wire in graph.incoming.get(key, ()):
+        if wire.target.port == name:
+            if not left:
+                end = _behind(graph, facts, wire.source)
+                return end.node, end.port
+            left -= 1
+    return key, port
 
 
-def _whole(facts: Mapping[str, NodeFacts], place: tuple[str, str], sizes: Sizes) -> int:
-    """Return the bytes of an output: who keeps a part of it keeps all of it."""
-    kind = facts[place[0]].outputs.get(place[1]) if place[0] in facts else None
-    return sample_bytes(kind, tuple(sizes.items())) if kind is not None else 0
+class _Whole:
+    """The bytes of outputs: who keeps a part of one keeps all of it."""
+
+    def __init__(self, facts: Mapping[str, NodeFacts], sizes: Sizes) -> None:
+        self._facts = facts
+        self._sizes = tuple(sizes.items())
+        self._known: dict[TensorType, int] = {}
+
+    def of(self, place: tuple[str, str]) -> int:
+        """Return the bytes of one sample at an output; most outputs of a network are of few types."""
+        facts = self._facts.get(place[0])
+        kind = facts.outputs.get(place[1]) if facts is not None else None
+        if kind is None:
+            return 0
+        known = self._known.get(kind)
+        if known is None:
+            known = self._known[kind] = sample_bytes(kind, self._sizes)
+        return known
 
 
 def _behind(graph: Graph, facts: Mapping[str, NodeFacts], end: End) -> End:

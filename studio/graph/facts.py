@@ -22,7 +22,7 @@ def dim_text(dim: Dim) -> str:
     return text
 
 
-class TensorType(Struct, frozen=True, omit_defaults=True):
+class TensorType(Struct, frozen=True, omit_defaults=True, gc=False):
     """Shape (first dimension `N`) and dtype (`float32`, `int64`, `bool`) of a tensor."""
 
     shape: tuple[Dim, ...]
@@ -34,7 +34,7 @@ class TensorType(Struct, frozen=True, omit_defaults=True):
         return "×".join([dim_text(dim) for dim in self.shape])
 
 
-class NodeFacts(Struct, frozen=True, omit_defaults=True):
+class NodeFacts(Struct, frozen=True, omit_defaults=True, gc=False):
     """One node: types at its ports, parameters read off the wire, and its cost.
 
     Units: `parameters` trainable ones; `flops` 2 × multiply–adds of one sample's forward;

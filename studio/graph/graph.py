@@ -29,7 +29,7 @@ SOURCE = "source"
 FLAGS = ("bypassed", "frozen")
 
 
-class Node(Struct, frozen=True, omit_defaults=True):
+class Node(Struct, frozen=True, omit_defaults=True, gc=False):
     """One layer. `params` holds only what was given; defaults come from the spec.
 
     `id` is permanent and unique in its graph; `name` is an identifier, unique in its graph, and the
@@ -48,14 +48,14 @@ class Node(Struct, frozen=True, omit_defaults=True):
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-class End(Struct, frozen=True, array_like=True):
+class End(Struct, frozen=True, array_like=True, gc=False):
     """A port of a node."""
 
     node: str
     port: str
 
 
-class Link(Struct, frozen=True, array_like=True):
+class Link(Struct, frozen=True, array_like=True, gc=False):
     """A wire from an output port to an input port."""
 
     source: End

@@ -12,7 +12,7 @@ from studio.graph.params import Param, Value
 from studio.graph.surgery import Intervention
 
 
-class Place(Struct, frozen=True, array_like=True):
+class Place(Struct, frozen=True, array_like=True, gc=False):
     """The top left corner of a node on its sheet, in scene pixels (snapped to 4)."""
 
     x: float

@@ -23,20 +23,26 @@ def order(graph: Graph) -> tuple[tuple[str, ...], frozenset[str]]:
 
     Among nodes that are ready, the one that was added first comes first, so that code is stable.
     """
-    rank = {key: number for number, key in enumerate(graph.nodes)}
-    waiting = {
-        key: len({wire.source.node for wire in graph.incoming.get(key, ())}) for key in graph.nodes
-    }
-    ready = [rank[key] for key, count in waiting.items() if count == 0]
-    heapq.heapify(ready)
     keys = list(graph.nodes)
+    rank = {key: number for number, key in enumerate(keys)}
+    waiting = dict.fromkeys(keys, 0)
+    leads: dict[str, list[str]] = {}  # each target once, however many wires lead to it
+    for key, wires in graph.incoming.items():
+        sources: tuple[str, ...] = (wires[0].source.node,)
+        if len(wires) > 1:
+            sources = tuple(dict.fromkeys([wire.source.node for wire in wires]))
+        waiting[key] = len(sources)
+        for source in sources:
+            leads.setdefault(source, []).append(key)
+    ready = [rank[key] for key, count in waiting.items() if not count]
+    heapq.heapify(ready)
     done: list[str] = []
     while ready:
         key = keys[heapq.heappop(ready)]
         done.append(key)
-        for target in dict.fromkeys(wire.target.node for wire in graph.outgoing.get(key, ())):
+        for target in leads.get(key, ()):
             waiting[target] -= 1
-            if waiting[target] == 0:
+            if not waiting[target]:
                 heapq.heappush(ready, rank[target])
     return tuple(done), frozenset(graph.nodes) - frozenset(done)
 

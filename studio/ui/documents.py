@@ -46,6 +46,11 @@ class Documents:
         path, _ = QFileDialog.getSaveFileName(self._parent, "Save as", suggestion, files)
         return path
 
+    def pick_import(self, files: str) -> str:
+        """Ask what to import."""
+        path, _ = QFileDialog.getOpenFileName(self._parent, "Import", self._folder(), files)
+        return path
+
     def new(self) -> None:
         """Begin an empty project."""
         if self.settle():

@@ -38,6 +38,28 @@ def _file(window: MainWindow) -> list[Entry]:
         Entry("save", "File", "Save", documents.save, "Ctrl+S", icon="save", group="save"),
         Entry("save_as", "File", "Save as…", documents.save_as, "Ctrl+Shift+S", group="save"),
         Entry(
+            "import",
+            "File",
+            "Import…",
+            lambda: _import(window),
+            "Ctrl+I",
+            "Bring a network in from PyTorch code or an exported program",
+            "arrow-right",
+            "export",
+        ),
+        Entry(
+            "import_weights",
+            "File",
+            "Import weights…",
+            lambda: _import_weights(window),
+            tip="Let the network start from a state_dict or safetensors file",
+            icon="arrow-right",
+            group="export",
+            why_not=lambda: _why_no_weights(
+                session.facts is None, bool(session.facts and session.facts.errors)
+            ),
+        ),
+        Entry(
             "export",
             "File",
             "Export network…",
@@ -73,6 +95,30 @@ def _file(window: MainWindow) -> list[Entry]:
         ),
         Entry("quit", "File", "Quit", lambda: window.window().close(), "Ctrl+Q", group="quit"),
     ]
+
+
+def _import(window: MainWindow) -> None:
+    from studio.ui.importing import ImportPanel
+
+    panel = ImportPanel(window.session, window.theme, window.documents.pick_import, window)
+    panel.revealed.connect(lambda path: window.build.canvas.reveal("main", path))
+    panel.show()
+
+
+def _import_weights(window: MainWindow) -> None:
+    from studio.ui.importing import WEIGHTS, WeightsPanel
+
+    path = window.documents.pick_import(WEIGHTS)
+    if path:
+        panel = WeightsPanel(window.session, window.theme, path, window)
+        panel.revealed.connect(lambda found: window.build.canvas.reveal("main", found))
+        panel.show()
+
+
+def _why_no_weights(unknown: bool, broken: bool) -> str:
+    if unknown:
+        return "The shapes are not known yet."
+    return "Fix the problems first: weights go onto a network that works." if broken else ""
 
 
 def _export_picture(window: MainWindow) -> None:
@@ -140,6 +186,15 @@ def _view(window: MainWindow) -> list[Entry]:
         for key, words in panels
     ]
     made += [
+        Entry(
+            "code",
+            "View",
+            "Code",
+            lambda: _code(window),
+            "Ctrl+`",
+            tip="Show the network as code below the canvas, or go back to the canvas",
+            group="panels",
+        ),
         Entry("next_panel", "View", "Next panel", window.next_panel, "F6", group="panels"),
         Entry(
             "next_problem",
@@ -170,6 +225,13 @@ def _view(window: MainWindow) -> list[Entry]:
         Entry("full", "View", "Full screen", lambda: _full_screen(window), "F11", group="look"),
     ]
     return made
+
+
+def _code(window: MainWindow) -> None:
+    elsewhere = window.current != 0
+    window.show_workspace(0)
+    if not (elsewhere and window.build.shows_code):
+        window.build.toggle_code()
 
 
 def _run(window: MainWindow) -> list[Entry]:

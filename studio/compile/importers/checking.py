@@ -70,7 +70,7 @@ def _exact(drawing: Drawing, weights: Mapping[str, Tensor], told: set[str]) -> I
         counts = [
             v.numel() for k, v in weights.items() if k.startswith(f"{node.name}.") or k == node.name
         ]
-        numbers = f", {sum(counts):,} numbers in {len(counts)} weights" if counts else ""
+        numbers = f", {sum(counts):,} numbers" if counts else ""
         what = "block " if node.kind.startswith(BLOCK) else ""
         yield ReportLine("exact", f"{node.name} is {what}{title}{numbers}.", node.id)
 

@@ -7,7 +7,7 @@ from studio.compile.infer import infer
 from studio.compile.kept import Kept
 from studio.compile.memory import does_not_fit, memory_bytes, too_large, training_memory
 from studio.compile.offers import offers
-from studio.compile.reading import Reader
+from studio.compile.reading import Reader, Reading
 from studio.compile.source import Source, Unfinished, source
 from studio.compile.starting import StartProblem, start_from
 from studio.compile.untapped import untapped
@@ -17,6 +17,7 @@ __all__ = [
     "Consent",
     "Kept",
     "Reader",
+    "Reading",
     "Source",
     "StartProblem",
     "Unfinished",

@@ -12,6 +12,7 @@ from studio.graph.edits import RemoveBlock
 from studio.session import events as e
 from studio.session.session import Session
 from studio.ui.canvas import Canvas
+from studio.ui.code_panel import CodePanel
 from studio.ui.controls import button, column, row
 from studio.ui.inspector import Inspector
 from studio.ui.inspector.sight import Sight
@@ -23,6 +24,8 @@ from studio.ui.theme import Theme
 from studio.ui.trust import TrustBar, TrustPanel, ask_trust
 
 LIBRARY, INSPECTOR, PROBLEMS, RAIL = 272, 328, 76, 44
+#: The least height of the code below the canvas.
+CODE = 240
 #: The Inspector where code is written in it.
 WIDE = 620
 #: Below this the Library becomes a rail and the problems fold.
@@ -39,10 +42,13 @@ class BuildWorkspace(QWidget):
         self._preferences = preferences
         self._compact: bool | None = None
         self._laid = False
+        self._tall = False
         self.canvas = Canvas(session, theme, preferences=preferences)
         self.library = Library(session, theme, self.canvas.add_layer)
         self.inspector = Inspector(session, theme)
         self.problems = ProblemsPanel(session, theme)
+        self.code = CodePanel(session, theme)
+        self.problems.add_page("Code", self.code)
         self.rail = Rail(theme, self._on_rail)
         self.trust = TrustBar(session, theme)
         self.trust_panel: TrustPanel | None = None
@@ -82,6 +88,8 @@ class BuildWorkspace(QWidget):
         self.inspector.wide_wanted.connect(self._widen)
         self.problems.revealed.connect(self.canvas.reveal)
         self.problems.data_wanted.connect(self.show_data)
+        self.code.revealed.connect(self.canvas.reveal)
+        self.problems.page_shown.connect(self._on_page)
         self.problems.collapsed_changed.connect(lambda collapsed: self._lay_problems())
         app = QApplication.instance()
         if isinstance(app, QApplication):
@@ -93,12 +101,30 @@ class BuildWorkspace(QWidget):
         self.library.on_event(event)
         self.inspector.on_event(event)
         self.problems.on_event(event)
-        if isinstance(event, e.DocumentOpened | e.DocumentChanged | e.TrustChanged | e.HistoryOpened):
+        self.code.on_event(event)
+        if isinstance(
+            event, e.DocumentOpened | e.DocumentChanged | e.TrustChanged | e.HistoryOpened
+        ):
             self.trust.refresh()
 
     def ask_trust(self) -> None:
         """Show the code that the file brings, and ask whether it may be run."""
         self.trust_panel = ask_trust(self._session, self._theme, self)
+
+    @property
+    def shows_code(self) -> bool:
+        """Whether the code stands below the canvas."""
+        return self.problems.stack.currentWidget() is self.code
+
+    def toggle_code(self) -> None:
+        """Open the code below the canvas with the keyboard in it, or go back to the canvas."""
+        if self.shows_code and not self.problems.collapsed:
+            self.problems.tabs.setCurrentIndex(0)
+            self.canvas.view.setFocus()
+            return
+        self.problems.tabs.setCurrentIndex(self.problems.stack.indexOf(self.code))
+        self.problems.set_collapsed(False)
+        self.code.editor.setFocus()
 
     @property
     def panels(self) -> tuple[QWidget, ...]:
@@ -190,9 +216,16 @@ class BuildWorkspace(QWidget):
         self.library.setGeometry(RAIL, 0, LIBRARY, self.height() - below)
 
     def _lay_problems(self) -> None:
-        height = HEAD if self.problems.collapsed else PROBLEMS
+        open_height = max(CODE, self.height() * 2 // 5) if self.shows_code else PROBLEMS
+        height = HEAD if self.problems.collapsed else open_height
         total = max(self.middle.height(), height + 320)
         self.middle.setSizes([total - height, height])
+
+    def _on_page(self, index: int) -> None:
+        # Code needs room; going to it and coming from it, the panel takes its own height.
+        if self.shows_code != self._tall:
+            self._tall = self.shows_code
+            self._lay_problems()
 
     def _on_focus(self, before: QWidget | None, now: QWidget | None) -> None:
         # The opened Library lies over the canvas; going elsewhere closes it.
@@ -229,7 +262,9 @@ class BuildWorkspace(QWidget):
 
     def _on_selection(self, nodes: tuple[str, ...]) -> None:
         canvas = self.canvas
-        self.inspector.show_selection(Sight(canvas.where, canvas.network, canvas.prefix), nodes)
+        sight = Sight(canvas.where, canvas.network, canvas.prefix)
+        self.inspector.show_selection(sight, nodes)
+        self.code.show_selection(sight, nodes)
 
 
 class Rail(QWidget):

@@ -84,6 +84,7 @@ class ProblemsPanel(QWidget):
     revealed = Signal(str, str)
     data_wanted = Signal()
     collapsed_changed = Signal(bool)
+    page_shown = Signal(int)
     trust_wanted = Signal()
 
     def __init__(self, session: Session, theme: Theme) -> None:
@@ -140,7 +141,7 @@ class ProblemsPanel(QWidget):
         self.tabs.setDrawBase(False)
         self.tabs.setExpanding(False)
         self.tabs.setFixedHeight(HEAD)
-        self.tabs.setAccessibleName("Problems, console and history")
+        self.tabs.setAccessibleName("Problems, console, history and code")
         for title in ("Problems", "Console", "History"):
             self.tabs.addTab(title)
         line.addWidget(self.tabs)
@@ -165,6 +166,11 @@ class ProblemsPanel(QWidget):
         self.fold.clicked.connect(lambda: self.set_collapsed(not self.collapsed))
         line.addWidget(self.fold)
         return head
+
+    def add_page(self, title: str, page: QWidget) -> None:
+        """Put a further page beside problems, console and history."""
+        self.tabs.addTab(title)
+        self.stack.addWidget(page)
 
     # ------------------------------------------------------------------------------------- showing
 
@@ -303,6 +309,7 @@ class ProblemsPanel(QWidget):
         self.copy.setVisible(index == 0)
         self._fill()
         self.set_collapsed(False)
+        self.page_shown.emit(index)
 
     def _reveal(self, problem: Problem) -> None:
         if problem.node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -32,6 +33,7 @@ class PythonEditor(QPlainTextEdit):
         super().__init__(parent)
         self._theme = theme
         self._wrong = 0
+        self._own: tuple[int, ...] = ()
         self.setFont(theme.font("mono"))
         self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.document().setDocumentMargin(6)
@@ -50,14 +52,24 @@ class PythonEditor(QPlainTextEdit):
     def mark_line(self, number: int) -> None:
         """Mark a line (from 1) as wrong; 0 marks none."""
         self._wrong = number
-        block = self.document().findBlockByNumber(number - 1) if number else QTextBlock()
+        self._mark()
+
+    def mark_own(self, numbers: Sequence[int]) -> None:
+        """Bring lines (from 1) forward, those of what is selected elsewhere."""
+        self._own = tuple(numbers)
+        self._mark()
+
+    def _mark(self) -> None:
         marks = []
-        if block.isValid():
-            mark = QTextEdit.ExtraSelection()
-            mark.cursor = QTextCursor(block)
-            mark.format.setBackground(self._theme.color("error.soft"))
-            mark.format.setProperty(QTextCharFormat.Property.FullWidthSelection, True)
-            marks.append(mark)
+        wanted = [(number, "accent.soft") for number in self._own]
+        for number, token in [*wanted, (self._wrong, "error.soft")]:
+            block = self.document().findBlockByNumber(number - 1) if number else QTextBlock()
+            if block.isValid():
+                mark = QTextEdit.ExtraSelection()
+                mark.cursor = QTextCursor(block)
+                mark.format.setBackground(self._theme.color(token))
+                mark.format.setProperty(QTextCharFormat.Property.FullWidthSelection, True)
+                marks.append(mark)
         self.setExtraSelections(marks)
         self._numbers.update()
 

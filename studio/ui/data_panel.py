@@ -17,6 +17,7 @@ from studio.ui.data_report import DataReport
 from studio.ui.editors import Choice
 from studio.ui.form import Form
 from studio.ui.theme import Theme
+from studio.ui.views.view import plain
 
 SPLIT_PARAMS = (
     Param("validation", "float", 0.2, minimum=0.0, maximum=0.9, help="Share of all samples"),
@@ -140,7 +141,7 @@ class DataPanel(QScrollArea):
         self.step_menu.clear()
         for kind, spec in catalog.transforms.items():
             action = self.step_menu.addAction(spec.title)
-            action.setToolTip(spec.doc)
+            action.setToolTip(plain(spec.doc))
             action.triggered.connect(lambda _=False, chosen=kind: self._on_step_added(chosen))
         self.add_step.setEnabled(bool(catalog.transforms))
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QLineEdit, QWidget
 
 from studio.ui.controls import button, column, label, row, set_property
 from studio.ui.theme import Theme
+from studio.ui.views.view import plain
 
 Take = Callable[[str], object]
 #: Returns why a name cannot be taken, or "".
@@ -95,7 +96,7 @@ class NameAsk(QFrame):
         self.trouble.setText(sentence)
         self.trouble.setVisible(bool(sentence))
         self.ok.setEnabled(not sentence)
-        self.ok.setToolTip(sentence)
+        self.ok.setToolTip(plain(sentence))
         set_property(self.line, "state", "error" if sentence else "")
         self.line.setAccessibleDescription(sentence)
         self._layout.activate()

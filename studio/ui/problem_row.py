@@ -13,6 +13,7 @@ from studio.graph.problems import Problem, Repair
 from studio.graph.project import Project
 from studio.ui.controls import Tone, button, label, row, set_property
 from studio.ui.theme import Theme
+from studio.ui.views.view import plain
 
 #: Icon and colour of each severity.
 MARKS: dict[str, tuple[str, str]] = {
@@ -87,7 +88,8 @@ class ProblemRow(QWidget):
 
     def _make_repair(self, best: Repair) -> None:
         self.repair.setText(best.title)
-        self.repair.setToolTip(f"{best.title} → {best.result}" if best.result else best.title)
+        said = f"{best.title} → {best.result}" if best.result else best.title
+        self.repair.setToolTip(plain(said))
         self.repair.setAccessibleDescription(self.preview_of(best))
         self.repair.clicked.connect(lambda: self.repaired.emit(best))
         self.repair.installEventFilter(self)

@@ -12,6 +12,7 @@ from studio.graph.finding import Hit
 from studio.ui.canvas.access import announce
 from studio.ui.controls import button, label, row
 from studio.ui.theme import Theme
+from studio.ui.views.view import plain
 
 _MARGIN = 12
 
@@ -124,6 +125,6 @@ class FindBar(QWidget):
         else:
             words = f"{self._at + 1} of {total}"
         self._count.setText(words)
-        self._count.setToolTip(self._hits[self._at].why if 0 <= self._at < total else "")
+        self._count.setToolTip(plain(self._hits[self._at].why) if 0 <= self._at < total else "")
         if self.isVisible():
             announce(self.line, words)

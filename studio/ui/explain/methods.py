@@ -16,6 +16,7 @@ from studio.ui.form import Form
 from studio.ui.theme import Theme
 from studio.ui.views.numbers import short
 from studio.ui.views.panel import Panel
+from studio.ui.views.view import plain
 
 _AUTO, _NOTHING, _TRUE = -1, -2, -3
 
@@ -104,7 +105,7 @@ class Methods(QWidget):
             self.reasons[kind] = reason
             check = self.checks[kind]
             check.setEnabled(not reason)
-            check.setToolTip(reason or spec.doc)
+            check.setToolTip(plain(reason or spec.doc))
             check.setText(f"{spec.title} ({reason})" if reason else spec.title)
         self._tell_count()
 

@@ -23,6 +23,7 @@ from studio.ui.inspector.cost import CostTiles
 from studio.ui.inspector.memory import MemoryView
 from studio.ui.inspector.node import scrolled, section
 from studio.ui.theme import Theme
+from studio.ui.views.view import plain
 
 
 def recipe_params(devices: Mapping[str, str]) -> tuple[Param, ...]:
@@ -96,7 +97,7 @@ class KindForm(QWidget):
             self.choice.addItems(titles)
         self.choice.setCurrentIndex(self._kinds.index(kind))
         spec = specs.get(kind)
-        self.choice.setToolTip(spec.doc if spec else "")
+        self.choice.setToolTip(plain(spec.doc) if spec else "")
         self.form.show_params(spec.params if spec else (), values)
 
     def _on_kind(self, index: int) -> None:

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 from studio.session.stored import StoredRun
 from studio.ui.runs.columns import Column, agreed, columns, ranking
 from studio.ui.theme import Theme
+from studio.ui.views.view import plain
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -93,8 +94,8 @@ class RunsModel(QAbstractTableModel):
                 return column.text(run)
             case Qt.ItemDataRole.ToolTipRole:
                 if run.info.fault is not None:
-                    return run.info.fault.message
-                return run.info.message or str(run.folder)
+                    return plain(run.info.fault.message)
+                return plain(run.info.message or str(run.folder))
             case Qt.ItemDataRole.FontRole:
                 strong = column.key in ("name", "best")
                 return self._theme.font("body", 600 if strong else 400)

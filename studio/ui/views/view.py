@@ -166,5 +166,7 @@ def as_csv(table: Table) -> str:
 
 def plain(text: str) -> str:
     """Return tooltip text that Qt cannot take for HTML, whatever a file or a pack called its things."""
+    if not text:
+        return ""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "<span>" + escaped.replace("\n", "<br>") + "</span>"

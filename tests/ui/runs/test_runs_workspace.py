@@ -18,6 +18,7 @@ from studio.session.stored import StoredRun
 from studio.ui.prompts import Choice
 from studio.ui.runs import RunsWorkspace
 from studio.ui.theme import Theme
+from studio.ui.views.view import plain
 
 Make = Callable[..., tuple[RunsWorkspace, FakeSession]]
 
@@ -173,7 +174,7 @@ def test_a_folder_that_is_no_run_says_why_and_cannot_be_opened(make: Make) -> No
     assert not workspace.open.isEnabled()
     model = workspace.table.model()
     tips = [model.index(row, 1).data(Qt.ItemDataRole.ToolTipRole) for row in range(2)]
-    assert fault.message in tips
+    assert plain(fault.message) in tips
     assert workspace.loss.table() == []
 
 

@@ -294,3 +294,4 @@ def test_an_error_while_painting_is_reported_and_the_window_lives(
 
 def test_names_from_files_cannot_become_markup() -> None:
     assert "<img" not in plain("<img src=/etc/passwd>")
+    assert not plain("")

@@ -9,17 +9,17 @@ from PySide6.QtCore import QObject, QPointF, QRectF, Signal
 from PySide6.QtWidgets import QGraphicsScene
 
 from studio.graph.facts import TensorType
-from studio.graph.geometry import Size, spread
+from studio.graph.geometry import Size
 from studio.graph.graph import End, Graph, Link, Node, rewired
 from studio.graph.layout import all_places
 from studio.graph.project import Place, Sheet
-from studio.ui.canvas.faces import Face, Told, base_size, make_face
-from studio.ui.canvas.folding import folded
+from studio.ui.canvas.faces import Face, Told, make_face
 from studio.ui.canvas.frame_item import FrameItem, NoteItem
 from studio.ui.canvas.link_item import LabelItem, LinkItem
 from studio.ui.canvas.node_item import NodeItem
 from studio.ui.canvas.node_paint import NodePainter
 from studio.ui.canvas.sprites import Sprites
+from studio.ui.canvas.standing import Standing
 from studio.ui.canvas.ties import Ties
 from studio.ui.canvas.turns import Turns
 from studio.ui.canvas.wires import Wires
@@ -42,17 +42,7 @@ class SheetScene(QGraphicsScene):
         self.told = Told()
         self.nodes: dict[str, NodeItem] = {}
         self._turns = Turns()
-        self.places: Mapping[str, Place] = {}
-        #: Where nodes are drawn: at their places, or folded while a run is watched.
-        self.drawn: Mapping[str, Place] = {}
-        self.room: Size = (800.0, 480.0)
-        self.down: dict[str, float] = {}
-        #: The sizes that places were made for, the nodes that are higher, whether any is drawn elsewhere
-        #: than at its place, and those that a drag has led away.
-        self._bases: dict[str, Size] = {}
-        self._grown: set[str] = set()
-        self._displaced = False
-        self._astray: set[str] = set()
+        self._standing = Standing(self)
         self.selection: tuple[str, ...] = ()
         self.selected_links: tuple[Link, ...] = ()
         self.selected_note = ""
@@ -65,6 +55,16 @@ class SheetScene(QGraphicsScene):
         self.ties = Ties(self)
         self.writings = Writings(self)
         self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.BspTreeIndex)
+
+    @property
+    def places(self) -> Mapping[str, Place]:
+        """The places of all nodes, those included that the sheet gives none."""
+        return self._standing.places
+
+    @property
+    def down(self) -> Mapping[str, float]:
+        """How far below its place each node is drawn, because of others that have grown."""
+        return self._standing.down
 
     @property
     def links(self) -> dict[Link, LinkItem]:
@@ -112,7 +112,8 @@ class SheetScene(QGraphicsScene):
             self.hovered = None if self.hovered == link else self.hovered
         for key in self.nodes.keys() - new.nodes.keys():
             self._drop_node(key)
-        stood, self.places = self.places, all_places(sheet, self.told.specs, not self.told.top)
+        stood = self.places
+        self._standing.places = all_places(sheet, self.told.specs, not self.told.top)
         changed = {key for key, node in new.nodes.items() if old.nodes.get(key) is not node}
         shifted = {key for key, place in self.places.items() if stood.get(key) is not place}
         touched = {end.node for link in (*cut, *laid) for end in (link.source, link.target)}
@@ -134,7 +135,7 @@ class SheetScene(QGraphicsScene):
                 if item.set_face(face):
                     resized.add(key)
         # Where a wire went, ports that it had hidden show again.
-        moved = self._settle(stale | shifted) | resized | touched
+        moved = self._standing.settle(stale | shifted) | resized | touched
         if before.frames != sheet.frames:
             moved |= {node for frame in before.frames.values() for node in frame.nodes}
             moved |= {node for frame in sheet.frames.values() for node in frame.nodes}
@@ -162,7 +163,7 @@ class SheetScene(QGraphicsScene):
             if face != item.face and item.set_face(face):
                 grown.add(key)
         if grown:
-            self.wires.follow(self._settle(None if only is None else grown) | grown)
+            self.wires.follow(self._standing.settle(None if only is None else grown) | grown)
         self.wires.show_strength()
         for link in self.links.values() if only is None else self.wires.at(keys):
             self.wires.label(link)
@@ -184,7 +185,7 @@ class SheetScene(QGraphicsScene):
                 grown.add(key)
         stronger = told.strength and self.wires.show_strength()
         if grown:
-            self.wires.follow(self._settle(grown) | grown)
+            self.wires.follow(self._standing.settle(grown) | grown)
             self.writings.sync_frames()
             self.ties.follow()
         if grown or warned or stronger:
@@ -192,9 +193,9 @@ class SheetScene(QGraphicsScene):
 
     def set_room(self, room: Size) -> None:
         """Say how large the window is that a watched run is folded for, in pixels."""
-        self.room = room
+        self._standing.room = room
         if self.told.training:
-            moved = self._settle()
+            moved = self._standing.settle()
             self.wires.follow(moved)
             self.writings.sync_frames()
             self._changed(moved)
@@ -224,66 +225,23 @@ class SheetScene(QGraphicsScene):
         self.writings.forget()
         self.nodes = {}
         self.sheet = Sheet()
-        self.places, self.drawn, self.down, self._turns = {}, {}, {}, Turns()
-        self._bases, self._grown, self._displaced, self._astray = {}, set(), False, set()
+        self._turns = Turns()
+        self._standing.forget()
         self.selection, self.selected_links, self.selected_note = (), (), ""
         self.hovered = None
 
     # -------------------------------------------------------------------------------------- places
 
-    def _settle(self, stale: Iterable[str] | None = None) -> set[str]:
-        """Put nodes at their places, below what has grown above them; return those that moved.
-
-        `stale` are those with another place or size, None all.
-        """
-        nodes, places = self.sheet.graph.nodes, self.places
-        stale = nodes.keys() if stale is None else self._astray.union(stale) & nodes.keys()
-        self._astray.clear()
-        for key in stale:
-            base = self._bases[key] = base_size(nodes[key], self.told)
-            grows = self.nodes[key].face.size[1] > base[1] + 0.5
-            (self._grown.add if grows else self._grown.discard)(key)
-        displaced, self._displaced = self._displaced, bool(self._grown) or self.told.training
-        if self._displaced or displaced:
-            shown = {key: self.nodes[key].face.size for key in nodes}
-            stale = nodes.keys()
-        if self.told.training:
-            self.drawn = folded(self.sheet, self.told.specs, not self.told.top, shown, self.room)
-            self.down = dict.fromkeys(places, 0.0)
-        elif self._displaced or displaced:
-            self.drawn, self.down = places, spread(places, self._bases, shown)
-        else:
-            self.drawn = places
-            self.down.update(dict.fromkeys(stale, 0.0))
-        moved = set()
-        for key in stale:
-            item, place = self.nodes[key], self.drawn[key]
-            spot = QPointF(place.x, place.y + self.down[key])
-            if item.pos() != spot:
-                item.clear_place()
-                item.setPos(spot)
-                moved.add(key)
-        return moved
-
     def preview(self, offsets: dict[str, QPointF]) -> None:
         """Show nodes away from their places, as while they are dragged; {} puts them back."""
-        moved = set() if offsets else self._settle(())
-        for key, offset in offsets.items():
-            place = self.drawn[key]
-            self.nodes[key].setPos(place.x + offset.x(), place.y + self.down[key] + offset.y())
-        self._astray.update(offsets)
-        self.wires.follow(set(offsets) or moved, dragging=bool(offsets))
+        moved = set(offsets) or self._standing.settle(())
+        self._standing.lead(offsets)
+        self.wires.follow(moved, dragging=bool(offsets))
         self.writings.sync_frames(set(offsets) or None)
 
     def place_at(self, pos: QPointF, size: Size) -> Place:
         """Return the place for a node that is to be drawn at `pos`, where grown ones push down."""
-        push = 0.0
-        for key, item in self.nodes.items():
-            grown = item.face.size[1] - base_size(item.node, self.told)[1]
-            box = item.rect
-            if box.left() < pos.x() + size[0] and pos.x() < box.right() and box.bottom() <= pos.y():
-                push = max(push, self.down[key] + max(0.0, grown))
-        return Place(pos.x(), pos.y() - push)
+        return self._standing.place_at(pos, size)
 
     def tensor(self, end: End) -> TensorType | None:
         """Return what an output gives, where that is known."""
@@ -312,9 +270,7 @@ class SheetScene(QGraphicsScene):
     def _drop_node(self, key: str) -> None:
         self.removeItem(self.nodes.pop(key))
         self.wires.drop_node(key)
-        self.down.pop(key, None)
-        self._bases.pop(key, None)
-        self._grown.discard(key)
+        self._standing.drop(key)
 
     # ----------------------------------------------------------------------------------- selection
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from studio.cli.ending import FINE
+from studio.cli.ending import FINE, WrongUse
 from studio.cli.headless import Headless
 from studio.cli.output import print_json
 from studio.graph.catalog import Catalog, PackInfo
@@ -18,8 +18,14 @@ from studio.paths import Paths
 
 def list_kinds(given: argparse.Namespace, here: Paths) -> int:
     """Print what there is of one sort."""
+    if given.coverage and given.what != "layers":
+        raise WrongUse(f"--coverage is about layers; {given.what} have none. Leave it out.")
     with Headless(here) as studio:
         catalog = studio.session.catalog
+    if given.coverage:
+        from studio.cli import coverage  # it asks torch itself
+
+        return coverage.show(tuple(catalog.layers), given.json)
     rows = entries(catalog, given.what)
     if given.json:
         print_json(rows)

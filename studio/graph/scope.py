@@ -39,7 +39,8 @@ def names_at(project: Project, where: str, network: str, prefix: str = "") -> Ma
             break
         steps = {one.step: one.names for one in passes(project, block, _known(node, names))}
         step = parts.pop(0) if parts and parts[0] in steps else next(iter(steps), "")
-        names, sheet = steps.get(step, names), block.sheet
+        names = steps.get(step) or next(passes(project, block, {})).names  # one that never runs
+        sheet = block.sheet
         if not parts:
             return names
     block = project.blocks.get(where.removeprefix(BLOCK))

@@ -54,6 +54,15 @@ def test_a_block_that_is_seen_through_none_reads_its_defaults() -> None:
     assert names_at(made, "block.inner", "main", "gone/")["width"] == 7
 
 
+def test_an_instance_that_never_runs_reads_the_defaults() -> None:
+    made = project()
+    graph = made.networks["main"].graph
+    idle = replace(graph.nodes["one"], params={"size": 10, "repeat": 0})
+    sheet = replace(made.networks["main"], graph=graph.with_node(idle))
+    made = replace(made, networks={"main": sheet})
+    assert names_at(made, "block.outer", "main", "one/")["size"] == 5
+
+
 def test_readers_are_told_with_their_place() -> None:
     made = project()
     assert readers(made, "base") == (

@@ -19,6 +19,7 @@ from studio.graph.formulas import FormulaError
 from studio.graph.graph import BLOCK, INPUT, OUTPUT
 from studio.graph.problems import Problem
 from studio.graph.project import Project
+from studio.graph.scope import names_at
 from studio.graph.spec import LayerSpec
 from studio.graph.topology import block_spec
 from studio.graph.unfold import Names, passes, resolved
@@ -76,16 +77,6 @@ def other_pass(project: Project, sight: Sight, step: int) -> Sight:
     whole = sight.prefix.rstrip("/").rpartition("/")[0]
     way = _descent(project, sight.network, f"{whole}/{step}/")
     return way[-1][1] if way else sight
-
-
-def names_seen(project: Project, sight: Sight) -> Names:
-    """Return what formulas on the sheet read, with the values they have where it is seen."""
-    way = _descent(project, sight.network, sight.prefix) if sight.prefix else []
-    if way:
-        return way[-1][2]
-    block = project.blocks.get(sight.where.removeprefix(BLOCK))
-    seen = next(passes(project, block, {}), None) if block else None
-    return seen.names if seen else project.constants
 
 
 def _descent(project: Project, network: str, prefix: str) -> list[tuple[str, Sight, Names]]:
@@ -248,7 +239,7 @@ def told_of(
         data=facts.data if facts else None,
         thumbnail=before.thumbnail,
         layers=block_layers(project),
-        names=names_seen(project, sight),
+        names=names_at(project, sight.where, sight.network, sight.prefix),
         training=before.training,
         parameters=before.parameters,
         previews=before.previews,
@@ -260,7 +251,16 @@ def told_of(
 
 def differing(before: Told, after: Told) -> set[str] | None:
     """Return the nodes about which something else is known now; None for all of them."""
-    whole: tuple[str, ...] = ("specs", "data", "thumbnail", "layers", "names", "training", "parameters", "top")
+    whole: tuple[str, ...] = (
+        "specs",
+        "data",
+        "thumbnail",
+        "layers",
+        "names",
+        "training",
+        "parameters",
+        "top",
+    )
     whole += ("previews", "strength", "stale", "flows", "typical")
     if any(getattr(before, name) != getattr(after, name) for name in whole):
         return None

@@ -41,6 +41,8 @@ _COMMON = (
     *("AdaptiveAvgPool2d", "BatchNorm2d", "LayerNorm", "Dropout", "ReLU", "GELU", "Sigmoid"),
     *("Flatten", "Add", "Concat", "LSTM", "GRU", "MultiheadAttention"),
 )
+#: Where a divided category's layers stand that belong to no group.
+_UNGROUPED = "Others"
 _OPEN_AT_FIRST = ("conv", "pool", "norm")
 
 _ROLE = Qt.ItemDataRole.UserRole
@@ -109,7 +111,8 @@ class LayerTree(QTreeWidget):
         for index in range(self.topLevelItemCount()):
             group = self.topLevelItem(index)
             if group is not None and group.isExpanded() and group.childCount():
-                self.setCurrentItem(_children(group)[0])
+                layers = [item for item in _children(group) if item.data(0, _KIND)]
+                self.setCurrentItem(layers[0])
                 return
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -180,7 +183,17 @@ class LayerTree(QTreeWidget):
         group.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
         head = _HEADS.get(category, _HEAD)
         full = bool(self._query) or category in self._full or len(specs) <= head + 1
+        divided = full and not self._query and any(spec.group for spec in specs)
+        if divided:
+            groups = {spec.group: n for n, spec in enumerate(reversed(specs))}
+            specs = sorted(specs, key=lambda spec: (not spec.group, -groups[spec.group]))
+        heading = ""
         for spec in specs if full else specs[:head]:
+            if divided and (spec.group or _UNGROUPED) != heading:
+                heading = spec.group or _UNGROUPED
+                line = QTreeWidgetItem(group, [heading])
+                line.setData(0, _ROW, "heading")
+                line.setFlags(Qt.ItemFlag.ItemIsEnabled)
             item = QTreeWidgetItem(group, [spec.title])
             item.setData(0, _KIND, spec.kind)
             item.setData(0, _CATEGORY, category)
@@ -224,17 +237,18 @@ class _Line(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: ModelIndex) -> QSize:
         if index.data(_KIND):
             return QSize(100, 26)
-        return QSize(100, 24 if index.data(_ROW) == "more" else 28)
+        return QSize(100, 24 if index.data(_ROW) in ("more", "heading") else 28)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex) -> None:
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if index.data(_KIND):
             self._paint_layer(painter, option, index)
-        elif index.data(_ROW) == "more":
+        elif index.data(_ROW) in ("more", "heading"):
             painter.setFont(self._theme.font("caption"))
             painter.setPen(self._theme.color("text.3"))
-            area = option.rect.adjusted(60, 0, 0, 0)
+            indent = 60 if index.data(_ROW) == "more" else 34
+            area = option.rect.adjusted(indent, 0, 0, 0)
             painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, index.data())
         else:
             self._paint_category(painter, option, index)

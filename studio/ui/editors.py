@@ -169,7 +169,9 @@ class NumbersEditor(Editor):
                 )
             field = NumberField(param, width)
             field.submitted.connect(self._on_submitted)
-            field.lineEdit().setPlaceholderText("auto" if param.inferred else "none")
+            # Narrow fields that stand side by side have no room for a word.
+            empty = "auto" if param.inferred else "none"
+            field.lineEdit().setPlaceholderText("–" if count > 1 else empty)
             field.lineEdit().textEdited.connect(self._on_typed)
             self.fields.append(field)
             layout.addWidget(field)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from studio.graph.params import Param, Value
-from studio.ui.editors import ChoiceEditor, NumberField, NumbersEditor, PathEditor, SwitchEditor, TextEditor
+from studio.ui.editors import (
+    ChoiceEditor,
+    NumberField,
+    NumbersEditor,
+    PathEditor,
+    SwitchEditor,
+    TextEditor,
+)
 from studio.ui.form import Form
 from studio.ui.theme import MINUS, THIN_SPACE, Theme
 
@@ -195,3 +204,19 @@ def test_rows_are_kept_while_the_parameters_are_the_same(qtbot: QtBot, theme: Th
     row = shown.row
     shown.show({"x": 4})
     assert shown.row is row
+
+
+@pytest.mark.parametrize("size", [0, 2, 3])
+@pytest.mark.parametrize("kind", ["float", "int"])
+def test_what_an_empty_field_says_fits_into_it(
+    qtbot: QtBot, theme: Theme, kind: Literal["int", "float"], size: int
+) -> None:
+    editor = NumbersEditor(theme, Param("stride", kind, None, optional=True, size=size))
+    qtbot.addWidget(editor)
+    editor.show_value(None)
+    editor.show()
+    for field in editor.fields:
+        line = field.lineEdit()
+        assert line.placeholderText()
+        wide = line.fontMetrics().horizontalAdvance(line.placeholderText())
+        assert wide <= line.contentsRect().width() - 4

@@ -74,7 +74,7 @@ class Row(Struct, frozen=True, omit_defaults=True):
         if self.theirs is None:
             return "left out" if self.how == "chosen" else "missing in the file"
         if self.how == "shape":
-            return f"other shape: {self.theirs.size} there, {self.ours.size} here"
+            return f"another shape: {self.theirs.size}"
         return _WORDS[self.how]
 
 

@@ -150,12 +150,12 @@ def _read(read: Reader, ops: Sequence[Op]) -> None:
         )
         are = "is an operator" if len(strange) == 1 else "are operators"
         raise ImportProblem(f"{shown} {are} that no layer here computes, so nothing was imported.")
+    read.makers = {value: op for op in ops for value in op.outputs if value}
     for op in needed:
         for value in op.inputs:
             read.uses[value] += 1
             if not read.readers.get(value) or read.readers[value][-1] is not op:
                 read.readers.setdefault(value, []).append(op)
-        read.makers |= {value: op for value in op.outputs if value}
     for op in needed:
         if op.out in read.done:
             continue

@@ -275,9 +275,7 @@ def recurrent(read: Reader, op: Op) -> None:
         "bias": biases is not None,
     }  # fmt: skip
     if title == "RNN":
-        params["nonlinearity"] = [
-            _text(one).lower() for one in op.given.get("activations", [b"Tanh"])
-        ][0]
+        params["nonlinearity"] = _text(op.given.get("activations", [b"Tanh"])[0]).lower()
     gives = {"out": whole}
     for port, value in zip(("hn", "cn"), ends, strict=False):
         if value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ from studio.graph.spec import LayerSpec
 
 #: Modules of PyTorch that hold others: what they do is drawn, not the module itself.
 _HOLDERS = ("MultiheadAttention", "Transformer", "Sequential", "ModuleList", "ModuleDict")
+
+
+#: Names that exporters give to what they have worked out themselves.
+_MADE_UP = re.compile(r"(val|const\w*|tmp)_?\d+$")
 
 
 class Unlike(Exception):
@@ -186,7 +191,7 @@ class Reader:
         """
         value = self.plain(value)
         if value in self.values.varying:
-            raise Unlike("it computes with the number of samples")
+            return self._for_each(op, value)
         numbers = self.known(value)
         if numbers is None:
             return value
@@ -196,13 +201,53 @@ class Reader:
             self._hold(value, numbers, self._nodes[key], op.frames)
         return self._nodes[key]
 
+    def _for_each(self, op: Op, value: str) -> str:
+        """Return a learned tensor that every sample gets a copy of, such as a class token.
+
+        Raises: Unlike, where the number of samples is computed with otherwise.
+        """
+        maker = self.makers.get(value)
+        numbers = (
+            self.known(maker.input(0)) if maker is not None and maker.type == "Expand" else None
+        )
+        first = self.values.sizes[value][:1]
+        if (
+            maker is None
+            or numbers is None
+            or numbers.dtype.kind != "f"
+            or numbers.ndim < 2
+            or numbers.shape[0] != 1
+            or first != (self.values.batches,)
+        ):
+            raise Unlike("it computes with the number of samples")
+        if numbers.shape[1:] != self.values.whole(value)[1:]:
+            raise Unlike("it repeats a tensor beyond the samples")
+        source = maker.input(0)
+        key = (value, ())
+        if key not in self._nodes:
+            self._nodes[key] = f"{value}#{len(self._nodes)}"
+            path, _ = self.home(op, "core.parameter", source)
+            self.state[path] = tensor_of(numbers)
+            entry = self.traced.entries[0].value
+            self.traced.calls.append(
+                Call(
+                    "core.parameter",
+                    {"x": (entry,)},
+                    {"out": self._nodes[key]},
+                    {"shape": tuple(numbers.shape[1:])},
+                    path,
+                    learned=True,
+                )
+            )
+        return self._nodes[key]
+
     def _hold(self, value: str, numbers: np.ndarray, name: str, frames: tuple[Frame, ...]) -> None:
         """Note the node that gives a tensor of the file: learned under its name, or a constant.
 
         Raises: Unlike.
         """
         tensor = tensor_of(numbers)
-        named = value not in self.makers and is_node_name(value) and "." in value
+        named = value not in self.makers and is_node_name(value) and not _MADE_UP.match(value)
         if named and tensor.is_floating_point() and tensor.dim():
             inside = frames
             while inside and not value.startswith(f"{inside[-1].path}."):
@@ -226,6 +271,8 @@ class Reader:
         title = kind.removeprefix("torch.nn.")
         inner = f"{op.frames[-1].path}." if op.frames else ""
         wishes = [op.module] if op.module and op.title in ("", title) else []
+        if kind == "core.parameter" and is_node_name(weights[0]):
+            wishes.append(weights[0])
         stem = weights[0].removesuffix(".weight")
         if stem != weights[0] and is_node_name(stem):
             wishes.append(stem)

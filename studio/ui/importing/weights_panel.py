@@ -87,7 +87,10 @@ class WeightsPanel(QDialog):
         line.addWidget(self.filter, 1)
         line.addWidget(self.shown)
         line.addSpacing(8)
-        self.find, self.put = self._name_field("Find", "encoder.*"), self._name_field("Put", "layers.*")
+        self.find, self.put = (
+            self._name_field("Find", "encoder.*"),
+            self._name_field("Put", "layers.*"),
+        )
         for words, made in (("Read", self.find), ("as", self.put)):
             line.addWidget(label(self._theme, words, tone="2"))
             line.addWidget(made)
@@ -212,10 +215,14 @@ class WeightsPanel(QDialog):
         wanted = {one.name: one for one in self._ours}[ours]
         given = {one.name: one for one in self._theirs}.get(theirs)
         if given is not None and given.shape != wanted.shape:
-            self._complain(f"{given.name} is {given.size} and {ours} is {wanted.size}: it does not fit.")
+            self._complain(
+                f"{given.name} is {given.size} and {ours} is {wanted.size}: it does not fit."
+            )
             return
         self._complain("")
-        self._chosen = {key: name for key, name in self._chosen.items() if name != theirs or not name}
+        self._chosen = {
+            key: name for key, name in self._chosen.items() if name != theirs or not name
+        }
         self._chosen[ours] = theirs
         self.match()
 
@@ -243,7 +250,9 @@ class WeightsPanel(QDialog):
             self._ticket, self._taking = None, False
             self._refresh()
             self.heading.setText(f"The network starts from {event.name}")
-            self.summary.setText("Training and explanations begin with these weights; Undo takes them back.")
+            self.summary.setText(
+                "Training and explanations begin with these weights; Undo takes them back."
+            )
             self.report.show_report(event.report, self._session.document.project)
             self.pages.setCurrentWidget(self.report)
             self.apply.hide()

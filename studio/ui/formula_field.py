@@ -70,12 +70,14 @@ class FormulaField(QWidget):
         self.line.offer([*sorted(names), *sorted(FUNCTIONS)])
         if self.line.text() != text:
             self.line.setText(text)
+        self.line.setModified(False)
         self._judge(text)
 
     def begin(self, text: str, names: Mapping[str, Value]) -> None:
         """Let the person write a formula that begins with `text`, which is not kept yet."""
         self.show_formula(text, names)
         self._shown, self.writing = "", True
+        self.line.setModified(True)
         self.line.setFocus()
         self.line.setSelection(len(SIGN), len(text))
 
@@ -112,7 +114,7 @@ class FormulaField(QWidget):
 
 
 class CompletingLine(QLineEdit):
-    """A line that completes the name before the cursor; `left` says that Escape was pressed."""
+    """A line that completes the name before the cursor; `left` says that Escape gave up what was typed."""
 
     left = Signal()
 
@@ -144,7 +146,7 @@ class CompletingLine(QLineEdit):
         if self._list.isVisible() and event.key() in _TAKES:
             # The list takes these first; what it leaves must not end the typing.
             event.ignore()
-        elif event.key() == Qt.Key.Key_Escape:
+        elif event.key() == Qt.Key.Key_Escape and self.isModified():
             self.left.emit()
         else:
             super().keyPressEvent(event)

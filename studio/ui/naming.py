@@ -41,11 +41,12 @@ class NameAsk(QFrame):
         self.remark = label(theme, tone="3", role="caption", wrap=True)
         foot.addWidget(self.remark, 1)
         self.ok = button(theme, "Take", look="primary", small=True)
-        # The keyboard stays in the line: going elsewhere leaves the question.
         self.ok.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.ok.clicked.connect(self.finish)
         foot.addWidget(self.ok)
         layout.addLayout(foot)
+        # A press in here leaves the keyboard in the line; going elsewhere leaves the question.
+        self.setFocusProxy(self.line)
         self.hide()
 
     def ask(

@@ -75,6 +75,7 @@ class CommandPalette(QWidget):
         self._host = host
         self._commands: list[Command] = []
         self._found: list[Command] = []
+        self._back: QWidget | None = None
         self.setProperty("surface", "popup")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedWidth(520)
@@ -104,7 +105,9 @@ class CommandPalette(QWidget):
         return tuple(self._found)
 
     def open(self, commands: Sequence[Command]) -> None:
-        """Show the palette with these commands."""
+        """Show the palette with these commands; where the keyboard is now, it goes back to."""
+        if not self.isVisible():
+            self._back = self._host.window().focusWidget()
         self._commands = list(commands)
         self.line.clear()
         self._on_text("")
@@ -157,8 +160,10 @@ class CommandPalette(QWidget):
         command.run()
 
     def _leave(self) -> None:
+        # Taken first: hiding moves the keyboard on.
+        back = self._back or self._host
         self.hide()
-        self._host.setFocus()
+        back.setFocus()
 
 
 class _CommandLine(QStyledItemDelegate):

@@ -71,9 +71,12 @@ else:
 
         # ---------------------------------------------------------------------------- mouse and keys
 
-        def xdotool(self, *words: str) -> None:
-            subprocess.run(["xdotool", *words], check=True, timeout=20)
-            self.rest()
+        def xdotool(self, *words: str, rest: float = 0.15) -> None:
+            """Run a chain of its commands while the window lives, then rest."""
+            running = subprocess.Popen(["xdotool", *words])
+            self.until(lambda: running.poll() is not None)
+            assert running.returncode == 0, words
+            self.rest(rest)
 
         @staticmethod
         def middle(widget: QWidget, part: QRect | None = None) -> QPoint:
@@ -90,12 +93,11 @@ else:
 
         def drag(self, start: QPoint, end: QPoint) -> None:
             """Press, move in steps as a hand does, release."""
-            self.xdotool("mousemove", str(start.x()), str(start.y()))
-            self.xdotool("mousedown", "1")
+            words = ["mousemove", str(start.x()), str(start.y()), "mousedown", "1"]
             for part in range(1, 9):
                 way = start + (end - start) * (part / 8)
-                self.xdotool("mousemove", str(way.x()), str(way.y()))
-            self.xdotool("mouseup", "1")
+                words += ["sleep", "0.02", "mousemove", str(way.x()), str(way.y())]
+            self.xdotool(*words, "sleep", "0.02", "mouseup", "1")
 
         def keys(self, *names: str) -> None:
             """Press keys or chords: `ctrl+z`, `Tab`, `Return`."""

@@ -35,15 +35,23 @@ class NodeItem(QGraphicsItem):
 
     def set_face(self, face: Face) -> bool:
         """Show another face; tells whether the size or a port moved."""
-        before, self.face = self.face, face
+        before = self.face
         if before.size != face.size:
+            self.clear_place()
             self.prepareGeometryChange()
+        self.face = face
         self.update()
         return (before.size, before.inputs, before.outputs) != (
             face.size,
             face.inputs,
             face.outputs,
         )
+
+    def clear_place(self) -> None:
+        """Let what is drawn here be painted over: Qt forgets where a grown node was seen last."""
+        scene = self.scene()
+        if scene is not None:
+            scene.update(self.sceneBoundingRect())
 
     def set_selected(self, selected: bool) -> None:
         """Draw the ring, or not."""

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from PySide6.QtCore import QPoint, QPointF, QRect
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF
 from PySide6.QtGui import QPainterPath
 from PySide6.QtWidgets import QGraphicsPathItem
 
 from studio.engine import protocol as p
 from studio.graph.connect import input_port, output_port
 from studio.graph.document import Document
+from studio.graph.geometry import ROW_GAP, Size
 from studio.graph.graph import BLOCK, NEXT, REROUTE, STATE, End, Link
 from studio.graph.offers import Gap
 from studio.graph.spec import LayerSpec
@@ -251,10 +252,18 @@ class SearchDesk:
             added = editor.add(kind, place, after=after)
         else:
             up = QPointF(0, size[1] if before is not None else 0)
-            added = editor.add(kind, scene.place_at(corner - up, size), before=before)
+            place = scene.place_at(self._clear(corner - up, size), size)
+            added = editor.add(kind, place, before=before)
         if added:
             scene.select((added,))
             self._view.show_point(scene.nodes[added].rect)
+
+    def _clear(self, corner: QPointF, size: Size) -> QPointF:
+        """Return the nearest corner to the right where a node covers no other."""
+        box = QRectF(corner.x(), corner.y(), *size)
+        while found := [one.rect for one in self._scene.nodes.values() if one.rect.intersects(box)]:
+            box.moveLeft(max(other.right() for other in found) + ROW_GAP)
+        return box.topLeft()
 
     def _on_closed(self) -> None:
         if self._question is not None:

@@ -65,7 +65,6 @@ class InlineLine(QLineEdit):
         self._host = host
         self._take: Callable[[str], object] | None = None
         self.setFont(theme.font("title", 600))
-        self.returnPressed.connect(self._finish)
         self.hide()
 
     def edit(self, text: str, box: QRect, what: str, take: Callable[[str], object]) -> None:
@@ -82,6 +81,8 @@ class InlineLine(QLineEdit):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self._leave()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._finish()  # and the canvas below does not hear of it
         else:
             super().keyPressEvent(event)
 

@@ -16,6 +16,9 @@ from studio.graph.facts import DataFacts
 from studio.graph.project import Project
 from studio.graph.spec import LayerSpec
 
+#: How the names of generated files begin in tracebacks.
+GENERATED = "<network "
+
 
 def build(
     project: Project,
@@ -41,7 +44,7 @@ def build(
 def load(text: str) -> nn.Module:
     """Run generated code and return its last class's module; tracebacks show the code's lines."""
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    file = f"<network {digest}>"
+    file = f"{GENERATED}{digest}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     scope: dict[str, object] = {"__name__": f"network_{digest}"}
     exec(compile(text, file, "exec"), scope)

@@ -55,6 +55,14 @@ class OwnCode:
         """Whether code of the document is not run because an engine has ended in it."""
         return bool(self._held & digests(self._desk.document.project))
 
+    @property
+    def runs(self) -> bool:
+        """Whether code of the document may be run when its facts are asked for.
+
+        What is not trusted yet may be by the time that the engine comes to it.
+        """
+        return bool(digests(self._desk.document.project) - self._held)
+
     def trust(self, pieces: Collection[CodePiece], keep: bool = True) -> None:
         """Agree to run this code, as it was read; what was held is run again.
 

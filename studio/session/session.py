@@ -70,8 +70,7 @@ class Session:
             self._tell,
             lambda: self.document.project,
             catalog or Catalog(),
-            self.code.consent,
-            self.code.suspect,
+            self.code,
         )
         self._keeper = Keeper(paths.autosave)
         self.shelf = BlockShelf(paths.blocks, self._tell)

@@ -11,8 +11,8 @@ from studio.engine.client import Client, Ticket
 from studio.graph.catalog import Catalog
 from studio.graph.facts import ProjectFacts
 from studio.graph.project import Project
-from studio.graph.trust import own_code
 from studio.session import events as e
+from studio.session.own_code import OwnCode
 
 #: How long repairs are proved before facts come: shapes are wanted at once, what is left soon after.
 PROOFS_S = 0.004
@@ -27,8 +27,8 @@ class Workbench:
     """Asks one engine, starts it again when it ends, and keeps what it told: catalogue and facts.
 
     `project` gives the present project, whose facts are asked for whenever `forget_facts` or
-    `ask_facts` says that they may differ. `consent` is what code may be run; `suspect` is called where the
-    engine ended while facts were worked out, and returns a sentence about the code that may have done it.
+    `ask_facts` says that they may differ. `code` knows what of the project's own may be run, and is held
+    where the engine ends while facts are worked out.
     """
 
     def __init__(
@@ -37,8 +37,7 @@ class Workbench:
         tell: Callable[[e.SessionEvent], None],
         project: Callable[[], Project],
         catalog: Catalog,
-        consent: Callable[[], p.Trust] = p.Trust,
-        suspect: Callable[[], str] = str,
+        code: OwnCode,
     ) -> None:
         self.catalog = catalog
         self.facts: ProjectFacts | None = None
@@ -46,8 +45,7 @@ class Workbench:
         self._connect = connect
         self._tell = tell
         self._project = project
-        self._consent = consent
-        self._suspect = suspect
+        self._code = code
         self._engine: Client | None = None
         self._deaths: list[float] = []
         self._asking: Ticket | None = None
@@ -110,7 +108,7 @@ class Workbench:
         self._revision += 1
         project = self._project()
         request = p.Infer(self._revision, project, PROOFS_S)
-        limit_s = CODE_LIMIT_S if any(own_code(project)) else math.inf
+        limit_s = CODE_LIMIT_S if self._code.runs else math.inf
         self._asking = self._engine.ask(
             request, self._take_facts, self._facts_refused, limit_s=limit_s
         )
@@ -127,7 +125,7 @@ class Workbench:
 
     def tell_consent(self) -> None:
         """Tell the engine which code it may run."""
-        consent = self._consent()
+        consent = self._code.consent()
         if self._engine is not None and consent != p.Trust():
             self._engine.ask(consent, lambda answer: None, self.notice)
 
@@ -172,7 +170,7 @@ class Workbench:
         if answer.facts.unproved and self._engine is not None:
             project = self._project()
             request = p.Infer(self._revision, project)
-            limit_s = CODE_LIMIT_S if any(own_code(project)) else math.inf
+            limit_s = CODE_LIMIT_S if self._code.runs else math.inf
             self._proving = self._engine.ask(
                 request, self._take_repairs, self._repairs_refused, limit_s=limit_s
             )
@@ -204,7 +202,7 @@ class Workbench:
             self._engine.close()
         self._engine = None
         self._asking = self._proving = None
-        told = self._suspect() if self._lost_facts else ""
+        told = self._code.suspect() if self._lost_facts else ""
         self._lost_facts = False
         now = time.monotonic()
         self._deaths = [when for when in self._deaths if now - when < 60] + [now]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from studio.compile.build import GENERATED
 from studio.data import DataProblem, Samples
 from studio.graph.files import FileProblem
 from studio.graph.graph import INPUT, OUTPUT
@@ -140,8 +142,15 @@ def sentence(error: Exception, step: int, batch_size: int, device: str, kept: st
             f"The run's folder could not be written at step {step}{place}: "
             f"{error.strerror or error}. Check that the folder is there and may be written. {kept}"
         ).strip()
+    places = [
+        frame.line
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename.startswith(GENERATED) and frame.line
+    ]
+    # From the statement of the network down to the line of a node's own code, where it was there.
+    at = ", at " + ", in ".join(f"`{line}`" for line in dict.fromkeys(places)) if places else ""
     first = (str(error).strip().splitlines() or ["no message"])[0]
     return (
-        f"Training ended by an error at step {step + 1}: {type(error).__name__}: {first} "
+        f"Training ended by an error at step {step + 1}{at}: {type(error).__name__}: {first} "
         f"The details say where. {kept}".strip()
     )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from studio.compile import template
-from studio.compile.classes import Call, Drawn, Line, Making, attribute_of
+from studio.compile.classes import Call, Drawn, Line, Making, attribute_of, signature
 from studio.compile.instance import ports_in, ports_out
 from studio.compile.literals import literal
 from studio.compile.loop import time_methods
@@ -53,11 +53,12 @@ class Body:
 
     def method(self, name: str, arguments: list[str], tapped: bool) -> list[Line]:
         """Return a method that runs every node once."""
-        given = "".join(f", {argument}" for argument in arguments)
-        end = ", tap" if tapped else ""
+        head = signature(
+            name, [f"{argument}: Tensor" for argument in arguments], tapped, len(self.results)
+        )
         lines = self._statements(tapped)
         return [
-            (f"    def {name}(self{given}{end}):", ""),
+            *((line, "") for line in head),
             *((f"        {x}", p) for x, p in lines),
         ]
 

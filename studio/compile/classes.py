@@ -22,6 +22,8 @@ Line = tuple[str, str]
 #: Classes with more arguments than this are harder to read than classes of their own.
 _ARGUMENTS = 8
 _WIDTH = 96
+#: What a formatter keeps on one line.
+_LINE = 88
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,40 @@ class Written:
     calls: tuple[Call, ...]
 
 
+def signature(
+    name: str, arguments: Sequence[str], tapped: bool, results: int, tap: str = "tap"
+) -> list[str]:
+    """Return a method's first lines: it takes tensors, and gives one or several."""
+    given = ["self", *arguments, *([tap] if tapped else [])]
+    one = "Tensor" if results == 1 else f"tuple[{', '.join(['Tensor'] * results)}]"
+    return _head(name, given, one)
+
+
+def _head(name: str, arguments: Sequence[str], result: str) -> list[str]:
+    """Return a method's first lines, broken where they would be longer than a line is."""
+    line = f"    def {name}({', '.join(arguments)}) -> {result}:"
+    if len(line) <= _LINE:
+        return [line]
+    whole = f"        {', '.join(arguments)}"
+    rows = [whole] if len(whole) <= _LINE else [f"        {one}," for one in arguments]
+    return [f"    def {name}(", *rows, f"    ) -> {result}:"]
+
+
+def _type_of(values: Sequence[Value]) -> str:
+    """Return the type of an argument that takes these values."""
+    kinds = dict.fromkeys(_kind_of(value) for value in values)
+    return " | ".join(sorted(kinds, key=lambda kind: kind == "None"))
+
+
+def _kind_of(value: Value) -> str:
+    if value is None:
+        return "None"
+    if not isinstance(value, (tuple, list)):
+        return type(value).__name__
+    inner = dict.fromkeys(_kind_of(part) for part in value)
+    return f"tuple[{' | '.join(inner)}, ...]" if inner else "tuple[()]"
+
+
 def attribute_of(name: str) -> str:
     """Return how code speaks of a node's module: `self.conv1`, `self.layers["0"]`."""
     return "self" + "".join(
@@ -184,8 +220,12 @@ def write(name: str, drawn: Sequence[Drawn], wishes: Sequence[str] = ()) -> Writ
     if first.doc:
         lines += [(f"    {first.doc}", ""), ("", "")]
     if first.makings:
-        given = "".join(f", {named}" for named in names)
-        lines += [(f"    def __init__(self{given}):", ""), ("        super().__init__()", "")]
+        given = [
+            f"{named}: {_type_of([columns[spots[0]][row] for row in range(len(drawn))])}"
+            for named, spots in zip(names, varying.values(), strict=True)
+        ]
+        head = _head("__init__", ["self", *given], "None")
+        lines += [*((line, "") for line in head), ("        super().__init__()", "")]
     for number, making in enumerate(first.makings):
         shown = [
             {

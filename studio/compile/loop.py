@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from studio.compile.classes import Line
+from studio.compile.classes import Line, signature
 from studio.compile.scan import is_whole
 from studio.compile.template import CALLED
 from studio.graph.graph import Node
@@ -36,7 +36,10 @@ def time_methods(body: Body) -> list[Line]:
     lists = [free(f"{name}s") for name in outs]
     first = next(node for node in body.inputs if not is_whole(node))
     kind = body.known.facts[body.prefix + first.id].outputs["out"]
-    given = ", ".join([*inputs, *(f"{state}=None" for state in states)])
+    given = [
+        *(f"{name}: Tensor" for name in inputs),
+        *(f"{state}: Tensor | None = None" for state in states),
+    ]
     loop = (
         f"for {now[sliced[0]]} in {sliced[0]}.unbind(1):"
         if len(sliced) == 1
@@ -65,10 +68,14 @@ def time_methods(body: Body) -> list[Line]:
             f"return {', '.join(ends)}",
         ]
         name = "forward_tapped" if tapped else "forward"
-        head = f"    def {name}(self, {given}{', tap=None' if tapped else ''}):"
+        head = signature(name, given, tapped, len(ends), "tap=None")
         doc = f"Run `{step}` along dimension 1 of {' and '.join(sliced)}."
         about = [] if tapped else [(f'        """{doc}"""', "")]
-        return [(head, ""), *about, *((f"        {text}", "") for text in texts)]
+        return [
+            *((line, "") for line in head),
+            *about,
+            *((f"        {text}", "") for text in texts),
+        ]
 
     lines += [
         *forward(False),

@@ -77,8 +77,7 @@ def _head(text: str, own: Collection[Written]) -> list[str]:
         head.append("import torch")
     if re.search(r"\bF\.", text):
         head.append("import torch.nn.functional as F")
-    typed = any(re.search(r"\bTensor\b", line) for line in lines)
-    head.append("from torch import Tensor, nn" if typed else "from torch import nn")
+    head.append("from torch import Tensor, nn")
     if re.search(r"\bparametrizations\.", text):
         head.append("from torch.nn.utils import parametrizations")
     return head
@@ -94,7 +93,9 @@ class _Writer:
         main = Sheet(known, graph, "", known.project.constants, inside=False)
         inner = list(self._opened(main))
         support = self._support([main, *(sheet for _, sheet in inner)])
-        known.taken.update({name}, re.findall(r"^(?:def|class) (\w+)", "\n".join(support), re.M))
+        known.taken.update(
+            {name, "Tensor"}, re.findall(r"^(?:def|class) (\w+)", "\n".join(support), re.M)
+        )
         lines = self._own_code([main, *(sheet for _, sheet in inner)])
         for block in self._inner_first(dict.fromkeys(block for block, _ in inner)):
             lines += self._block(block, [sheet for used, sheet in inner if used == block])

@@ -175,7 +175,7 @@ class BuildWorkspace(QWidget):
         compact = size.width() < ROOMY[0] or size.height() < ROOMY[1]
         if compact != self._compact:
             self._place_library(compact)
-            self.problems.set_collapsed(compact)
+            self.problems.set_collapsed(compact and not self.shows_code)
         if not self._laid and event.size().height() > 0:
             self._laid = self.isVisible()
             self._lay_problems()

@@ -105,7 +105,7 @@ def test_what_is_not_there_is_named(
 def test_who_asks_for_code_gets_code_whatever_the_ending(file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.svg"
     assert main(["export", str(file), "--to", "pytorch", "-o", str(out)]) == 0
-    assert "from torch import nn" in out.read_text()
+    assert "from torch import Tensor, nn" in out.read_text()
 
 
 def test_without_qt_it_says_what_to_install(

@@ -173,9 +173,10 @@ def _ports(
     read = template.inputs_of(spec, inputs)
     for name in inputs:
         if spec.code.lines and name not in read:
-            others = [p.name for p in spec.inputs if p.optional and p.name not in inputs]
+            free = [p.name for p in spec.inputs if p.optional and p.name not in inputs]
+            others = [one for one in free if name in template.inputs_of(spec, (*inputs, one))]
             return Fault(
-                f"{name} of {node.name} works only together with {' and '.join(others)}. "
+                f"{name} of {node.name} works only together with {' and '.join(others or free)}. "
                 "Connect both or neither.",
                 "port",
                 name,

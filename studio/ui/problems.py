@@ -78,6 +78,10 @@ def as_edit(repair: Repair) -> Batch:
     return Batch(repair.title, tuple(edits))
 
 
+#: More rows than anyone reads would only hold the window up.
+MOST_ROWS = 100
+
+
 class ProblemsPanel(QWidget):
     """Problems, Console and History. `revealed` carries a network and an id path to show."""
 
@@ -111,6 +115,10 @@ class ProblemsPanel(QWidget):
         self.none = label(theme, tone="3")
         self.none.setContentsMargins(12, 12, 12, 8)
         self._rows_box.addWidget(self.none)
+        self.rest = label(theme, tone="3")
+        self.rest.setContentsMargins(12, 4, 12, 8)
+        self.rest.hide()
+        self._rows_box.addWidget(self.rest)
         self._rows_box.addStretch(1)
         self._list.setWidget(inside)
         self.stack.addWidget(self._list)
@@ -230,7 +238,8 @@ class ProblemsPanel(QWidget):
         start = self._at if self._at >= 0 else (-1 if by > 0 else 0)
         self._at = (start + by) % len(self._problems)
         self.tabs.setCurrentIndex(0)
-        self._list.ensureWidgetVisible(self.rows[self._at])
+        listed = self._at < len(self.rows)
+        self._list.ensureWidgetVisible(self.rows[self._at] if listed else self.rest)
         self._reveal(self._problems[self._at])
 
     def _fill(self) -> None:
@@ -257,9 +266,12 @@ class ProblemsPanel(QWidget):
         self.rows = []
         self._problems = [*shown, *extra]
         self._at = -1
-        for place, problem in zip(places, self._problems, strict=True):
+        for place, problem in zip(places[:MOST_ROWS], self._problems, strict=False):
             self.rows.append(self._make_row(problem, place, problem in extra))
-            self._rows_box.insertWidget(self._rows_box.count() - 1, self.rows[-1])
+            self._rows_box.insertWidget(self._rows_box.indexOf(self.rest), self.rows[-1])
+        more = len(self._problems) - len(self.rows)
+        self.rest.setText(f"And {Theme.number(more)} more. F8 goes on to them, copying takes all.")
+        self.rest.setVisible(more > 0)
         self.none.setVisible(not self._problems)
         self.copy.setEnabled(bool(self._problems))
         tip = "Copy the list as text" if self._problems else "There is nothing to copy."

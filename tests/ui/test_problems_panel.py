@@ -14,7 +14,7 @@ from studio.graph.edits import Dismiss, Rename, SetParams
 from studio.graph.problems import Problem, Repair
 from studio.session import events as e
 from studio.session.session import Session
-from studio.ui.problems import ProblemsPanel
+from studio.ui.problems import MOST_ROWS, ProblemsPanel
 from studio.ui.theme import Theme
 
 
@@ -194,7 +194,9 @@ def test_a_repair_is_spelt_out_before_it_is_done(panel: ProblemsPanel) -> None:
 def test_what_a_repair_leaves_is_told(panel: ProblemsPanel) -> None:
     repair = Repair("Use 9", (SetParams("main", "x", {"k": 1}),), left=2, parameters=-1200)
     assert (
-        panel.rows[0].preview_of(repair).endswith("−1\N{NARROW NO-BREAK SPACE}200 parameters · 2 errors left")
+        panel.rows[0]
+        .preview_of(repair)
+        .endswith("−1\N{NARROW NO-BREAK SPACE}200 parameters · 2 errors left")
     )
 
 
@@ -236,3 +238,22 @@ def test_rows_stay_while_nothing_changes(panel: ProblemsPanel, session: Session)
     session.do(Dismiss("main", node_id(session, "stem"), "some rule"))
     settle(session)
     assert panel.rows == before
+
+
+def test_thousands_of_problems_do_not_hold_the_window_up(
+    panel: ProblemsPanel, session: Session, script: Script
+) -> None:
+    node = node_id(session, "stem")
+    script.problems = tuple(Problem(f"Number {n} is odd.", node=node) for n in range(3000))
+    session.do(Rename("main", node, "trunk"))
+    settle(session)
+    assert len(panel.rows) == MOST_ROWS
+    assert panel.rest.isVisibleTo(panel)
+    assert "2\u202f900 more" in panel.rest.text()
+    panel.previous()  # the last of all, which has no row
+    panel.copy.click()
+    assert "Number 2999 is odd." in QApplication.clipboard().text()
+    script.problems = ()
+    session.do(Rename("main", node, "stem"))
+    settle(session)
+    assert not panel.rest.isVisibleTo(panel)

@@ -9,6 +9,7 @@ from fakes import Script, make_session, node_id, settle
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from studio import paths
@@ -194,6 +195,27 @@ def test_the_palette_finds_and_does(window: MainWindow, session: Session) -> Non
     QTest.keyClick(palette.line, Qt.Key.Key_Return)
     assert not session.document.can_undo
     assert not palette.isVisible()
+
+
+def test_the_palette_gives_the_keyboard_back(window: MainWindow) -> None:
+    view = window.build.canvas.view
+    view.setFocus()
+    for key in (Qt.Key.Key_Escape, Qt.Key.Key_Return):
+        window.find_command()
+        QTest.keyClicks(window.palette_popup.line, "fit")
+        QTest.keyClick(window.palette_popup.line, key)
+        assert view.hasFocus()
+
+
+def test_enter_goes_to_the_settings_and_escape_back(window: MainWindow, session: Session) -> None:
+    canvas = window.build.canvas
+    canvas.select((node_id(session, "conv1"),))
+    canvas.view.setFocus()
+    QTest.keyClick(canvas.view, Qt.Key.Key_Return)
+    focus = QApplication.focusWidget()
+    assert window.build.inspector.node.form.rows["out_channels"].isAncestorOf(focus)
+    QTest.keyClick(focus, Qt.Key.Key_Escape)
+    assert canvas.view.hasFocus()
 
 
 def test_the_palette_offers_what_the_canvas_can_do(window: MainWindow) -> None:

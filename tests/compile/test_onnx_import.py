@@ -173,8 +173,10 @@ def test_a_convolution_keeps_groups_and_strides(tmp_path: Path) -> None:
     )
     found = bring(path)
     (conv,) = found.project.networks["main"].graph.of_kind("torch.nn.Conv2d")
-    assert conv.params["groups"] == 2 and conv.params["padding"] == (1, 2)
-    assert conv.params["bias"] is False and conv.params["stride"] == (2, 1)
+    assert conv.params["groups"] == 2
+    assert conv.params["padding"] == (1, 2)
+    assert conv.params["bias"] is False
+    assert conv.params["stride"] == (2, 1)
 
 
 @pytest.mark.parametrize("auto", ["SAME_LOWER", "SAME_UPPER"])
@@ -247,7 +249,8 @@ def test_embeddings_read_token_ids(tmp_path: Path) -> None:
         TensorProto.INT64,
     )
     found = bring(path)
-    assert "torch.nn.Embedding" in kinds(found) and list(found.weights) == ["words.weight"]
+    assert "torch.nn.Embedding" in kinds(found)
+    assert list(found.weights) == ["words.weight"]
 
 
 _ONE = [

@@ -65,18 +65,19 @@ def _loaded(path: Path) -> Any:
     Raises: ImportProblem.
     """
     import onnx
-    from google.protobuf.message import DecodeError
+    import onnx.inliner
 
     try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise ImportProblem(f"{path.name} is larger than 2 GiB, which no ONNX file can be.")
-        model = onnx.load(str(path), load_external_data=False)
+        size = path.stat().st_size
+        model = onnx.load(str(path), load_external_data=False) if size <= LARGEST_BYTES else None
     except OSError as error:
         raise ImportProblem(f"{path} cannot be read ({error.strerror or error}).") from None
-    except (DecodeError, ValueError) as error:
+    except Exception as error:  # protobuf's own kind, or what a broken message raises
         raise ImportProblem(
             f"{path.name} is no whole ONNX file ({first_line(error)}). Export it, or download it, again."
         ) from None
+    if model is None:
+        raise ImportProblem(f"{path.name} is larger than 2 GiB, which no ONNX file can be.")
     _outside(model, path)
     try:
         onnx.load_external_data_for_model(model, str(path.parent))

@@ -78,7 +78,9 @@ class ImportPanel(QDialog):
         page = QWidget()
         fields = column(page, spacing=8)
         self.path = QLineEdit()
-        self.path.setPlaceholderText("A .py, .pt2 or .onnx file, or a dotted name such as package.models")
+        self.path.setPlaceholderText(
+            "A .py, .pt2 or .onnx file, or a dotted name such as package.models"
+        )
         self.path.editingFinished.connect(self._on_path)
         self.path.textChanged.connect(self._refresh)
         self.browse = button(self._theme, "Choose…", icon="open")

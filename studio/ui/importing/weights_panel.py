@@ -87,11 +87,11 @@ class WeightsPanel(QDialog):
         line.addWidget(self.filter, 1)
         line.addWidget(self.shown)
         line.addSpacing(8)
-        self.find, self.put = (
+        self.read_from, self.read_as = (
             self._name_field("Find", "encoder.*"),
             self._name_field("Put", "layers.*"),
         )
-        for words, made in (("Read", self.find), ("as", self.put)):
+        for words, made in (("Read", self.read_from), ("as", self.read_as)):
             line.addWidget(label(self._theme, words, tone="2"))
             line.addWidget(made)
         fields.addLayout(line)
@@ -148,7 +148,7 @@ class WeightsPanel(QDialog):
 
     def match(self) -> None:
         """Match again, with the rule and the choices as they are."""
-        rename = Rename(self.find.text().strip(), self.put.text().strip())
+        rename = Rename(self.read_from.text().strip(), self.read_as.text().strip())
         self.table = matched(self._ours, self._theirs, rename, self._chosen)
         self._show()
 

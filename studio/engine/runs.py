@@ -92,6 +92,7 @@ class _JobFile(Struct, frozen=True):
     circumstances: Circumstances
     document: str = ""
     live: bool = True
+    trusted: str = ""
 
 
 class _StatusFile(Struct, frozen=True):
@@ -161,6 +162,7 @@ class RunWriter:
                 circumstances,
                 job.document,
                 job.live,
+                job.trusted,
             )
             raw = msgspec.json.format(msgspec.json.encode(file), indent=1)
             put(self.folder / JOB, raw)
@@ -295,7 +297,14 @@ def read_job(folder: Path) -> p.Job | None:
         project = loads(bytes(file.project).decode(), JOB).project
     except (OSError, ValueError, FileProblem, RecursionError):
         return None
-    return p.Job(project, str(folder), file.name, file.live, document=file.document)
+    return p.Job(
+        project,
+        str(folder),
+        file.name,
+        file.live,
+        document=file.document,
+        trusted=file.trusted,
+    )
 
 
 def read_circumstances(folder: Path) -> Circumstances | None:

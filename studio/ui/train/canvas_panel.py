@@ -8,6 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QPushButton, QWidget
 
+from studio.graph.project import Project
 from studio.session import events as e
 from studio.session.session import Session
 from studio.ui import controls
@@ -31,6 +32,8 @@ class CanvasPanel(Panel):
         self._session = session
         self._theme = theme
         self._missed = False
+        #: The document that the canvas shows, where it was edited since and nobody looked.
+        self._before: Project | None = None
         self.canvas = make_canvas()
         self.canvas.set_mode("train")
         self.body.setContentsMargins(0, 0, 0, 0)
@@ -56,18 +59,43 @@ class CanvasPanel(Panel):
 
     def on_event(self, event: e.SessionEvent) -> None:
         """Follow the session; what a run tells meanwhile is caught up with when it is seen again."""
-        if isinstance(event, e.RunEvent) and not self.isVisible():
-            self._missed = True
-        else:
+        if self.isVisible():
             self.canvas.on_event(event)
+            return
+        match event:
+            case e.RunEvent():
+                self._missed = True
+            case e.DocumentChanged(before=before):
+                # While the network is drawn in Build, nobody pays for drawing it here too.
+                self._before = self._before or before
+            case e.FactsChanged() | e.CatalogChanged() if self._before is not None:
+                pass  # asked for when the edits are taken in
+            case e.DocumentOpened():
+                self._before = None
+                self.canvas.on_event(event)
+            case e.HistoryOpened():
+                self._follow()
+                self.canvas.on_event(event)
+            case _:
+                self.canvas.on_event(event)
 
     def showEvent(self, event: object) -> None:
+        self._follow()
         if self._missed:
             self._missed = False
             self.canvas.on_event(e.HistoryOpened(self._session.history.folder))
 
+    def _follow(self) -> None:
+        """Take in at once what was edited while nobody looked."""
+        if self._before is not None:
+            before, self._before = self._before, None
+            self.canvas.on_event(e.DocumentChanged(before, self._session.document.project, ""))
+            if self._session.facts is not None:
+                self.canvas.on_event(e.FactsChanged(self._session.facts))
+
     def choose(self, path: str) -> None:
         """Select the layer at an id path."""
+        self._follow()
         self.canvas.reveal(self.canvas.network, path)
 
     def _on_selection(self, ids: tuple[str, ...]) -> None:

@@ -23,7 +23,9 @@ from stage import (
 
 from studio.engine import protocol as p
 from studio.graph.edits import Batch, SetParams
+from studio.graph.facts import ProjectFacts
 from studio.graph.problems import Problem, Repair
+from studio.graph.project import Project
 from studio.session import events as e
 from studio.session.history import History
 from studio.ui.theme import THIN_SPACE, Theme
@@ -374,3 +376,25 @@ def test_a_long_run_stays_small(make: Make) -> None:
     assert len(session.history.layer_steps) <= 400
     assert len(workspace.outputs.view.moments) <= 14
     workspace.grab()
+
+
+def test_edits_that_nobody_sees_are_drawn_once_when_it_is_seen_again(make: Make) -> None:
+    workspace, session = make()
+    panel = workspace.canvas
+    first, second, third = (Project(notes=word) for word in ("one", "two", "three"))
+    panel.hide()
+    heard = len(panel.canvas.heard)
+    panel.on_event(e.DocumentChanged(first, second))
+    panel.on_event(e.FactsChanged(ProjectFacts(1, {})))
+    panel.on_event(e.DocumentChanged(second, third))
+    assert len(panel.canvas.heard) == heard
+    panel.show()
+    told = panel.canvas.heard[heard:]
+    changed = [event for event in told if isinstance(event, e.DocumentChanged)]
+    assert [(one.before, one.after) for one in changed] == [(first, session.document.project)]
+    panel.hide()
+    panel.on_event(e.DocumentChanged(first, second))
+    panel.on_event(e.DocumentOpened(third))
+    heard = len(panel.canvas.heard)
+    panel.show()  # another document: what was edited before is no part of it
+    assert not any(isinstance(one, e.DocumentChanged) for one in panel.canvas.heard[heard:])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QWidget
 
 from studio.graph.edits.instances import FIXED
@@ -96,6 +97,15 @@ class Sight:
 
     def row(self, param: str) -> ParamRow:
         return self.inspector.node.form.rows[param]
+
+    def painted(self) -> QImage:
+        """The canvas as the screen shows it."""
+        port = self.canvas.view.viewport()
+        self.me.rest(0.3)
+        corner, size = port.mapToGlobal(QPoint(0, 0)), port.size()
+        screen = self.me.window.screen()
+        shot = screen.grabWindow(0, corner.x(), corner.y(), size.width(), size.height())
+        return shot.toImage()
 
     def settled(self) -> None:
         self.me.until(lambda: self.me.session.settled)

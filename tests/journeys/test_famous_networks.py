@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from hands import Hands, Keys, Mouse
+from hands import Keys, Mouse
 from torch import nn
 
 from studio import compile
@@ -35,7 +35,7 @@ def shape(me: Person, node: str) -> tuple[object, ...]:
 # ------------------------------------------------------------------------------------------ ResNet
 
 
-def residual(hand: Hands, x: str) -> str:
+def residual(hand: Mouse, x: str) -> str:
     """Draw a residual block behind a node, and let its instances set width and stride."""
     conv1 = hand.add("conv2d", x)
     hand.set(conv1, "out_channels", "64")
@@ -52,6 +52,11 @@ def residual(hand: Hands, x: str) -> str:
     hand.set(short, "kernel_size", "1")
     bn3 = hand.add("batchnorm2d", short)
     hand.wire(bn3, total, "b")
+    # Nothing of the cards that grew and shrank meanwhile is left on the screen.
+    hand.settled()
+    seen = hand.painted()
+    hand.canvas.view.viewport().update()
+    assert hand.painted() == seen
     inside = (conv1, bn1, relu1, conv2, bn2, total, relu2, short, bn3)
     block = hand.block(inside, "Residual")
     hand.enter(block)
@@ -83,6 +88,7 @@ def test_resnet_18_with_the_mouse(sit_down: Sit) -> None:
     x = hand.add("input")
     last = residual(hand, x)
     hand.set(last, "repeat", "2")
+    known(me)
     stages = [last]
     for width in ("128", "256", "512"):
         for stride in ("2", "1"):

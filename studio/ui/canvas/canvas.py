@@ -24,7 +24,7 @@ from studio.ui.canvas.block_desk import BlockDesk
 from studio.ui.canvas.commands import Commands
 from studio.ui.canvas.corners import FocusRing, Hint, Invitation
 from studio.ui.canvas.editor import Editor
-from studio.ui.canvas.faces import Told
+from studio.ui.canvas.faces import Thumbnail, Told
 from studio.ui.canvas.find_bar import FindBar
 from studio.ui.canvas.hand import PointerHand
 from studio.ui.canvas.header import Header
@@ -35,6 +35,7 @@ from studio.ui.canvas.menus import GRAPH, color_menu, fill, keys_of, menu_of
 from studio.ui.canvas.minimap import Minimap
 from studio.ui.canvas.probe_actions import add_surgery
 from studio.ui.canvas.probe_layer import ProbeLayer
+from studio.ui.canvas.sampling import Sampling
 from studio.ui.canvas.scene import SheetScene
 from studio.ui.canvas.search_desk import SearchDesk
 from studio.ui.canvas.view import CanvasView
@@ -74,13 +75,13 @@ class Canvas(QWidget):
         self._session = session
         self._theme = theme
         self._way = Way(session.document.project)
-        self._thumbnail_of = ""
         self._fit_next = True
         #: Where the context menu was opened, while it is: what it adds belongs there.
         self.menu_spot: QPointF | None = None
         self.scene = SheetScene(theme, self)
         self.view = CanvasView(self.scene, theme, self)
         self.living = Living(session, self.scene, lambda: self.sight, self.isVisible, self)
+        self._sampling = Sampling(session, self._show_thumbnail)
         self.view_menu = ViewMenu(self.living, self.view)
         self.hint = Hint(theme, self.view)
         self.editor = Editor(session, self.scene, self.hint.say)
@@ -230,7 +231,7 @@ class Canvas(QWidget):
         self.search_desk.close()
         self.editor.where = self.where
         self.scene.show_sheet(self.project.sheet(self.where), self._told())
-        self._ask_thumbnail()
+        self._sampling.ask()
         self._on_redrawn()
         self.fit()
         self.sheet_shown.emit()
@@ -284,14 +285,14 @@ class Canvas(QWidget):
         match event:
             case e.DocumentOpened(project):
                 self.living.forget()
-                self._thumbnail_of = ""
+                self._sampling.forget()
                 self._way.begin(project)
                 self._show()
             case e.DocumentChanged(before, after):
                 self._on_changed(before, after)
             case e.FactsChanged() | e.CatalogChanged():
                 self._tell()
-                self._ask_thumbnail()
+                self._sampling.ask()
                 self._lay_corners()
             case e.HistoryOpened():
                 self._take_history()
@@ -345,25 +346,8 @@ class Canvas(QWidget):
         self.living.take_history()
         self._tell()
 
-    def _ask_thumbnail(self) -> None:
-        """Ask for one sample to show on the data node, once for each data set."""
-        session = self._session
-        data = session.facts.data if session.facts else None
-        fingerprint = data.fingerprint or data.title if data and data.form == "image" else ""
-        if fingerprint == self._thumbnail_of:
-            return
-        self._thumbnail_of = fingerprint
-        self.scene.tell(replace(self.scene.told, thumbnail=None))
-        if not fingerprint:
-            return
-
-        def arrived(answer: p.Answer) -> None:
-            if isinstance(answer, p.SampleSet) and self._thumbnail_of == fingerprint:
-                picture = knowledge.thumbnail_of(answer)
-                self.scene.tell(replace(self.scene.told, thumbnail=picture))
-
-        request = p.GetSamples(session.document.project.data, "train", (0,))
-        session.ask(request, arrived, lambda refused: None)
+    def _show_thumbnail(self, picture: Thumbnail | None) -> None:
+        self.scene.tell(replace(self.scene.told, thumbnail=picture))
 
     # ------------------------------------------------------------------- what hand and actions ask
 

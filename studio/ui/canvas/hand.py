@@ -50,8 +50,6 @@ class Desk(Protocol):
     def guided(self) -> bool: ...
 
 
-#: What the next drag on empty canvas does, by the name of its tool.
-TOOLS = {"box": "Select", "lasso": "Lasso", "cut": "Cut wires"}
 _GUIDED_BY = (Qt.Key.Key_Alt, Qt.Key.Key_Control, Qt.Key.Key_Shift)
 
 

@@ -25,6 +25,7 @@ class Body:
     def __init__(self, known: Known, sheet: Sheet) -> None:
         self.known, self.sheet, self.prefix = known, sheet, sheet.prefix
         graph = self.graph = sheet.graph
+        self._known_values: dict[str, dict[str, object]] = {}
         self.inputs = graph.of_kind(INPUT)
         self.states = graph.of_kind(STATE) if sheet.inside else ()
         self.outputs = [node for node in graph.of_kind(OUTPUT) if graph.into(node.id, "x")]
@@ -119,9 +120,13 @@ class Body:
         return learned or spec.code.make.startswith("nn.Parameter")
 
     def _values(self, node: Node) -> dict[str, object]:
-        spec = self.known.spec(node)
-        values = with_defaults(spec.params, check_params(spec.params, node.params))
-        return values | self.known.facts[self.prefix + node.id].inferred
+        known = self._known_values.get(node.id)
+        if known is None:
+            spec = self.known.spec(node)
+            values = with_defaults(spec.params, check_params(spec.params, node.params))
+            known = values | self.known.facts[self.prefix + node.id].inferred
+            self._known_values[node.id] = known
+        return known
 
     # ------------------------------------------------------------------------------------- statements
 

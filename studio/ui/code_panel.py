@@ -327,5 +327,7 @@ def _blocks(old: list[str], new: list[str]) -> list[tuple[str, int, int, int, in
         end += 1
     inner = SequenceMatcher(None, old[start : len(old) - end], new[start : len(new) - end], False)
     return [
-        (t, a + start, b + start, c + start, d + start) for t, a, b, c, d in inner.get_opcodes()
+        ("equal", 0, start, 0, start),
+        *((t, a + start, b + start, c + start, d + start) for t, a, b, c, d in inner.get_opcodes()),
+        ("equal", len(old) - end, len(old), len(new) - end, len(new)),
     ]

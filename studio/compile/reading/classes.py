@@ -170,10 +170,10 @@ def _method(
     found.inputs = len(found.runs)
     statements = Statements(patterns, found.made, ports, specs, found.runs, variables)
     found.results, found.result_line = statements.read(method.body)
-    used = {ref for run in found.runs for refs in run.inputs.values() for ref in refs}
-    used |= set(found.results)
+    used = {ref[0] for run in found.runs for refs in run.inputs.values() for ref in refs}
+    used |= {ref[0] for ref in found.results}
     for number, run in enumerate(found.runs):
-        if number >= found.inputs and not any(ref[0] == number for ref in used):
+        if number >= found.inputs and number not in used:
             name = run.target or run.attribute
             raise Misread(
                 run.line,

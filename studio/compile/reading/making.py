@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 
 from torch import nn
 
@@ -205,12 +206,16 @@ def _named(value: Value) -> bool:
 
 def _order(spec: LayerSpec) -> tuple[str, ...]:
     """Return the constructor's arguments in PyTorch's order."""
-    module = getattr(nn, spec.code.make.partition(".")[2], None)
+    return _signature(spec.code.make.partition(".")[2]) or spec.code.positional
+
+
+@lru_cache(maxsize=512)
+def _signature(name: str) -> tuple[str, ...]:
+    module = getattr(nn, name, None) if name else None
     if not isinstance(module, type):
-        return spec.code.positional
+        return ()
     given = inspect.signature(module).parameters.values()
-    names = [one.name for one in given if one.kind is one.POSITIONAL_OR_KEYWORD]
-    return tuple(names) or spec.code.positional
+    return tuple(one.name for one in given if one.kind is one.POSITIONAL_OR_KEYWORD)
 
 
 def _templated(spec: LayerSpec, make: str, node: ast.expr, arguments: frozenset[str]) -> Values:

@@ -13,8 +13,8 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from studio.graph import files
-from studio.graph.edits import AddNodes
-from studio.graph.graph import PYTHON, SOURCE, Node
+from studio.graph.edits import AddNodes, Connect
+from studio.graph.graph import PYTHON, SOURCE, Node, link
 from studio.graph.problems import Problem
 from studio.graph.project import Project
 from studio.graph.python_code import STARTER
@@ -204,3 +204,21 @@ def test_a_file_with_code_asks_and_shows_it_before_anybody_agrees(
     build.trust_panel.agree.click()
     assert not session.code.untrusted
     assert not build.trust.isVisibleTo(build)
+
+
+def test_wires_at_ports_that_unreadable_code_hides_stay_and_are_drawn_again(
+    build: BuildWorkspace, session: Session
+) -> None:
+    put_python(build, session)
+    code = "def f(x, mask):\n    return x"
+    session.code.write("main", "own", code)
+    wire = link(node_id(session, "conv1"), "out", "own", "mask")
+    session.do(Connect("main", wire))
+    assert session.code.write("main", "own", code + " +")
+    settle(session)
+    assert not build.grab().isNull()
+    assert wire in session.document.project.networks["main"].graph.links
+    assert session.code.write("main", "own", code)
+    settle(session)
+    assert not build.grab().isNull()
+    assert wire in session.document.project.networks["main"].graph.links

@@ -24,7 +24,7 @@ ROOMS: dict[str, set[str]] = {
     | {"studio.graph", "studio.engine", "studio.layers", "studio.compile", "studio.data"}
     | {"studio.train", "studio.explain", "studio.extensions", "studio.paths", "studio"},
     "studio.layers": TORCH | {"studio.graph", "studio.layers"},
-    "studio.compile": TORCH | {"onnxruntime", "tqdm", "studio.graph", "studio.compile"},
+    "studio.compile": TORCH | {"onnx", "onnxruntime", "tqdm", "studio.graph", "studio.compile"},
     "studio.data": TORCH | {"PIL", "sklearn", "studio.graph", "studio.data"},
     "studio.train": TORCH
     | ENGINE_SIDE

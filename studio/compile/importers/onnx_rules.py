@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from studio.compile.importers.onnx_layers import LAYERS, bordered, pads_of
+from studio.compile.importers.onnx_layers import LAYERS
+from studio.compile.importers.onnx_pooling import POOLING
 from studio.compile.importers.onnx_reading import Op, Reader, Rule, Unlike
 from studio.compile.importers.onnx_shapes import SHAPES
 
@@ -322,46 +323,6 @@ def _triangle(read: Reader, op: Op) -> None:
     read.put(op, kind, {"x": op.input(0)}, {"diagonal": int(diagonal)})
 
 
-def _pooled(read: Reader, op: Op) -> None:
-    """MaxPool and AveragePool."""
-    kernel = [int(size) for size in op.given["kernel_shape"]]
-    count = len(kernel)
-    largest = op.type == "MaxPool"
-    kind = f"torch.nn.{'MaxPool' if largest else 'AvgPool'}{count}d"
-    if kind not in read.specs:
-        raise Unlike(f"it works in {count} dimensions")
-    if any(op.outputs[1:]):
-        raise Unlike("it also gives the places, in another order than PyTorch's")
-    pads = pads_of(read, op, kernel)
-    counted = bool(op.given.get("count_include_pad", 0))
-    if not largest and pads[:count] != pads[count:] and not counted:
-        raise Unlike("its border is uneven and not counted")
-    value, padding = bordered(read, op, pads, -3.4e38 if largest else 0.0)
-    params: dict[str, Any] = {
-        "kernel_size": tuple(kernel),
-        "stride": tuple(op.given.get("strides", [1] * count)),
-        "padding": padding,
-        "ceil_mode": bool(op.given.get("ceil_mode", 0)),
-    }
-    wide = tuple(op.given.get("dilations", [1] * count))
-    if largest:
-        params["dilation"] = wide
-    elif set(wide) != {1}:
-        raise Unlike("it is dilated")
-    elif any(pads):
-        params["count_include_pad"] = counted
-    read.put(op, kind, {"x": value}, params)
-
-
-def _global(read: Reader, op: Op) -> None:
-    count = read.values.rank(op.input(0)) - 2
-    name = "AdaptiveAvgPool" if op.type == "GlobalAveragePool" else "AdaptiveMaxPool"
-    kind = f"torch.nn.{name}{count}d"
-    if kind not in read.specs:
-        raise Unlike(f"it works in {count} dimensions")
-    read.put(op, kind, {"x": op.input(0)}, {"output_size": (1,) * count})
-
-
 def _normalised(read: Reader, op: Op) -> None:
     if op.given.get("p", 2) != 2:
         raise Unlike("its norm is not the second")
@@ -376,6 +337,7 @@ def _modulo(read: Reader, op: Op) -> None:
 
 RULES: Mapping[str, Rule] = {
     **LAYERS,
+    **POOLING,
     **SHAPES,
     **dict.fromkeys(_UNARY, _unary),
     **dict.fromkeys(_BINARY, _binary),
@@ -384,8 +346,6 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("Max", "Min"), _extreme),
     **dict.fromkeys(_REDUCED, _reduced),
     **dict.fromkeys(("ArgMax", "ArgMin"), _arg),
-    **dict.fromkeys(("MaxPool", "AveragePool"), _pooled),
-    **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool"), _global),
     **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     "Cast": _cast,
     "Clip": _clip,

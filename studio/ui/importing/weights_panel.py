@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
@@ -16,7 +17,6 @@ from PySide6.QtWidgets import (
 )
 
 from studio.engine import protocol as p
-from studio.engine.client import Ticket
 from studio.graph.weight_match import Rename, Row, Table, Weight, matched
 from studio.session import events as e
 from studio.session.session import Session
@@ -27,6 +27,12 @@ from studio.ui.theme import Theme
 
 WEIGHTS = "Weights (*.safetensors *.pt *.pth *.bin *.ckpt)"
 _SIZE, _LEFT = QSize(1120, 640), 232
+
+
+class Ticket(Protocol):
+    """A question under way."""
+
+    def cancel(self) -> None: ...
 
 
 class WeightsPanel(QDialog):

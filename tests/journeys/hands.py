@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage
@@ -16,37 +16,6 @@ from studio.ui.naming import NameAsk
 
 if TYPE_CHECKING:
     from conftest import Person
-
-
-class Hands(Protocol):
-    """What a person can do to a sheet; nodes are told by their ids."""
-
-    def begin(self) -> None:
-        """Begin an empty project."""
-
-    def add(self, words: str, after: str = "") -> str:
-        """Find a layer by words and put it behind a node (the one added last); return its id."""
-
-    def wire(self, source: str, target: str, port: str) -> None:
-        """Lay a wire from a node's first output to an input."""
-
-    def set(self, node: str, param: str, text: str) -> None:
-        """Give a setting of a node another value, or a formula."""
-
-    def block(self, nodes: tuple[str, ...], name: str) -> str:
-        """Make nodes a block; return its instance."""
-
-    def promote(self, node: str, param: str, name: str) -> None:
-        """Let a block's instances set a setting of a node inside."""
-
-    def enter(self, node: str) -> None:
-        """Go into a block."""
-
-    def leave(self) -> None:
-        """Go back to where the block is used."""
-
-    def command(self, node: str, *words: str) -> None:
-        """Do what a menu says about a node."""
 
 
 class Sight:
@@ -124,6 +93,7 @@ class Mouse(Sight):
     """Points at everything; only words and numbers are typed."""
 
     def begin(self) -> None:
+        """Begin an empty project."""
         bar = self.me.window.menu_row.bar
         title = next(one for one in bar.actions() if one.text().replace("&", "") == "File")
         self.click(bar.mapToGlobal(bar.actionGeometry(title).center()))
@@ -169,6 +139,7 @@ class Mouse(Sight):
         self.me.until(lambda: self.canvas.selection == (node,))
 
     def add(self, words: str, after: str = "") -> str:
+        """Find a layer by words and put it behind a node (that selected); return its id."""
         after = after or (self.canvas.selection or ("",))[-1]
         view = self.canvas.view
 
@@ -196,6 +167,7 @@ class Mouse(Sight):
         self.click(popup.list.viewport().mapToGlobal(box.center()))
 
     def wire(self, source: str, target: str, port: str) -> None:
+        """Lay a wire from a node's first output to an input."""
         self.show(source, target)
         item = self.canvas.scene.nodes[source]
         start, end = End(source, item.face.outputs[0].port), End(target, port)
@@ -203,6 +175,7 @@ class Mouse(Sight):
         self.me.until(lambda: Link(start, end) in self.graph.links)
 
     def set(self, node: str, param: str, text: str) -> None:
+        """Give a setting of a node another value, or a formula."""
         self.select(node)
         field = self.field(param)
         self.click(self.me.middle(field), times=3)
@@ -223,6 +196,7 @@ class Mouse(Sight):
         return field
 
     def block(self, nodes: tuple[str, ...], name: str) -> str:
+        """Make nodes a block; return its instance."""
         self.show(*nodes)
         self.select(nodes[0])
         for node in nodes[1:]:
@@ -243,6 +217,7 @@ class Mouse(Sight):
         self.press(naming.ok)
 
     def promote(self, node: str, param: str, name: str) -> None:
+        """Let a block's instances set a setting of a node inside."""
         self.select(node)
         self.field(param)
         self.click(self.me.middle(self.row(param).name), button=3)
@@ -251,12 +226,14 @@ class Mouse(Sight):
         self.settled()
 
     def enter(self, node: str) -> None:
+        """Go into a block."""
         self.show(node)
         where = self.canvas.where
         self.click(self.middle(node), times=2)
         self.me.until(lambda: self.canvas.where != where)
 
     def leave(self) -> None:
+        """Go back to where the block is used."""
         where = self.canvas.where
         back = self.canvas.header.findChildren(
             QPushButton, options=Qt.FindChildOption.FindDirectChildrenOnly
@@ -264,11 +241,6 @@ class Mouse(Sight):
         crumbs = [one for one in back if one.isVisible() and one.toolTip().startswith("Back to")]
         self.press(crumbs[-1])
         self.me.until(lambda: self.canvas.where != where)
-
-    def command(self, node: str, *words: str) -> None:
-        self.select(node)
-        self.click(self.middle(node), button=3)
-        self.choose(*words)
 
 
 class Keys(Sight):
@@ -281,6 +253,7 @@ class Keys(Sight):
         self.me.xdotool("type", "--delay", "5", text, rest=0.04)
 
     def begin(self) -> None:
+        """Begin an empty project."""
         self.press("ctrl+n")
         self.me.until(lambda: not self.graph.nodes)
         while not self.canvas.view.hasFocus():
@@ -299,6 +272,7 @@ class Keys(Sight):
         assert self.canvas.selection == (node,)
 
     def add(self, words: str, after: str = "") -> str:
+        """Find a layer by words and put it behind a node (that selected); return its id."""
         if after:
             self.select(after)
 
@@ -313,6 +287,7 @@ class Keys(Sight):
         return self.added(act)
 
     def wire(self, source: str, target: str, port: str) -> None:
+        """Lay a wire from a node's first output to an input."""
         self.select(source)
         self.press("c")
         name = self.graph.nodes[target].name
@@ -354,6 +329,7 @@ class Keys(Sight):
         raise AssertionError(f"Tab never comes to {param}")
 
     def set(self, node: str, param: str, text: str) -> None:
+        """Give a setting of a node another value, or a formula."""
         self.select(node)
         self.go_to(param)
         self.press("ctrl+a")
@@ -384,6 +360,7 @@ class Keys(Sight):
         return self.added(lambda: self.answer(self.canvas.blocks.naming, name))
 
     def block(self, nodes: tuple[str, ...], name: str) -> str:
+        """Make nodes a block; return its instance."""
         layers = {key for key, one in self.graph.nodes.items() if one.kind not in FIXED}
         assert set(nodes) == layers, "by keys a whole sheet is made a block"
         self.press("ctrl+a", "ctrl+b")
@@ -396,6 +373,7 @@ class Keys(Sight):
         self.press("Return")
 
     def promote(self, node: str, param: str, name: str) -> None:
+        """Let a block's instances set a setting of a node inside."""
         self.select(node)
         self.go_to(param)
         self.press("Menu")
@@ -406,19 +384,15 @@ class Keys(Sight):
         self.press("Escape")
 
     def enter(self, node: str) -> None:
+        """Go into a block."""
         where = self.canvas.where
         self.select(node)
         self.press("Return")
         self.me.until(lambda: self.canvas.where != where)
 
     def leave(self) -> None:
+        """Go back to where the block is used."""
         where = self.canvas.where
         self.press("Escape")
         self.press("BackSpace")
         self.me.until(lambda: self.canvas.where != where)
-
-    def command(self, node: str, *words: str) -> None:
-        self.select(node)
-        self.press("ctrl+k")
-        self.type(words[-1].rstrip("…"))
-        self.press("Return")

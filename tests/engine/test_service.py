@@ -387,3 +387,34 @@ def test_a_recipe_that_cannot_train_is_a_problem_of_the_project(engine: Client) 
     assert "batch size" in problem.message
     facts = engine.call(p.Infer(1, Project(networks={}))).facts  # type: ignore[union-attr]
     assert "no network" in facts.errors[0].message
+
+
+def test_code_is_read_back_into_an_edit_or_a_sentence_at_its_line(engine: Client) -> None:
+    project = mlp()
+    source = engine.call(p.GetSource(project, tapped=False))
+    assert isinstance(source, p.SourceText)
+    assert "tapped" not in source.text
+    wider = source.text.replace("nn.Linear(4, 16)", "nn.Linear(4, 24)")
+    read = engine.call(p.ReadSource(project, wider))
+    assert isinstance(read, p.SourceRead)
+    assert read.edit is not None
+    nodes = read.edit.apply(project).networks["main"].graph.nodes.values()
+    assert {node.params.get("out_features") for node in nodes if node.name == "fc1"} == {24}
+    wrong = engine.call(p.ReadSource(project, source.text.replace("nn.ReLU()", "nn.Rely()")))
+    assert isinstance(wrong, p.SourceRead)
+    assert wrong.edit is None
+    assert "nn.Rely()" in source.text.replace("nn.ReLU()", "nn.Rely()").splitlines()[wrong.line - 1]
+    assert "Is it nn.ReLU?" in wrong.message
+
+
+def test_the_code_of_every_architecture_asks_for_nothing(engine: Client) -> None:
+    answer = engine.call(p.GetCatalogue())
+    assert isinstance(answer, p.CatalogueAnswer)
+    for kind in sorted(answer.catalog.architectures):
+        drawn = engine.call(p.BuildArchitecture(kind))
+        assert isinstance(drawn, p.Drawn)
+        for network in drawn.project.networks:
+            source = engine.call(p.GetSource(drawn.project, network, tapped=False))
+            assert isinstance(source, p.SourceText)
+            read = engine.call(p.ReadSource(drawn.project, f"{source.text}\n# the same\n", network))
+            assert read == p.SourceRead(), kind

@@ -31,7 +31,7 @@ from studio.engine.setup import Setup
 from studio.extensions.load import Packs, load_packs
 from studio.graph.builder import Net
 from studio.graph.catalog import Catalog
-from studio.graph.facts import DataFacts
+from studio.graph.facts import DataFacts, ProjectFacts
 from studio.graph.problems import Problem
 from studio.graph.project import Project
 from studio.graph.spec import LayerSpec
@@ -56,6 +56,7 @@ class Service:
         self._cache = compile.Cache(kept=self._kept, consent=self._consent)
         self._shelf = Shelf(self._specs, Path(setup.base), self._kept, self._consent)
         self._inferred = False
+        self._known: tuple[Project, DataFacts | None, ProjectFacts] | None = None
         self._foresight = Foresight()
         self._training = Training()
         self._quick = Lane("quick", refusal)
@@ -98,6 +99,7 @@ class Service:
                     respond(self._hello())
                 case p.Trust(digests=digests, held=held):
                     self._consent.give(digests, held)
+                    self._known = None
                     respond(p.Done())
                 case p.Train():
                     self._training.start(work, self._job(ask.body.job))
@@ -212,6 +214,7 @@ class Service:
             self._inferred = True  # what the first project needed is what the next start needs
             self._kept.save()
             gc.freeze()  # PyTorch lives as long as the process: no collection need look through it
+        self._known = (request.project, facts, found)
         memory = self._foresight.memory(request.project, found)
         told = self._foresight.problems(request.project, found, memory)
         problems = (*wrong, *told, *found.problems)
@@ -230,11 +233,18 @@ class Service:
         assert isinstance(request, p.BuildArchitecture)
         return p.Drawn(self._loaded_packs().draw(request.kind, request.params))
 
+    def _facts(self, project: Project, data: DataFacts | None) -> ProjectFacts:
+        """Return what is known of a project: what was told last, where it was this one's."""
+        known = self._known
+        if known is not None and known[1] == data and known[0] == project:
+            return known[2]
+        return compile.infer(project, self._specs(), data, 0, self._cache)
+
     def _source(self, work: Work) -> p.SourceText:
         request = work.request
         assert isinstance(request, p.GetSource)
         facts = self._shelf.dataset(request.project.data).facts
-        found = compile.infer(request.project, self._specs(), facts, 0, self._cache)
+        found = self._facts(request.project, facts)
         written = compile.source(request.project, request.network, self._specs(), found)
         written = written if request.tapped else compile.untapped(written)
         return p.SourceText(written.text, written.nodes)
@@ -243,8 +253,9 @@ class Service:
         request = work.request
         assert isinstance(request, p.ReadSource)
         facts = self._shelf.dataset(request.project.data).facts
+        found = self._facts(request.project, facts)
         reader = compile.Reader(
-            request.project, request.network, self._specs(), facts, self._cache
+            request.project, request.network, self._specs(), facts, self._cache, found
         )
         read = reader.read(request.text)
         return p.SourceRead(read.edit, read.message, read.line)

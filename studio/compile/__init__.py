@@ -10,7 +10,6 @@ from studio.compile.offers import offers
 from studio.compile.reading import Reader, Reading
 from studio.compile.source import Source, Unfinished, source
 from studio.compile.starting import StartProblem, start_from
-from studio.compile.untapped import untapped
 
 __all__ = [
     "Cache",
@@ -31,5 +30,4 @@ __all__ = [
     "start_from",
     "too_large",
     "training_memory",
-    "untapped",
 ]

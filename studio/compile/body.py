@@ -65,8 +65,10 @@ class Body:
 
     def _plain(self) -> list[Line]:
         arguments = [self.names[node.id, "out"] for node in self.inputs]
-        tapped = self.method("forward_tapped", arguments, True)
-        return [*self.method("forward", arguments, False), ("", ""), *tapped]
+        plain = self.method("forward", arguments, False)
+        if not self.known.tapped:
+            return plain
+        return [*plain, ("", ""), *self.method("forward_tapped", arguments, True)]
 
     # --------------------------------------------------------------------------------------- __init__
 

@@ -77,13 +77,11 @@ def time_methods(body: Body) -> list[Line]:
             *((f"        {text}", "") for text in texts),
         ]
 
-    lines += [
-        *forward(False),
-        ("", ""),
-        *body.method(f"{step}_tapped", [*inputs, *states], True),
-        ("", ""),
-    ]
-    return [*lines, *forward(True)]
+    lines += forward(False)
+    if not body.known.tapped:
+        return lines
+    twin = body.method(f"{step}_tapped", [*inputs, *states], True)
+    return [*lines, ("", ""), *twin, ("", ""), *forward(True)]
 
 
 def _start(body: Body, state: Node, source: str, dtype: str) -> str:

@@ -55,6 +55,8 @@ class Known:
     specs: Mapping[str, LayerSpec]
     facts: Mapping[str, NodeFacts]
     errors: tuple[Problem, ...]
+    #: Whether every method has its twin for explanations.
+    tapped: bool = True
     #: The call that makes a block's module, by the beginning of the paths inside it.
     calls: dict[str, Call] = field(default_factory=dict)
     #: What Python nodes bring, by their code.

@@ -37,13 +37,17 @@ class Source(Struct, frozen=True):
 
 
 def source(
-    project: Project, network: str, specs: Mapping[str, LayerSpec], facts: ProjectFacts
+    project: Project,
+    network: str,
+    specs: Mapping[str, LayerSpec],
+    facts: ProjectFacts,
+    tapped: bool = True,
 ) -> Source:
     """Return the module's code. The network is its last class; only torch is needed to run it.
 
     `forward` is plain PyTorch; `forward_tapped` is the same with `tap(path, port, tensor)` at every
     output port, which returns the tensor to go on with. In a block that runs over time, a port is tapped
-    at every step.
+    at every step. Without `tapped` the text is what a person reads: the same without these twins.
 
     Raises: Unfinished.
     """
@@ -54,7 +58,7 @@ def source(
     known = facts.networks[network]
     errors = tuple(problem for problem in known.problems if problem.severity == "error")
     name = "Network" if network == "main" else _class_name(network)
-    writer = _Writer(Known(project, specs, known.nodes, errors))
+    writer = _Writer(Known(project, specs, known.nodes, errors, tapped))
     body = writer.network(name, project.networks[network].graph)
     head = _head("\n".join(line for line, _ in body), tuple(writer.known.own.values()))
     everything = [*((line, "") for line in head), *body]
@@ -186,7 +190,8 @@ class _Writer:
         for sheet in sheets:
             for node in sheet.running:
                 if node.kind.startswith(BLOCK):
-                    found[_INSIDE] = None
+                    if self.known.tapped:
+                        found[_INSIDE] = None
                 elif node.kind != PYTHON and (support := self.known.spec(node).code.support):
                     found[support] = None
         return list(found)

@@ -16,7 +16,6 @@ from studio.compile.reading.classes import Class, Text
 from studio.compile.reading.misread import Misread
 from studio.compile.reading.patterns import Patterns
 from studio.compile.source import Source, Unfinished, source
-from studio.compile.untapped import untapped
 from studio.graph.edits import Batch, EditRefused, SimpleEdit
 from studio.graph.facts import DataFacts, ProjectFacts
 from studio.graph.graph import BLOCK, PYTHON
@@ -63,7 +62,7 @@ class Reader:
         self._patterns = Patterns(_with_own(specs, project))
         if facts is None:
             facts = infer(project, specs, data, cache=cache)
-        self.written = untapped(source(project, network, specs, facts))
+        self.written = source(project, network, specs, facts, tapped=False)
 
     def read(self, text: str) -> Reading:
         """Return what is to be done to the drawing so that it is what `text` says."""
@@ -157,7 +156,7 @@ class Reader:
             raise Misread(first, str(why)) from None
         facts = infer(project, self.specs, self._data, cache=self._cache)
         try:
-            written = untapped(source(project, self.network, self.specs, facts))
+            written = source(project, self.network, self.specs, facts, tapped=False)
         except Unfinished as why:
             problem = why.problems[0] if why.problems else None
             at = lines.get(problem.node.split("/")[-1], first) if problem else first

@@ -245,8 +245,9 @@ class Service:
         assert isinstance(request, p.GetSource)
         facts = self._shelf.dataset(request.project.data).facts
         found = self._facts(request.project, facts)
-        written = compile.source(request.project, request.network, self._specs(), found)
-        written = written if request.tapped else compile.untapped(written)
+        written = compile.source(
+            request.project, request.network, self._specs(), found, request.tapped
+        )
         return p.SourceText(written.text, written.nodes)
 
     def _read_source(self, work: Work) -> p.SourceRead:

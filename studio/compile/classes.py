@@ -195,7 +195,7 @@ def write(name: str, drawn: Sequence[Drawn], wishes: Sequence[str] = ()) -> Writ
         (number, place, key)
         for number, making in enumerate(first.makings)
         for place, call in enumerate(making.calls)
-        if call.open
+        if call.open and len(drawn) > 1  # one instance alone differs from nothing
         for key in call.values
     ]
     columns: dict[tuple[int, int, str], tuple[Value, ...]] = {

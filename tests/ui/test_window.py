@@ -22,6 +22,7 @@ from studio.session.keeping import Recoverable
 from studio.session.session import Session
 from studio.settings import Settings
 from studio.ui.canvas.export_panel import ExportPanel
+from studio.ui.importing import WeightsPanel
 from studio.ui.preferences import Preferences
 from studio.ui.theme import Theme
 from studio.ui.window import MainWindow
@@ -487,3 +488,21 @@ def test_the_file_menu_exports_a_picture_of_the_sheet(window: MainWindow, qtbot:
     window.refresh()
     assert not action.isEnabled()
     assert "The sheet is empty." in action.toolTip()
+
+
+def test_weights_come_in_from_the_file_menu(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, script: Script
+) -> None:
+    monkeypatch.setattr(window.documents, "pick_import", lambda files: "/somewhere/net.pth")
+    action = window.actions_table["import_weights"]
+    assert action.isEnabled()
+    action.trigger()
+    panel = window.findChild(WeightsPanel)
+    assert panel is not None
+    assert panel.isVisible()
+    asked = [one[0] for one in script.engine("workbench").asked]
+    assert [one.path for one in asked if isinstance(one, p.GetWeightNames)] == [
+        "/somewhere/net.pth"
+    ]
+    panel.reject()
+    qtbot.waitUntil(lambda: window.findChild(WeightsPanel) is None)

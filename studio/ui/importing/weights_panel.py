@@ -48,7 +48,7 @@ class WeightsPanel(QDialog):
         self._ours: tuple[Weight, ...] = ()
         self._theirs: tuple[Weight, ...] = ()
         self._chosen: dict[str, str] = {}
-        self._taking = False
+        self._taking = self._closed = False
         self.table = Table((), ())
         self.setWindowTitle("Import weights")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -212,6 +212,8 @@ class WeightsPanel(QDialog):
     # ----------------------------------------------------------------------------------------- slots
 
     def _on_names(self, answer: p.WeightNames) -> None:
+        if self._closed:
+            return  # answers come after it, too
         self._ticket = None
         self._ours, self._theirs = answer.ours, answer.theirs
         self.match()
@@ -243,6 +245,8 @@ class WeightsPanel(QDialog):
         self._refresh()
 
     def _refused(self, refused: p.Refused) -> None:
+        if self._closed:
+            return
         self._ticket, self._taking = None, False
         self._complain("" if refused.cancelled else refused.message)
         if not self._ours:
@@ -266,6 +270,7 @@ class WeightsPanel(QDialog):
             self.cancel.setText("Close")
 
     def _on_finished(self) -> None:
+        self._closed = True
         if self._ticket is not None:
             self._ticket.cancel()
         self._unsubscribe()

@@ -183,5 +183,9 @@ def test_nothing_is_taken_while_it_is_read(
     panel.apply.click()
     assert panel.apply.toolTip() == "The weights are being read."
     panel.reject()
+    asked = script.engine("workbench").asked
+    refuse = next(one[2] for one in asked if isinstance(one[0], p.TakeWeights))
+    refuse(p.Refused("Too late.", cancelled=False))
+    assert panel.message.text() == ""
     settle(session)
     assert session.document.project.weights == ""

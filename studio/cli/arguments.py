@@ -157,7 +157,9 @@ def build_parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("list", help="list what there is")
     listing.add_argument("what", metavar="WHAT", choices=LISTS, help=", ".join(LISTS))
     listing.add_argument(
-        "--coverage", action="store_true", help="layers: how much of torch.nn there is, and why not the rest"
+        "--coverage",
+        action="store_true",
+        help="layers: how much of torch.nn there is, and why not the rest",
     )
     _add_json(listing)
 

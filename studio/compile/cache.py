@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
+import torch
+
 from studio.compile.consent import Consent
 from studio.compile.kept import Kept, Probed
 
@@ -64,14 +66,16 @@ class Cache:
     def probe(self, question: Hashable, work: Callable[[], Probed], keep: bool = True) -> Probed:
         """Return PyTorch's answer to `question`, of this start or an earlier one, else from `work`.
 
-        What is not to `keep` is forgotten at the end of this start.
+        What is not to `keep` is forgotten at the end of this start. The work draws none of a run's random
+        numbers: what is remembered must not decide which weights a seed gives.
         """
 
         def answer() -> Probed:
             known = self.kept.get(question) if keep else None
             if known is None:
                 self.asked += 1
-                known = work()
+                with torch.random.fork_rng(devices=[]):
+                    known = work()
                 if keep:
                     self.kept.put(question, known)
             return known

@@ -21,22 +21,30 @@ ACTIVATIONS: frozenset[str] = frozenset(
 #: A second one of these changes nothing at all.
 _IDEMPOTENT: frozenset[str] = frozenset(["torch.nn.ReLU", "torch.nn.ReLU6", "torch.nn.Hardtanh"])
 SATURATING: frozenset[str] = frozenset(["torch.nn.Sigmoid", "torch.nn.Tanh"])
-SOFTMAX: frozenset[str] = frozenset(["torch.nn.Softmax", "torch.nn.LogSoftmax", "torch.nn.Softmin", "core.softmax"])
+SOFTMAX: frozenset[str] = frozenset(
+    ["torch.nn.Softmax", "torch.nn.LogSoftmax", "torch.nn.Softmin", "core.softmax"]
+)
 DROPOUTS: frozenset[str] = frozenset(
     f"torch.nn.{name}"
     for name in "Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout".split()  # noqa: SIM905
 )
 _CONVS: frozenset[str] = frozenset(f"torch.nn.Conv{count}d" for count in (1, 2, 3))
-WEIGHTED: frozenset[str] = _CONVS | {f"torch.nn.ConvTranspose{count}d" for count in (1, 2, 3)} | {"torch.nn.Linear"}
+WEIGHTED: frozenset[str] = (
+    _CONVS | {f"torch.nn.ConvTranspose{count}d" for count in (1, 2, 3)} | {"torch.nn.Linear"}
+)
 CENTRING: frozenset[str] = frozenset(
     f"torch.nn.{name}Norm{count}d" for name in ("Batch", "Instance") for count in (1, 2, 3)
 )
 NORMS: frozenset[str] = CENTRING | {"torch.nn.LayerNorm", "torch.nn.GroupNorm", "torch.nn.RMSNorm"}
-JOINS: frozenset[str] = frozenset(f"core.{name}" for name in ("add", "sub", "div", "maximum", "minimum", "concat"))
+JOINS: frozenset[str] = frozenset(
+    f"core.{name}" for name in ("add", "sub", "div", "maximum", "minimum", "concat")
+)
 WINDOWS: frozenset[str] = _CONVS | {
     f"torch.nn.{name}Pool{count}d" for name in ("Max", "Avg") for count in (1, 2, 3)
 }
-RESHAPES: frozenset[str] = frozenset(["torch.nn.Flatten", "core.flatten", "core.squeeze", "core.cast"])
+RESHAPES: frozenset[str] = frozenset(
+    ["torch.nn.Flatten", "core.flatten", "core.squeeze", "core.cast"]
+)
 FLATTENING: frozenset[str] = frozenset(["torch.nn.Flatten", "core.flatten"])
 OVER_ONE: frozenset[str] = SOFTMAX | {"torch.nn.LayerNorm", "torch.nn.RMSNorm"}
 

@@ -65,7 +65,8 @@ def compile_json(value: object) -> str:
 def original(name: str) -> nn.Module:
     file, title, arguments, _ = MODELS[name]
     found = importlib.util.spec_from_file_location(f"foreign_{file}", FOREIGN / f"{file}.py")
-    assert found is not None and found.loader is not None
+    assert found is not None
+    assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
     torch.manual_seed(0)

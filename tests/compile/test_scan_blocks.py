@@ -75,7 +75,10 @@ def test_shapes_of_a_step_and_of_all_steps(specs: Specs) -> None:
 def test_code_of_a_step_and_its_loop(specs: Specs) -> None:
     project = lstm()
     text = compile.source(project, "main", specs, compile.infer(project, specs, None)).text
-    assert "    def step(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:\n" in text
+    assert (
+        "    def step(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:\n"
+        in text
+    )
     assert "        self, x: Tensor, h: Tensor | None = None, c: Tensor | None = None\n" in text
     assert "            h = x.new_zeros(x.shape[0], 16)\n" in text
     assert "        for x_t in x.unbind(1):\n            out, h, c = self.step(x_t, h, c)\n" in text

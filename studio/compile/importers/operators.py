@@ -226,7 +226,9 @@ def _module_fits(
             return None
     if len(wires) != len(spec.inputs) or any(param.reads for param in spec.params):
         return None  # it has weights of its own, or takes more than arrives
-    feeds: dict[str, tuple[str, ...]] = {port.name: (wire,) for port, wire in zip(spec.inputs, wires, strict=True)}
+    feeds: dict[str, tuple[str, ...]] = {
+        port.name: (wire,) for port, wire in zip(spec.inputs, wires, strict=True)
+    }
     return Match(spec, params, feeds, spec.outputs[0].name)
 
 

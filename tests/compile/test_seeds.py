@@ -12,17 +12,17 @@ from studio.graph.project import Project
 SPECS = layers.builtin()
 
 
-def dropping() -> Project:
-    """Layers whose shapes are asked with numbers, on the processor: they draw while they are asked."""
+def lengths() -> Project:
+    """A layer that looks at numbers is asked on the processor, where making it draws weights."""
     net = Net()
-    x = net.add("torch.nn.Linear", net.input("x", shape=(4,)), out_features=5)
-    x = net.chain(x, "torch.nn.Dropout", "torch.nn.RReLU")
-    net.output(net.add("torch.nn.Linear", x, out_features=3))
+    x, many = net.input("x", shape=(6, 4)), net.input("lengths", shape=(1,), dtype="int64")
+    y = net.add("torch.nn.LSTM", name="lstm", hidden_size=3, inputs={"x": x, "lengths": many})
+    net.output(net.add("torch.nn.Linear", y, out_features=2))
     return net.project()
 
 
 def test_what_was_asked_before_decides_no_weights() -> None:
-    project, cache = dropping(), Cache()
+    project, cache = lengths(), Cache()
     states = []
     for _ in range(2):  # the second time every shape is remembered
         torch.manual_seed(5)

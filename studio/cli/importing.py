@@ -24,6 +24,9 @@ def bring(given: argparse.Namespace, here: Paths) -> int:
     options = {"class": name, "input": given.input, "args": given.args}
     options = {key: text for key, text in options.items() if text}
     beside = given.output.with_suffix(".safetensors")
+    # Anything else may be the dotted name of a module.
+    if Path(path).suffix in (".py", ".pt2", ".onnx") and not Path(path).exists():
+        raise WrongUse(f"There is no file {path}. Name one that is there, or an importable module.")
     with Headless(here) as studio:
         runs_code = Path(path).suffix in ("", ".py") or not Path(path).exists()
         agreed = given.yes or (runs_code and _agrees(path))

@@ -28,7 +28,8 @@ CATEGORIES: dict[str, str] = {
 class Port(Struct, frozen=True, omit_defaults=True):
     """One input or output of a layer.
 
-    `many` (inputs only) takes any number of links, in the order in which they were made. `ranks` (inputs
+    An `optional` input may be left open; an `optional` output is wanted seldom, and drawn only where it
+    is used or the node is selected. `many` (inputs only) takes any number of links, in the order in which they were made. `ranks` (inputs
     only) are the numbers of dimensions that it takes, the batch's included; () takes any.
     """
 

@@ -54,7 +54,7 @@ def _places(count: int) -> Mapping[str, Any]:
     return {
         "outputs": (
             Port("out"),
-            Port("indices", "int", help="Where each maximum was, for MaxUnpool."),
+            Port("indices", "int", optional=True, help="Where each maximum was, for MaxUnpool."),
         ),
         "lines": ("{out} = {self}({x})", f"{{indices}} = places{count}d({{self}}, {{x}})"),
         "support": f'''\

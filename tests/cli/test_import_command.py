@@ -63,3 +63,10 @@ def test_what_cannot_come_in_leaves_no_project(file: Path, tmp_path: Path, capsy
     assert main(["import", str(file), "--yes", "-o", str(out)]) == 1
     assert "defines no class of nn.Module" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_file_that_is_not_there_is_missed_before_anything_is_agreed_to(
+    tmp_path: Path, capsys: Out
+) -> None:
+    assert main(["import", str(tmp_path / "gone.py"), "-o", str(tmp_path / "a.loom")]) == 2
+    assert "There is no file" in capsys.readouterr().err

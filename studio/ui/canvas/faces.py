@@ -219,7 +219,14 @@ def make_face(node: Node, graph: Graph, told: Told, theme: Theme, turn: Turn = U
         inputs=spots_at(
             inputs, input_spots(inputs, (size[0], header), turn.first), size[0], turn.left
         ),
-        outputs=spots_at(outputs, output_spots(outputs, size), size[0]),
+        outputs=spots_at(
+            outputs,
+            output_spots(outputs, size),
+            size[0],
+            spare=frozenset(
+                p.name for p in outputs if p.optional and not graph.out_of(node.id, p.name)
+            ),
+        ),
     )
 
 

@@ -114,7 +114,8 @@ class NodePainter:
                 wrong = bool(face.error) and face.error_port in ("", spot.port)
                 self._port(painter, spot, False, f"in {spot.port}" in faded, wrong)
         for spot in face.outputs:
-            if f"out {spot.port}" not in bare:
+            hidden = spot.spare and not (selected or faded)  # while a wire is laid, all is shown
+            if f"out {spot.port}" not in bare and not hidden:
                 self._port(painter, spot, True, f"out {spot.port}" in faded, False)
 
     def _contents(self, painter: QPainter, face: Face, detail: Detail) -> None:

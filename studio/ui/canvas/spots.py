@@ -25,6 +25,8 @@ class Spot:
     many: bool = False
     #: 1 at the right side, −1 at the left one, 0 above or below.
     side: int = 0
+    #: An optional output without a wire: there to be taken, but not drawn on every card.
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,15 @@ def spots_at(
     at: Mapping[str, tuple[float, float]],
     width: float,
     left: frozenset[str] = frozenset(),
+    spare: frozenset[str] = frozenset(),
 ) -> tuple[Spot, ...]:
     """Return ports where they are on a node of this width; those in `left` are at its left side."""
     spots = []
     for port in ports:
         x, y = at[port.name]
         side = 0 if x < width else -1 if port.name in left else 1
-        spots.append(Spot(port.name, port.type, 0.0 if side < 0 else x, y, port.many, side))
+        x = 0.0 if side < 0 else x
+        spots.append(Spot(port.name, port.type, x, y, port.many, side, port.name in spare))
     return tuple(spots)
 
 

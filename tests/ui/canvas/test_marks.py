@@ -6,14 +6,14 @@ import pytest
 from board import CATALOG, block_project
 from conftest import Board, Open
 from msgspec.structs import replace
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 
 from studio.graph.edits import MoveNodes, Rename
 from studio.graph.geometry import DOT
 from studio.graph.graph import End, Graph, Link, Node, link
 from studio.graph.project import Block, Place, Project, Sheet
-from studio.graph.spec import LayerSpec
+from studio.graph.spec import LayerSpec, Port
 from studio.ui.canvas.faces import Face, Told, make_face
 from studio.ui.canvas.node_paint import Detail, NodePainter
 from studio.ui.canvas.routes import Ends, Obstacles, find_route
@@ -270,3 +270,35 @@ def test_what_is_bypassed_is_hatched_and_half_there(theme: Theme) -> None:
     card = theme.color("bg.card")
     assert inked(shown(usual, theme), *free, card) == 0
     assert inked(shown(off, theme), *free, card) > 50
+
+
+def test_an_optional_output_is_drawn_where_it_is_used_or_looked_for(theme: Theme) -> None:
+    spec = LayerSpec(
+        kind="t.Pool",
+        title="Pool",
+        category="pool",
+        outputs=(Port("out"), Port("indices", "int", optional=True)),
+    )
+    told = Told(specs={spec.kind: spec, **SPECS})
+    pool, end = Node("p", "t.Pool", "pool"), Node("o", "core.output", "o")
+    wired = Graph({"p": pool, "o": end}, (link("p", "indices", "o", "x"),))
+    spare = make_face(pool, Graph({"p": pool, "o": end}), told, theme)
+    used = make_face(pool, wired, told, theme)
+    assert [spot.spare for spot in spare.outputs] == [False, True]
+    assert [spot.spare for spot in used.outputs] == [False, False]
+
+    def seen(face: Face, selected: bool = False, faded: frozenset[str] = frozenset()) -> bool:
+        image = QImage(300, 180, QImage.Format.Format_ARGB32)
+        image.fill(theme.color("bg.canvas"))
+        painter = QPainter(image)
+        painter.translate(20, 20)
+        NodePainter(theme).paint(painter, face, Detail.FULL, selected, frozenset(), faded)
+        painter.end()
+        spot = face.outputs[1]
+        at = QPoint(round(20 + spot.x), round(20 + spot.y))
+        return QColor(image.pixel(at)) == theme.color("series.5")
+
+    assert not seen(spare)
+    assert seen(spare, selected=True)
+    assert seen(spare, faded=frozenset({"out out"}))  # while a wire is laid
+    assert seen(used)

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -34,13 +34,20 @@ FACTS_S, RUN_S, SETTLE_S = 60.0, 900.0, 1.5
 
 
 def run(
-    app: QApplication, frame: Frame, session: Session, preferences: Preferences, trouble: str = ""
+    app: QApplication,
+    frame: Frame,
+    session: Session,
+    preferences: Preferences,
+    told: Sequence[e.Noticed] = (),
 ) -> int:
-    """Fill the frame with the window, and return when it is closed; `trouble` is said at once."""
+    """Fill the frame with the window, and return when it is closed.
+
+    `told` is what was noticed before there was a window to say it.
+    """
     window = fill(app, frame, session, preferences)
     restore = report_crashes(window)
-    if trouble:
-        window.notices.show(trouble, "warning")
+    for notice in told:
+        window.on_event(notice)
     QTimer.singleShot(0, window, lambda: begin(window))
     signal.signal(signal.SIGINT, lambda *_: frame.close())
     try:

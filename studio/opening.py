@@ -13,6 +13,7 @@ from studio.engine.client import Client
 from studio.engine.setup import Setup
 from studio.graph import files
 from studio.paths import Paths
+from studio.session.events import Noticed
 from studio.session.session import Session
 from studio.settings import Settings
 
@@ -31,8 +32,21 @@ def make_session(here: Paths) -> Session:
     return Session(connect, here, catalogue_cache.read(here.cache, found))
 
 
-def open_first(session: Session, here: Paths, values: Settings, file: Path | None) -> None:
-    """Open what was asked for, else the last project, else the starter."""
+def open_first(session: Session, here: Paths, values: Settings, file: Path | None) -> list[Noticed]:
+    """Open what was asked for, else the last project, else the starter.
+
+    Returns what was told of it (a broken file, one that is open elsewhere): nobody may listen yet.
+    """
+    told: list[Noticed] = []
+    stop = session.subscribe(
+        lambda event: told.append(event) if isinstance(event, Noticed) else None
+    )
+    _open_first(session, here, values, file)
+    stop()
+    return told
+
+
+def _open_first(session: Session, here: Paths, values: Settings, file: Path | None) -> None:
     recent = [Path(path) for path in values.recent[:1] if os.path.isfile(path)]
     for candidate in [file] if file else recent:
         if candidate is not None and session.open(candidate):

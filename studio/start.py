@@ -29,14 +29,17 @@ def run(here: Paths, file: Path | None = None) -> int:
     frame = show_frame(app, here, values)
 
     from studio.opening import make_session, open_first
+    from studio.session.events import Noticed
 
     session = make_session(here)
-    open_first(session, here, values, file)
+    told = open_first(session, here, values, file)
+    if trouble:
+        told.append(Noticed(trouble, "warning"))
     session.start()
 
     from studio import app as window
 
-    return window.run(app, frame, session, Preferences(here.settings, values), trouble)
+    return window.run(app, frame, session, Preferences(here.settings, values), told)
 
 
 def show_frame(app: QApplication, here: Paths, values: Settings) -> Frame:

@@ -16,6 +16,7 @@ from studio.engine import catalogue_cache
 from studio.graph import files
 from studio.session.session import Session
 from studio.settings import Settings
+from studio.ui.frame import Frame
 from studio.ui.library import Library
 from studio.ui.preferences import Preferences
 from studio.ui.theme import Theme
@@ -138,3 +139,34 @@ def test_settings_that_cannot_be_kept_are_told_once(tmp_path: Path) -> None:
     preferences.change(theme="dark")
     assert len(told) == 1
     assert "cannot be kept" in told[0]
+
+
+def test_what_is_told_before_there_is_a_window_is_said_in_it(
+    qtbot: QtBot,
+    bare: Session,
+    session: Session,
+    theme: Theme,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken = tmp_path / "broken.loom"
+    broken.write_text("{")
+    told = opening.open_first(bare, paths.find(), Settings(), broken)
+    assert ["broken.loom" in notice.text for notice in told] == [True]
+    assert bare.document.project.sheet("main").graph.nodes  # the starter, instead
+    window = MainWindow(session, theme, Preferences(None, Settings()))
+    qtbot.addWidget(window)
+    said: list[str] = []
+
+    class Once:
+        def exec(self) -> int:
+            said.extend(notice.text for notice in window.notices.shown)
+            return 0
+
+    monkeypatch.setattr(app, "fill", lambda *given: window)
+    monkeypatch.setattr(app, "begin", lambda window: None)
+    monkeypatch.setattr(app.signal, "signal", lambda *given: None)
+    frame = Frame(theme, "")
+    qtbot.addWidget(frame)
+    assert app.run(Once(), frame, session, Preferences(None, Settings()), told) == 0  # type: ignore[arg-type]
+    assert said == [told[0].text]

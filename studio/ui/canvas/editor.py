@@ -268,7 +268,7 @@ class Editor:
         edit = paste(self._session.document.project, self.where, fragment, verb)
         return tuple(node.id for node in fragment.nodes) if self._session.do(edit) else ()
 
-    # -------------------------------------------------------------------------------------- helpers
+    # ---------------------------------------------------------------------------------------- parts
 
     def _new_node(self, kind: str) -> Node | None:
         if kind not in self.specs:

@@ -12,10 +12,11 @@ from pytestqt.qtbot import QtBot
 
 from studio.engine import protocol as p
 from studio.graph.edits import AddNodes
+from studio.graph.facts import NodeFacts, TensorType
 from studio.graph.graph import Node
 from studio.session.session import Session
 from studio.ui.inspector import Inspector
-from studio.ui.inspector.cost import byte_text, flop_text
+from studio.ui.inspector.cost import ShapeLine, byte_text, flop_text
 from studio.ui.inspector.sight import Sight
 from studio.ui.theme import Theme
 
@@ -202,3 +203,17 @@ def test_amounts_of_computing(amount: int, text: str) -> None:
 def test_amounts_of_memory() -> None:
     assert byte_text(512) == "512 B"
     assert byte_text(5.28 * 2**20) == "5.28 MiB"
+
+
+def test_shapes_of_several_ports_fit_the_narrow_inspector(qtbot: QtBot, theme: Theme) -> None:
+    line = ShapeLine(theme)
+    qtbot.addWidget(line)
+    one, two = TensorType(("N", 128, 112, 112)), TensorType(("N", 128, 56, 56), "int64")
+    line.show_node(NodeFacts({"x": one}, {"out": two, "indices": two}))
+    line.show()
+    assert line.minimumSizeHint().width() <= 250  # of 280, with the panel's margins
+    assert line.inputs.y() < line.outputs.y()
+    line.show_node(NodeFacts({"x": one}, {"out": two}))
+    line.resize(line.sizeHint())
+    qtbot.wait(1)
+    assert line.inputs.geometry().center().y() == line.outputs.geometry().center().y()

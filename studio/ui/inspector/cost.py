@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QGridLayout, QWidget
 
 from studio.graph.facts import NetworkFacts, NodeFacts, TensorType
 from studio.ui.controls import column, label, row, surface
@@ -132,26 +132,31 @@ class CostTiles(QWidget):
 
 
 class ShapeLine(QWidget):
-    """`in N×32×13×13 → out N×64×6×6`; several ports take several lines."""
+    """`in N×32×13×13 → out N×64×6×6`; several ports take lines of their own, what leaves below what arrives."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.setProperty("surface", "well")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        line = row(self)
+        self._line = line = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         line.setContentsMargins(10, 6, 10, 6)
+        arriving, leaving = row(spacing=8), row(spacing=8)
         self._in = label(theme, "in", tone="3", role="caption")
         self._out = label(theme, "out", tone="3", role="caption")
         self.inputs = label(theme, role="mono")
         self.arrow = label(theme, "→", tone="3")
         self.outputs = label(theme, role="mono")
-        line.addWidget(self._in)
-        line.addWidget(self.inputs)
+        for pair, words, shapes in (
+            (arriving, self._in, self.inputs),
+            (leaving, self._out, self.outputs),
+        ):
+            pair.addWidget(words)
+            pair.addWidget(shapes, 1)
+        line.addLayout(arriving)
         line.addStretch(1)
         line.addWidget(self.arrow)
         line.addStretch(1)
-        line.addWidget(self._out)
-        line.addWidget(self.outputs)
+        line.addLayout(leaving)
 
     def show_node(self, node: NodeFacts | None) -> None:
         """Show the shapes at a node's ports, or that they are not known."""
@@ -162,7 +167,10 @@ class ShapeLine(QWidget):
             self.inputs.setText(_ports(node.inputs))
             self.outputs.setText(_ports(node.outputs))
         known = node is not None and bool(node.inputs or node.outputs)
-        self.arrow.setVisible(known)
+        several = "\n" in self.inputs.text() + self.outputs.text()
+        way = QBoxLayout.Direction
+        self._line.setDirection(way.TopToBottom if several else way.LeftToRight)
+        self.arrow.setVisible(known and not several)
         self._in.setVisible(known and bool(self.inputs.text()))
         self._out.setVisible(known and bool(self.outputs.text()))
 

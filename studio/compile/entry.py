@@ -11,14 +11,16 @@ from studio.graph.facts import DataFacts, TensorType
 from studio.graph.params import Value
 
 
-def entry(params: Mapping[str, Value], data: DataFacts | None, fed: bool) -> Signal | Fault:
-    """Return what an input with these (checked) parameters gives; `fed` with the data's samples.
+def entry(
+    name: str, params: Mapping[str, Value], data: DataFacts | None, fed: bool
+) -> Signal | Fault:
+    """Return what the input of a name with these (checked) parameters gives; `fed` with the data's samples.
 
     A name in the shape (`T, 32`) stays a name in every shape behind it; in costs it counts as what the
     data's samples have there.
     """
     shape = params.get("shape")
-    sample = data.sample if data else None
+    sample = data.more.get(name, data.sample) if data else None
     if shape is not None:
         kind = TensorType(("N", *shape), str(params.get("dtype", "float32")))
     elif sample is not None:
@@ -46,5 +48,6 @@ def entry(params: Mapping[str, Value], data: DataFacts | None, fed: bool) -> Sig
                 "Clear its shape, or choose other data."
             )
             return Fault(text, "params", param="shape")
-    reach = data.value_range if data is not None and fed else None
+    first = data is not None and fed and name not in data.more
+    reach = data.value_range if data is not None and first else None
     return Signal(kind, receptive.start(kind), tuple(sorted(sizes.items())), reach)

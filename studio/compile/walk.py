@@ -256,7 +256,7 @@ class _Sheet:
             params = check_params(spec.params, node.params)
         except ParamError as error:
             return Visited(fault=param_fault(spec, node, str(error)))
-        arrival = entry(params, self.task.data, self.where == "main")
+        arrival = entry(node.name, params, self.task.data, self.where == "main")
         if isinstance(arrival, Fault):
             return Visited(fault=arrival)
         kind = arrival.kind

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,21 +23,41 @@ from studio.graph.project import DataRef, Step
 
 @dataclass(frozen=True)
 class Samples:
-    """Inputs float32 `[n, …]` and targets: class indices int64 `[n]`, or float32 `[n, k]`."""
+    """Inputs `[n, …]`, targets `[n, …]` in the form of the task (`DataFacts`), and further inputs by name.
+
+    `more` feeds the network's inputs of those names; its tensors have the samples in front as well.
+    """
 
     inputs: Tensor
     targets: Tensor
+    more: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.targets)
 
+    def each(self, change: Callable[[Tensor], Tensor]) -> Samples:
+        """Return the samples with every tensor changed alike."""
+        more = {name: change(tensor) for name, tensor in self.more.items()}
+        return Samples(change(self.inputs), change(self.targets), more)
+
     def slice(self, start: int, stop: int) -> Samples:
         """Return the samples from `start` up to, not including, `stop`; views, not copies."""
-        return Samples(self.inputs[start:stop], self.targets[start:stop])
+        return self.each(lambda tensor: tensor[start:stop])
+
+    def take(self, positions: Tensor) -> Samples:
+        """Return copies of the samples at `positions`, in that order."""
+        return self.each(lambda tensor: tensor.index_select(0, positions))
+
+    def fed(self, names: Sequence[str]) -> tuple[Tensor, ...]:
+        """Return what a network's inputs of these names get: `more` by name, `inputs` for any other.
+
+        Without names it is `inputs` alone.
+        """
+        return tuple(self.more.get(name, self.inputs) for name in names) or (self.inputs,)
 
     def to(self, device: torch.device) -> Samples:
         """Return the samples on `device`."""
-        return Samples(self.inputs.to(device), self.targets.to(device))
+        return self.each(lambda tensor: tensor.to(device))
 
 
 @dataclass(frozen=True)
@@ -78,7 +98,11 @@ def open_dataset(
     loaded = source.load(params, base)
     if not len(loaded.targets):
         raise DataProblem(f"{loaded.title} holds no samples. Choose data with at least two.")
-    parts, warnings = divide(loaded.targets, bool(loaded.classes), ref.split, ref.seed)
+    warnings: list[str] = []
+    parts = loaded.parts
+    if parts is None:
+        stratify = loaded.task == "classification"
+        parts, warnings = divide(loaded.targets, stratify, ref.split, ref.seed)
     whole = torch.from_numpy(loaded.inputs)
     inputs = [whole[torch.from_numpy(part)] for part in parts]
     form, features, notes = loaded.form, loaded.features, list(loaded.notes)
@@ -98,16 +122,24 @@ def open_dataset(
             "The target is standardised by the training samples "
             f"(mean {shift[0]:.4g}, deviation {spread[0]:.4g}); val_mae is in its own units."
         )
-    splits = [Samples(x.contiguous(), y) for x, y in zip(inputs, targets, strict=True)]
+    more = {name: torch.from_numpy(array) for name, array in loaded.more.items()}
+    splits = [
+        Samples(
+            x.contiguous(), y, {name: whole[torch.from_numpy(p)] for name, whole in more.items()}
+        )
+        for x, y, p in zip(inputs, targets, parts, strict=True)
+    ]
     facts = DataFacts(
         title=loaded.title,
         train=len(splits[0]),
         validation=len(splits[1]),
         test=len(splits[2]),
-        sample=TensorType(tuple(splits[0].inputs.shape[1:]), "float32"),
+        sample=_type(splits[0].inputs),
+        more={name: _type(tensor) for name, tensor in splits[0].more.items()},
         form=form,
-        task="classification" if loaded.classes else "regression",
+        task=loaded.task,
         classes=loaded.classes,
+        vocabulary=loaded.vocabulary,
         target_shape=tuple(splits[0].targets.shape[1:]),
         target_names=loaded.target_names,
         target_mean=shift,
@@ -161,7 +193,7 @@ def _targets(
 ) -> tuple[list[Tensor], tuple[float, ...], tuple[float, ...]]:
     whole = torch.from_numpy(loaded.targets)
     pieces = [whole[torch.from_numpy(part)] for part in parts]
-    if loaded.classes or not standardize:
+    if loaded.task != "regression" or not standardize:
         return pieces, (), ()
     mean = pieces[0].double().mean(0)
     std = pieces[0].double().std(0, correction=0)
@@ -171,7 +203,7 @@ def _targets(
 
 
 def _balance(loaded: Loaded) -> tuple[int, ...]:
-    if not loaded.classes:
+    if loaded.task != "classification":
         return ()
     counts = np.bincount(loaded.targets.astype(np.int64), minlength=len(loaded.classes))
     return tuple(int(count) for count in counts)
@@ -182,6 +214,10 @@ def _range(inputs: Tensor) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def _type(samples: Tensor) -> TensorType:
+    return TensorType(tuple(samples.shape[1:]), str(samples.dtype).removeprefix("torch."))
+
+
 def _size(tensor: Tensor) -> int:
     return tensor.numel() * tensor.element_size()
 
@@ -189,7 +225,7 @@ def _size(tensor: Tensor) -> int:
 def _fingerprint(loaded: Loaded) -> str:
     """A hash of what came in, so that a run can say later whether its data is still the same."""
     digest = hashlib.blake2b(digest_size=16)
-    for array in (loaded.inputs, loaded.targets):
+    for array in (loaded.inputs, loaded.targets, *loaded.more.values()):
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     digest.update("\0".join(loaded.classes).encode())

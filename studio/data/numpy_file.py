@@ -115,7 +115,7 @@ def _loaded(title: str, inputs: NDArray[Any], targets: NDArray[Any]) -> Loaded:
     if 0 < len(kinds) <= _CLASSES:
         index = np.searchsorted(kinds, targets).astype(np.int64)
         names = tuple(str(kind) for kind in np.asarray(kinds).tolist())
-        return Loaded(title, form, values, index, names, scale=scale, notes=tuple(notes))
+        return Loaded(title, form, values, index, classes=names, scale=scale, notes=tuple(notes))
     wanted = targets.astype(np.float32).reshape(len(targets), -1)
     names = tuple(f"target {n + 1}" for n in range(wanted.shape[1]))
     return Loaded(title, form, values, wanted, target_names=names, scale=scale, notes=tuple(notes))

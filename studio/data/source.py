@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,20 +21,31 @@ class DataProblem(ValueError):
 class Loaded:
     """All samples of a source, before transforms and split.
 
-    Shapes: `inputs` float32 `[n, …]` (images `[n, channels, height, width]`), `targets` int64 `[n]`
-    where `classes` names them, else float32 `[n, k]`.
-    `scale` is the inputs' own range where the source knows it (images: 0 to 1).
+    Shapes: `inputs` float32 `[n, …]` (images `[n, channels, height, width]`), or int64 `[n, t]` where
+    they are tokens of a `vocabulary`; `targets` in the form of the `task`, as `DataFacts` has it.
+    An empty `task` is classification where `classes` are named, else regression. `more` are further
+    inputs by name, `[n, …]` as well.
+    `scale` is the inputs' own range where the source knows it (images: 0 to 1). `parts` are positions of
+    training, validation and test samples where the source comes divided.
     """
 
     title: str
     form: str
-    inputs: NDArray[np.float32]
+    inputs: NDArray[np.float32] | NDArray[np.int64]
     targets: NDArray[np.int64] | NDArray[np.float32]
+    task: str = ""
     classes: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+    more: Mapping[str, NDArray[np.float32] | NDArray[np.int64]] = field(default_factory=dict)
+    parts: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]] | None = None
     features: tuple[str, ...] = ()
     target_names: tuple[str, ...] = ()
     scale: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        usual = "classification" if self.classes else "regression"
+        object.__setattr__(self, "task", self.task or usual)
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,18 @@ class NetworkFacts(Struct, frozen=True, omit_defaults=True):
 class DataFacts(Struct, frozen=True, omit_defaults=True):
     """What came in: counts, one sample's type (no batch dimension), task, classes.
 
-    `task` is `classification` or `regression`; `form` is `image`, `table` or `sequence`;
+    `form` is `image`, `table`, `sequence`, `text` (tokens of a `vocabulary`) or `graph`; `more` are the types
+    of further inputs, by the name of the network's input that they feed.
+    `task` is one of
+    `classification` (targets int64 `[n]`, a class index each),
+    `multi-label` (float32 `[n, classes]`, 0 or 1),
+    `regression` (float32 `[n, k]`),
+    `segmentation` (int64 `[n, height, width]`, a class index each pixel),
+    `detection` (float32 `[n, most, 5]`: class, centre x and y, width and height as shares of the image; a
+    class of −1 fills up),
+    `tokens` (int64 `[n, t]`: what comes next after each input token, or the answer to the input sequence),
+    `nodes` (int64 `[n, nodes]`: a class index each node of a graph). Where there is nothing to predict, an
+    index is −100, which losses leave out.
     `target_shape` is () for a class index and (k,) for k regression targets;
     `balance` counts the samples of each class; `value_range` is of the inputs. `target_mean` and
     `target_std` undo a regression target's standardising (empty where there is none); `notes` are sentences
@@ -94,6 +105,8 @@ class DataFacts(Struct, frozen=True, omit_defaults=True):
     form: str
     task: str
     classes: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+    more: dict[str, TensorType] = field(default_factory=dict)
     target_shape: tuple[int, ...] = ()
     target_names: tuple[str, ...] = ()
     target_mean: tuple[float, ...] = ()

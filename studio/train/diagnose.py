@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import errno
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from studio.compile.build import GENERATED
-from studio.data import DataProblem, Samples
+from studio.data import DataProblem
 from studio.graph.files import FileProblem
 from studio.graph.graph import INPUT, OUTPUT
 from studio.train.options import TrainProblem
@@ -36,14 +36,14 @@ class Origin:
 
 
 def first_output(
-    network: nn.Module, nodes: tuple[NodePath, ...], batch: Samples
+    network: nn.Module, nodes: tuple[NodePath, ...], inputs: Sequence[Tensor]
 ) -> tuple[Origin | None, list[str]]:
     """Run a batch forward as the step did and return the first node with an output that is no number.
 
     Also returns the paths of all nodes in order of execution. Buffers (BatchNorm) change as they do
     in any step: the caller puts its state back afterwards.
     """
-    if not bool(batch.inputs.isfinite().all()):
+    if not all(bool(tensor.isfinite().all()) for tensor in inputs):
         return Origin("", "the data itself holds values that are not finite numbers"), []
     by_path = {node.path: node for node in nodes}
     order: list[str] = []
@@ -62,7 +62,7 @@ def first_output(
         return tensor
 
     with torch.no_grad():
-        network.forward_tapped(batch.inputs, tap)  # type: ignore[operator]
+        network.forward_tapped(*inputs, tap)  # type: ignore[operator]
     return (found[0] if found else None), order
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -29,40 +31,48 @@ class Feed:
         self._size = min(batch_size, len(samples))
         self._seed = seed
         self._channels_last = channels_last and samples.inputs.ndim == 4
-        inputs = samples.inputs.to(device)
-        # Kept as [n, h, w, c], a shuffled copy is channels-last by a view.
-        self._inputs = inputs.permute(0, 2, 3, 1).contiguous() if self._channels_last else inputs
-        self._targets = samples.targets.to(device)
+        samples = samples.to(device)
+        if self._channels_last:
+            # Kept as [n, h, w, c], a shuffled copy is channels-last by a view.
+            samples = replace(samples, inputs=samples.inputs.permute(0, 2, 3, 1).contiguous())
+        self._samples = samples
         count = len(samples)
         alone = count % self._size == 1 and count > 1
         self.steps = count // self._size if alone else -(-count // self._size)
         self.used = count - 1 if alone else count
         self.sizes = [min(self._size, self.used - i * self._size) for i in range(self.steps)]
-        self._copies = inputs.numel() * inputs.element_size() <= _COPY_LIMIT
+        self._copies = sum(_bytes(each) for each in _tensors(samples)) <= _COPY_LIMIT
         self._order = torch.empty(0, dtype=torch.long)
-        self._shuffled: tuple[Tensor, Tensor] | None = None
+        self._shuffled: Samples | None = None
 
     def begin(self, epoch: int) -> None:
         """Shuffle for an epoch."""
         generator = torch.Generator().manual_seed((self._seed * 1_000_003 + epoch) % 2**63)
-        order = torch.randperm(len(self._targets), generator=generator)[: self.used]
-        self._order = order.to(self._targets.device)
+        order = torch.randperm(len(self._samples), generator=generator)[: self.used]
+        self._order = order.to(self._samples.targets.device)
         if self._copies:
-            inputs = self._inputs.index_select(0, self._order)
-            self._shuffled = (self._as_nchw(inputs), self._targets.index_select(0, self._order))
+            self._shuffled = self._as_nchw(self._samples.take(self._order))
 
     def batch(self, index: int) -> Samples:
         """Return the batch at `index` of the epoch begun last."""
         start, stop = index * self._size, (index + 1) * self._size
         if self._shuffled is not None:
-            return Samples(self._shuffled[0][start:stop], self._shuffled[1][start:stop])
-        chosen = self._order[start:stop]
-        inputs = self._as_nchw(self._inputs.index_select(0, chosen))
-        return Samples(inputs, self._targets.index_select(0, chosen))
+            return self._shuffled.slice(start, stop)
+        return self._as_nchw(self._samples.take(self._order[start:stop]))
 
     def seen(self, batches: int) -> int:
         """Return how many samples the first batches of an epoch hold."""
         return min(batches * self._size, self.used)
 
-    def _as_nchw(self, inputs: Tensor) -> Tensor:
-        return inputs.permute(0, 3, 1, 2) if self._channels_last else inputs
+    def _as_nchw(self, samples: Samples) -> Samples:
+        if not self._channels_last:
+            return samples
+        return replace(samples, inputs=samples.inputs.permute(0, 3, 1, 2))
+
+
+def _tensors(samples: Samples) -> tuple[Tensor, ...]:
+    return (samples.inputs, samples.targets, *samples.more.values())
+
+
+def _bytes(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()

@@ -29,9 +29,14 @@ Trace = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Setup:
-    """What a learner learns with: its networks by role, on `device`, in training mode."""
+    """What a learner learns with: its networks by role, on `device`, in training mode.
+
+    `inputs` are the names of each network's inputs, in the order of its `forward`: a batch is given as
+    `networks[role](*batch.fed(inputs[role]))`.
+    """
 
     networks: Mapping[str, nn.Module]
+    inputs: Mapping[str, tuple[str, ...]]
     facts: DataFacts
     recipe: Recipe
     device: torch.device

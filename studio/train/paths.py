@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from studio.graph.graph import INPUT
 from studio.graph.project import Project
 from studio.graph.unfold import unfold
 
@@ -30,6 +31,11 @@ def node_paths(project: Project, network: str) -> tuple[NodePath, ...]:
         NodePath(found.dotted, found.path, found.node.name, found.node.kind, found.frozen)
         for found in unfold(project, network)
     )
+
+
+def input_names(project: Project, network: str) -> tuple[str, ...]:
+    """Return the names of a network's inputs, in the order of its `forward`."""
+    return tuple(node.name for node in project.networks[network].graph.of_kind(INPUT))
 
 
 class Owners:

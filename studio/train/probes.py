@@ -92,10 +92,12 @@ class Probes:
         present: Callable[[Tensor], Tensor],
         rate_hz: float,
         clock: Clock,
+        inputs: tuple[str, ...] = (),
     ) -> None:
         self._network = network
         self._nodes = {node.path: node for node in nodes}
         self._stepped = _inside_loops(nodes)
+        self._names = inputs
         self._samples = samples.slice(0, PROBED)
         self._facts = facts
         self._present = present
@@ -165,7 +167,7 @@ class Probes:
             Modes([self._network]),
             torch.no_grad(),
         ):
-            outputs = self._network.forward_tapped(samples.inputs, tap)  # type: ignore[operator]
+            outputs = self._network.forward_tapped(*samples.fed(self._names), tap)  # type: ignore[operator]
             for (path, port), tensor in last.items():
                 taken.see(self._nodes[path], port, tensor, known)
         self._outputs = self._present(outputs[:SHOWN]).float().cpu().numpy()

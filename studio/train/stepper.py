@@ -7,6 +7,7 @@ makes a run repeat itself bit by bit, and what lets a bad stretch of it be gone 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -26,7 +27,7 @@ from studio.train.diagnose import (
 from studio.train.feed import Feed
 from studio.train.learner import Learner, Setup, Trace
 from studio.train.options import TrainProblem
-from studio.train.paths import Owners, node_paths
+from studio.train.paths import Owners, input_names, node_paths
 from studio.train.schedules import Span, build_schedule
 from studio.train.stream import Stream
 
@@ -55,8 +56,10 @@ class Stepper:
         self.stream = Stream(recipe.seed, device)
         with self.stream:
             self.networks = {role: module_for(project, role, facts) for role in learner.roles}
-        self.network = self.networks[learner.roles[0]]
-        self.nodes = node_paths(project, learner.roles[0])
+        self.inputs = {role: input_names(project, role) for role in learner.roles}
+        self._first = learner.roles[0]
+        self.network = self.networks[self._first]
+        self.nodes = node_paths(project, self._first)
         images = dataset.train.inputs.ndim == 4
         convolves = any(isinstance(m, nn.Conv2d) for m in self.network.modules())
         # A third off a convolutional step, on CPUs as well as on GPUs; nothing else gains by it.
@@ -71,7 +74,7 @@ class Stepper:
         self.validation = _placed(dataset.validation, device, channels_last)
         self.test = _placed(dataset.test, device, channels_last)
         self.train_part = _placed(dataset.train.slice(0, 256), device, channels_last)
-        self.learning = learner.start(Setup(self.networks, facts, recipe, device))
+        self.learning = learner.start(Setup(self.networks, self.inputs, facts, recipe, device))
         self.learning.evaluate(self.train_part.slice(0, 2))  # outputs that do not fit fail here
         self.optimizers = self.learning.optimizers
         span = Span(recipe.epochs, recipe.epochs * self.feed.steps)
@@ -167,8 +170,8 @@ class Stepper:
             self.restore(before)
             with self.stream:
                 self.feed.begin(self.epoch)
-                batch = self.feed.batch(self.batch)
-                origin, order = first_output(self.network, self.nodes, batch)
+                fed = self.feed.batch(self.batch).fed(self.inputs[self._first])
+                origin, order = first_output(self.network, self.nodes, fed)
             self.restore(before)
             origin = (
                 origin
@@ -194,7 +197,7 @@ def _placed(samples: Samples, device: torch.device, channels_last: bool) -> Samp
     placed = samples.to(device)
     if channels_last and placed.inputs.ndim == 4:
         inputs = placed.inputs.contiguous(memory_format=torch.channels_last)
-        return Samples(inputs, placed.targets)
+        return replace(placed, inputs=inputs)
     return placed
 
 

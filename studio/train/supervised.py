@@ -67,6 +67,7 @@ class _Supervising:
         recipe, facts = setup.recipe, setup.facts
         settings = checked(Supervised.spec, recipe.learner_params, "learner")
         self._network = setup.networks["main"]
+        self._inputs = setup.inputs["main"]
         self._facts = facts
         self._device = setup.device
         self._parameters = [p for p in self._network.parameters() if p.requires_grad]
@@ -100,7 +101,7 @@ class _Supervising:
     def _backward(self, batch: Samples) -> tuple[Tensor, Tensor]:
         for parameter in self._parameters:
             parameter.grad = None
-        outputs = self._forward(batch.inputs)
+        outputs = self._forward(batch)
         loss = self._loss(outputs, batch.targets)
         loss.backward()  # type: ignore[no-untyped-call]
         if self._clip is not None:
@@ -119,12 +120,13 @@ class _Supervising:
             optimizer.step(closure)  # type: ignore[arg-type]
         return self._trace(*first[0], batch)
 
-    def _forward(self, inputs: Tensor) -> Tensor:
+    def _forward(self, batch: Samples) -> Tensor:
+        inputs = batch.fed(self._inputs)
         if not self._bf16:
-            outputs: Tensor = self._network(inputs)
+            outputs: Tensor = self._network(*inputs)
             return outputs
         with torch.autocast(self._device.type, torch.bfloat16):
-            outputs = self._network(inputs)
+            outputs = self._network(*inputs)
         return outputs.float()
 
     def _trace(self, loss: Tensor, outputs: Tensor, batch: Samples) -> Trace:
@@ -146,7 +148,7 @@ class _Supervising:
 
     def evaluate(self, samples: Samples) -> Evaluation:
         with Modes([self._network]), torch.no_grad():
-            parts = [(self._forward(part.inputs), part.targets) for part in self._batches(samples)]
+            parts = [(self._forward(part), part.targets) for part in self._batches(samples)]
             losses = [self._loss(out, target).double() * len(target) for out, target in parts]
         outputs = torch.cat([out for out, _ in parts])
         metrics = {"loss": float(torch.stack(losses).sum() / len(samples))}

@@ -61,6 +61,7 @@ class Trainer:
             self._stepper.learning.present,
             RATE_HZ if job.live else 0.0,
             time.perf_counter,
+            self._stepper.inputs[learner.roles[0]],
         )
         self._keeper = Keeper(job.folder)
         self._paused = self._single = self._stopping = False

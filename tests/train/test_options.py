@@ -198,7 +198,13 @@ def test_accuracy_of_a_step_does_not_depend_on_how_many_are_read_at_once(tmp_pat
     learner = train.builtin_learners()["core.supervised"]
     network = case.module_for(case.project, "main", case.dataset.facts)
     learning = learner.start(
-        train.Setup({"main": network}, case.dataset.facts, case.project.recipe, torch.device("cpu"))
+        train.Setup(
+            {"main": network},
+            {"main": ("x",)},
+            case.dataset.facts,
+            case.project.recipe,
+            torch.device("cpu"),
+        )
     )
     parts = [case.dataset.train.slice(i, i + size) for i, size in ((0, 16), (16, 16), (32, 5))]
     traces = [learning.step(Samples(part.inputs, part.targets)) for part in parts]

@@ -1,0 +1,169 @@
+"""What a run tells while it trains, and a long request of its progress."""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec import Struct, field
+
+from studio.engine.protocol.answers import RunSummary
+from studio.engine.protocol.message import Message
+from studio.graph.params import Value
+from studio.graph.problems import Problem
+
+
+class Started(Message, frozen=True, tag=True):
+    """A run began. `threads` of torch; `nodes` the id paths that `LayerStats` will speak of, in order."""
+
+    folder: str
+    name: str
+    device: str
+    threads: int
+    epochs: int
+    steps_per_epoch: int
+    batch_size: int
+    train_samples: int
+    validation_samples: int
+    task: str
+    classes: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    parameters: int = 0
+    time: float = 0.0
+
+
+class Progress(Message, frozen=True, tag=True):
+    """Per-step values since the last event: `steps` int64 `[n]`, `values` name → float32 `[n]`.
+
+    Names: `train_loss`, `train_accuracy` (classification), `lr`. Rates in samples a second, times in seconds.
+    """
+
+    step: int
+    epoch: int
+    steps: np.ndarray
+    values: dict[str, np.ndarray]
+    samples_per_s: float
+    eta_s: float
+    overhead: float = 0.0
+
+
+class LayerStat(Struct, frozen=True, omit_defaults=True):
+    """One node at one step; `histogram` counts activations in equal bins over `low`…`high`.
+
+    `dead` is the share of units that are zero for the whole probe batch (ReLU-like nodes only); `grad`
+    and `weight` are the norms of what the node learns with, and of its gradient at the step just done.
+    """
+
+    mean: float
+    std: float
+    zero: float
+    grad: float | None = None
+    dead: float = 0.0
+    units: int = 0
+    low: float = 0.0
+    high: float = 0.0
+    histogram: tuple[int, ...] = ()
+    weight: float | None = None
+
+
+class LayerStats(Message, frozen=True, tag=True):
+    """How every layer stands at a step, by id path.
+
+    `flows` is how strong the tensors on the wires are: the root mean square of what leaves an output
+    port, by `path:port`.
+    """
+
+    step: int
+    nodes: dict[str, LayerStat]
+    flows: dict[str, float] = field(default_factory=dict)
+
+
+class Pictures(Message, frozen=True, tag=True):
+    """What the probe samples look like inside: latest only.
+
+    `maps`: id path → uint8 `[k, h, w]`, the k strongest feature maps of the probe image.
+    `inputs` uint8 `[n, h, w]` (images) or float32 (else), `outputs` float32 `[n, classes]` or `[n, k]`,
+    `targets` `[n]` of the fixed strip of validation samples.
+    """
+
+    step: int
+    maps: dict[str, np.ndarray]
+    inputs: np.ndarray
+    outputs: np.ndarray
+    targets: np.ndarray
+
+
+class EpochDone(Message, frozen=True, tag=True):
+    """`epoch` counts from 1. `confusion` is int64 `[true, predicted]` on validation (classification)."""
+
+    epoch: int
+    step: int
+    metrics: dict[str, float]
+    seconds: float
+    confusion: np.ndarray | None = None
+
+
+class CheckpointSaved(Message, frozen=True, tag=True):
+    """Weights are on the disk at `path`, as they were after `step`."""
+
+    path: str
+    step: int
+    epoch: int
+    best: bool = False
+    size: int = 0
+
+
+class ControlApplied(Message, frozen=True, tag=True):
+    """`paused`, `resumed`, `stepped`, or a changed value."""
+
+    action: str
+    step: int
+    values: dict[str, Value] = field(default_factory=dict)
+
+
+class ProblemFound(Message, frozen=True, tag=True):
+    """Something to look at while training: dead units, a loss that is not a number, and where first."""
+
+    step: int
+    problem: Problem
+
+
+class Finished(Message, frozen=True, tag=True):
+    """Every epoch is done; the last event of its run."""
+
+    summary: RunSummary
+
+
+class Stopped(Message, frozen=True, tag=True):
+    """The run ended early because it was asked to; the last event of its run."""
+
+    summary: RunSummary
+
+
+class Failed(Message, frozen=True, tag=True):
+    """The run could not go on, for the reason in its summary; the last event of its run."""
+
+    summary: RunSummary
+    details: str = ""
+
+
+class Working(Message, frozen=True, tag=True):
+    """Progress of a request that takes long: `done` of `total` (0 where unknown)."""
+
+    done: int
+    total: int
+    what: str = ""
+
+
+Event = (
+    Started
+    | Progress
+    | LayerStats
+    | Pictures
+    | EpochDone
+    | CheckpointSaved
+    | ControlApplied
+    | ProblemFound
+    | Finished
+    | Stopped
+    | Failed
+    | Working
+)

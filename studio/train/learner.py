@@ -20,8 +20,10 @@ from torch.optim import Optimizer
 
 from studio.data import Samples
 from studio.graph.facts import DataFacts
+from studio.graph.params import Value
 from studio.graph.project import Recipe
 from studio.graph.spec import OptionSpec
+from studio.train.updates import Updates
 
 #: What a step leaves behind: detached tensors on the device, read many steps at a time.
 Trace = tuple[Tensor, ...]
@@ -40,6 +42,27 @@ class Setup:
     facts: DataFacts
     recipe: Recipe
     device: torch.device
+
+    def answer(self, role: str, batch: Samples) -> Tensor:
+        """Return what a network answers a batch, in float32, computed in the recipe's precision."""
+        inputs = batch.fed(self.inputs[role])
+        if self.recipe.precision != "bf16":
+            outputs: Tensor = self.networks[role](*inputs)
+            return outputs
+        with torch.autocast(self.device.type, torch.bfloat16):
+            outputs = self.networks[role](*inputs)
+        return outputs.float()
+
+    def updates(self, *roles: str, values: Mapping[str, Value] | None = None) -> Updates:
+        """Return the recipe's optimiser for the weights of networks; `values` go before its settings.
+
+        Raises: TrainProblem.
+        """
+        recipe = self.recipe
+        parameters = [p for role in roles for p in self.networks[role].parameters()]
+        settings = {**recipe.optimizer_params, **(values or {})}
+        clip = recipe.learner_params.get("clip_norm")
+        return Updates(recipe.optimizer, settings, parameters, self.device, clip)
 
 
 @dataclass(frozen=True)

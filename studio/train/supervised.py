@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
 
 from studio.data import Samples
 from studio.graph.facts import DataFacts
@@ -15,8 +14,8 @@ from studio.graph.params import Param
 from studio.graph.spec import OptionSpec
 from studio.train.learner import Evaluation, Learner, Learning, Modes, Setup, Trace
 from studio.train.losses import Loss, balanced
-from studio.train.optim import build_optimizers, needs_closure
-from studio.train.options import TrainProblem, checked
+from studio.train.options import checked
+from studio.train.updates import Computed
 
 #: Samples evaluated at once, where training takes fewer.
 _EVALUATED = 256
@@ -66,68 +65,27 @@ class _Supervising:
     def __init__(self, setup: Setup) -> None:
         recipe, facts = setup.recipe, setup.facts
         settings = checked(Supervised.spec, recipe.learner_params, "learner")
-        self._network = setup.networks["main"]
-        self._inputs = setup.inputs["main"]
-        self._facts = facts
-        self._device = setup.device
-        self._parameters = [p for p in self._network.parameters() if p.requires_grad]
-        if not self._parameters:
-            raise TrainProblem(
-                "The network has nothing that can learn: no layer has parameters, or all are "
-                "frozen. Add a layer such as Linear or Conv2d, or unfreeze one."
-            )
+        self._setup = setup
+        self._updates = setup.updates("main")
+        self.optimizers = self._updates.optimizers
         classes = facts.task == "classification"
         weigh = classes and settings["class_weights"] == "balanced"
         weights = balanced(facts, setup.device) if weigh else None
         self._loss = Loss(recipe.loss, recipe.loss_params, facts, weights)
-        self._clip = settings["clip_norm"]
-        self._bf16 = recipe.precision == "bf16"
         self._classes = len(facts.classes)
         self._batch = max(_EVALUATED, recipe.batch_size)
         self._spread = torch.tensor(facts.target_std or (1.0,), dtype=torch.float64)
-        self.optimizers = build_optimizers(
-            recipe.optimizer, recipe.optimizer_params, self._parameters, setup.device
-        )
-        self._closure = any(needs_closure(optimizer) for optimizer in self.optimizers)
 
     def step(self, batch: Samples) -> Trace:
-        if self._closure:
-            return self._step_with_closure(batch)
-        loss, outputs = self._backward(batch)
-        for optimizer in self.optimizers:
-            optimizer.step()
+        def compute() -> Computed:
+            outputs = self._forward(batch)
+            return self._loss(outputs, batch.targets), outputs
+
+        loss, outputs = self._updates.take(compute)
         return self._trace(loss, outputs, batch)
 
-    def _backward(self, batch: Samples) -> tuple[Tensor, Tensor]:
-        for parameter in self._parameters:
-            parameter.grad = None
-        outputs = self._forward(batch)
-        loss = self._loss(outputs, batch.targets)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self._clip is not None:
-            clip_grad_norm_(self._parameters, self._clip)
-        return loss, outputs
-
-    def _step_with_closure(self, batch: Samples) -> Trace:
-        first: list[tuple[Tensor, Tensor]] = []
-
-        def closure() -> Tensor:
-            result = self._backward(batch)
-            first.append(result)
-            return result[0]
-
-        for optimizer in self.optimizers:
-            optimizer.step(closure)  # type: ignore[arg-type]
-        return self._trace(*first[0], batch)
-
     def _forward(self, batch: Samples) -> Tensor:
-        inputs = batch.fed(self._inputs)
-        if not self._bf16:
-            outputs: Tensor = self._network(*inputs)
-            return outputs
-        with torch.autocast(self._device.type, torch.bfloat16):
-            outputs = self._network(*inputs)
-        return outputs.float()
+        return self._setup.answer("main", batch)
 
     def _trace(self, loss: Tensor, outputs: Tensor, batch: Samples) -> Trace:
         if self._classes:
@@ -147,7 +105,7 @@ class _Supervising:
         return found
 
     def evaluate(self, samples: Samples) -> Evaluation:
-        with Modes([self._network]), torch.no_grad():
+        with Modes([self._setup.networks["main"]]), torch.no_grad():
             parts = [(self._forward(part), part.targets) for part in self._batches(samples)]
             losses = [self._loss(out, target).double() * len(target) for out, target in parts]
         outputs = torch.cat([out for out, _ in parts])

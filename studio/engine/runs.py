@@ -93,6 +93,9 @@ class _JobFile(Struct, frozen=True):
     document: str = ""
     live: bool = True
     trusted: str = ""
+    resume: str = ""
+    until: int = 0
+    parent: str = ""
 
 
 class _StatusFile(Struct, frozen=True):
@@ -163,6 +166,9 @@ class RunWriter:
                 job.document,
                 job.live,
                 job.trusted,
+                job.resume,
+                job.until,
+                job.parent,
             )
             raw = msgspec.json.format(msgspec.json.encode(file), indent=1)
             put(self.folder / JOB, raw)
@@ -304,6 +310,9 @@ def read_job(folder: Path) -> p.Job | None:
         file.live,
         document=file.document,
         trusted=file.trusted,
+        resume=file.resume,
+        until=file.until,
+        parent=file.parent,
     )
 
 

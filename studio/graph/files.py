@@ -167,20 +167,22 @@ def _from_raw(raw: Mapping[str, Any], base: Path | None) -> Project:
     blocks = {name: read_block(block, name) for name, block in known.pop("blocks", {}).items()}
     data = _read(known.pop("data", {}), DataRef)
     params = {key: _absolute(as_value(value), base) for key, value in data.params.items()}
-    steps = tuple(Step(step.kind, _values(step.params)) for step in data.transforms)
+    transforms, augment = (_steps(steps) for steps in (data.transforms, data.augment))
     recipe = _read(known.pop("recipe", {}), Recipe)
     project = _read(known, Project)
     return replace(
         project,
         networks=networks,
         blocks=blocks,
-        data=replace(data, params=params, transforms=steps),
+        data=replace(data, params=params, transforms=transforms, augment=augment),
         recipe=replace(
             recipe,
             learner_params=_values(recipe.learner_params),
             optimizer_params=_values(recipe.optimizer_params),
             schedule_params=_values(recipe.schedule_params),
             loss_params=_values(recipe.loss_params),
+            groups={path: _values(own) for path, own in recipe.groups.items()},
+            breakpoints=tuple(replace(b, params=_values(b.params)) for b in recipe.breakpoints),
         ),
         constants=_values(project.constants),
         weights=_absolute(project.weights, base),
@@ -269,6 +271,10 @@ def _read(raw: Any, kind: type[T]) -> T:
 
 def _values(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {key: as_value(value) for key, value in raw.items()}
+
+
+def _steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    return tuple(Step(step.kind, _values(step.params)) for step in steps)
 
 
 def _relative(value: Any, base: Path) -> Any:

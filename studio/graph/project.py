@@ -62,21 +62,39 @@ class Split(Struct, frozen=True, omit_defaults=True):
 
 
 class DataRef(Struct, frozen=True, omit_defaults=True):
-    """Which samples: a source with its parameters, transforms, split and the split's seed."""
+    """Which samples: a source with its parameters, transforms, split and the split's seed.
+
+    `transforms` are fitted once and applied to all samples; `augment` changes training batches only,
+    each one anew.
+    """
 
     kind: str = "sklearn.digits"
     params: dict[str, Value] = field(default_factory=dict)
     transforms: tuple[Step, ...] = ()
+    augment: tuple[Step, ...] = ()
     split: Split = Split()
     seed: int = 0
     extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Breakpoint(Struct, frozen=True, omit_defaults=True):
+    """What pauses a run: a kind of condition with its parameters; one that is not `on` rests."""
+
+    kind: str
+    params: dict[str, Value] = field(default_factory=dict)
+    on: bool = True
 
 
 class Recipe(Struct, frozen=True, omit_defaults=True):
     """Hyper-parameters. Kinds are the catalogue's; an empty `loss` leaves it to the learner.
 
     `device` is `auto`, `cpu`, `cuda:0`… or `mps`; `threads` 0 leaves one core to the window;
-    `precision` is `fp32` or `bf16`.
+    `precision` is `fp32`, `bf16` or `fp16`; `sampling` is `shuffled` or `balanced` (classes alike).
+    `clip_norm` is the longest gradient followed whole (None: any), `accumulate` the batches whose
+    gradients make one step, `ema` the share that averaged weights keep at each step (0: no average).
+    Training stops early after `patience` epochs (0: never) whose score is not better by `min_delta`;
+    every `keep_every` epochs (0: never) a checkpoint stays. `groups` holds optimiser settings of
+    nodes by their path (`{"res1/conv1": {"lr": 1e-4}}`), which go before everybody's.
     """
 
     learner: str = "core.supervised"
@@ -93,6 +111,17 @@ class Recipe(Struct, frozen=True, omit_defaults=True):
     seed: int = 0
     device: str = "auto"
     threads: int = 0
+    clip_norm: float | None = None
+    accumulate: int = 1
+    ema: float = 0.0
+    patience: int = 0
+    min_delta: float = 0.0
+    keep_every: int = 0
+    sampling: str = "shuffled"
+    compile: bool = False
+    deterministic: bool = False
+    groups: dict[str, dict[str, Value]] = field(default_factory=dict)
+    breakpoints: tuple[Breakpoint, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
 
 

@@ -61,8 +61,7 @@ class Setup:
         recipe = self.recipe
         parameters = [p for role in roles for p in self.networks[role].parameters()]
         settings = {**recipe.optimizer_params, **(values or {})}
-        clip = recipe.learner_params.get("clip_norm")
-        return Updates(recipe.optimizer, settings, parameters, self.device, clip)
+        return Updates(recipe.optimizer, settings, parameters, self.device, recipe.clip_norm)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from studio.graph.edits import SetRecipe
@@ -17,7 +18,19 @@ from studio.train.options import TrainProblem, checked
 from studio.train.schedules import schedules
 from studio.train.supervised import builtin_learners
 
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "bf16", "fp16")
+SAMPLINGS = ("shuffled", "balanced")
+_CHOICES = (("precision", PRECISIONS), ("sampling", SAMPLINGS))
+#: Numbers of the recipe, and the least that each may be.
+_LEAST = (
+    ("epochs", 1),
+    ("batch_size", 1),
+    ("threads", 0),
+    ("accumulate", 1),
+    ("patience", 0),
+    ("min_delta", 0),
+    ("keep_every", 0),
+)
 _DEFAULT = Recipe()
 
 
@@ -26,19 +39,44 @@ def recipe_problems(
 ) -> tuple[Problem, ...]:
     """Return what keeps any run with this recipe from starting, each with a way out."""
     known = {kind: learner.spec for kind, learner in (learners or builtin_learners()).items()}
-    return (*_numbers(recipe), *_kinds(recipe, known), *_device(recipe))
+    return (*_numbers(recipe), *_kinds(recipe, known), *_groups(recipe), *_device(recipe))
 
 
 def _numbers(recipe: Recipe) -> Iterator[Problem]:
-    for name, least in (("epochs", 1), ("batch_size", 1), ("threads", 0)):
+    for name, least in _LEAST:
         value = getattr(recipe, name)
-        if value < least:
+        if not value >= least or math.isinf(value):
             title = name.replace("_", " ")
             message = f"The recipe's {title} should be at least {least}, but is {value}."
             yield _problem(message, {name: getattr(_DEFAULT, name)})
-    if recipe.precision not in PRECISIONS:
-        message = f"The recipe's precision should be fp32 or bf16, but is {recipe.precision!r}."
-        yield _problem(message, {"precision": _DEFAULT.precision})
+    if recipe.clip_norm is not None and not 0 < recipe.clip_norm < math.inf:
+        message = (
+            f"The recipe's clip norm should be above 0 or left empty, but is {recipe.clip_norm}."
+        )
+        yield _problem(message, {"clip_norm": None})
+    if not 0 <= recipe.ema < 1:
+        message = f"The recipe's ema should be at least 0 and below 1, but is {recipe.ema}."
+        yield _problem(message, {"ema": _DEFAULT.ema})
+    for name, choices in _CHOICES:
+        value = getattr(recipe, name)
+        if value not in choices:
+            listed = f"{', '.join(choices[:-1])} or {choices[-1]}"
+            message = f"The recipe's {name} should be {listed}, but is {value!r}."
+            yield _problem(message, {name: getattr(_DEFAULT, name)})
+
+
+def _groups(recipe: Recipe) -> Iterator[Problem]:
+    """Yield what is wrong with the nodes' own settings, the first of each node."""
+    spec = optimizers().get(recipe.optimizer)
+    if spec is None:
+        return  # told already
+    for path, own in sorted(recipe.groups.items()):
+        try:
+            checked(spec, own, f"own settings of {path} for the optimiser")
+        except TrainProblem as error:
+            kept = _sound(spec, own, "optimiser")
+            rest = {key: value for key, value in recipe.groups.items() if key != path}
+            yield _problem(str(error), {"groups": rest | ({path: kept} if kept else {})})
 
 
 def _kinds(recipe: Recipe, learners: Mapping[str, OptionSpec]) -> Iterator[Problem]:

@@ -116,8 +116,8 @@ class _Script:
             *self._forward("            ", f"inputs[batch]{self.nhwc}", "targets[batch]"),
             "            loss.backward()",
         )
-        if self.settings["clip_norm"] is not None:
-            yield f"            nn.utils.clip_grad_norm_(parameters, {self.settings['clip_norm']!r})"
+        if recipe.clip_norm is not None:
+            yield f"            nn.utils.clip_grad_norm_(parameters, {recipe.clip_norm!r})"
         yield "            optimizer.step()"
         yield from after_step
         yield '        figures = evaluate(model, criterion, data, "validation")'

@@ -30,14 +30,6 @@ class Supervised:
         doc="Classification and regression: outputs are compared with targets.",
         params=(
             Param(
-                "clip_norm",
-                "float",
-                None,
-                optional=True,
-                minimum=1e-12,
-                help="Longest gradient that is followed whole; empty: any",
-            ),
-            Param(
                 "class_weights",
                 "choice",
                 "equal",

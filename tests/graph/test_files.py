@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from strategies import illegal
 
 from studio.graph import files
@@ -32,7 +33,7 @@ from studio.graph.edits.instances import blocks_below
 from studio.graph.graph import Node
 from studio.graph.migrations import FORMAT
 from studio.graph.params import Param, ParamError
-from studio.graph.project import DataRef, Frame, Note, Place, Project
+from studio.graph.project import Breakpoint, DataRef, Frame, Note, Place, Project, Recipe, Step
 from studio.graph.surgery import Intervention
 
 
@@ -254,3 +255,24 @@ def test_a_number_no_message_can_carry_still_opens_and_saves() -> None:
     with pytest.raises(ParamError, match="a whole number"):
         Param("out_features", "int").check(10**400)
     assert Param("rate", "float").check(10**400) == math.inf
+
+
+def test_a_file_of_the_first_format_clips_the_gradient_as_it_did() -> None:
+    raw = json.loads(files.dumps(project()))
+    recipe = raw["recipe"] | {"learner_params": {"clip_norm": 2.5, "class_weights": "balanced"}}
+    del recipe["clip_norm"]
+    loaded = files.loads(json.dumps(raw | {"format": 1, "recipe": recipe}))
+    assert loaded.readonly == ""
+    assert loaded.project.recipe.clip_norm == 2.5
+    assert loaded.project.recipe.learner_params == {"class_weights": "balanced"}
+
+
+def test_own_settings_and_breakpoints_come_back_as_they_were() -> None:
+    recipe = Recipe(
+        groups={"conv1": {"lr": 1e-4, "betas": (0.8, 0.9)}},
+        breakpoints=(Breakpoint("loss_spike", {"factor": 3.0}, on=False),),
+        ema=0.99,
+    )
+    data = DataRef(augment=(Step("flip", {"p": 0.5}),))
+    made = replace(project(), recipe=recipe, data=data)
+    assert files.loads(files.dumps(made)).project == made

@@ -244,7 +244,7 @@ def test_a_snapshot_that_cannot_be_written_is_refused_and_training_goes_on(
         ({"optimizer": "torch.optim.SGD", "optimizer_params": {"nesterov": True}}, "Nesterov"),
         ({"schedule": "core.magic"}, "no schedule named"),
         ({"loss": "torch.nn.MagicLoss"}, "no loss named"),
-        ({"learner_params": {"clip_norm": -1.0}}, "clip_norm needs a number"),
+        ({"clip_norm": -1.0}, "clip norm should be above 0"),
         ({"epochs": 0}, "epochs should be at least 1, but is 0"),
         ({"batch_size": 0}, "batch size should be at least 1, but is 0"),
     ],

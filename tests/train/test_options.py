@@ -155,9 +155,7 @@ def test_a_loss_is_pytorchs_own(kind: str) -> None:
 
 def test_options_of_the_learner_work(tmp_path: Path) -> None:
     plain = per_step(iris(tmp_path / "a", epochs=2).run())
-    clipped = iris(
-        tmp_path / "b", epochs=2, learner_params={"clip_norm": 1e-6}, optimizer="torch.optim.SGD"
-    )
+    clipped = iris(tmp_path / "b", epochs=2, clip_norm=1e-6, optimizer="torch.optim.SGD")
     losses = [done.metrics["train_loss"] for done in epochs(clipped.run())]
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
     cancer = DataRef("sklearn.breast_cancer")

@@ -71,7 +71,8 @@ CASES = {
             optimizer_params={"lr": 0.1, "momentum": 0.9},
             schedule="torch.optim.lr_scheduler.StepLR",
             schedule_params={"step_size": 1},
-            learner_params={"clip_norm": 1.0, "class_weights": "balanced"},
+            learner_params={"class_weights": "balanced"},
+            clip_norm=1.0,
         )
     ),
     "one cycle, smoothed labels": mlp(

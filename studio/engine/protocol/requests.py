@@ -67,6 +67,12 @@ class GetData(Message, frozen=True, tag=True):
     data: DataRef
 
 
+class Fetch(Message, frozen=True, tag=True):
+    """Bring a published data set (a source's kind) to this machine. Answer: `Done`."""
+
+    kind: str
+
+
 class GetSamples(Message, frozen=True, tag=True):
     """Samples by position in a split (`train`, `validation`, `test`). Answer: `SampleSet`."""
 
@@ -132,7 +138,9 @@ class Job(Struct, frozen=True, omit_defaults=True):
 
     `folder` is the run's folder, `document` the project file that it was started from, if any;
     `live` turns the views on layers and samples on. `trusted` stands for the project's own code as the
-    person had agreed to it when the run began ("" without such code).
+    person had agreed to it when the run began ("" without such code). `resume` is the checkpoint that
+    the run goes on from exactly as if it had never stopped, `parent` the folder of the run that it was
+    forked from; with `until` it stops after that many steps.
     """
 
     project: Project
@@ -141,6 +149,9 @@ class Job(Struct, frozen=True, omit_defaults=True):
     live: bool = True
     document: str = ""
     trusted: str = ""
+    resume: str = ""
+    until: int = 0
+    parent: str = ""
 
 
 class Train(Message, frozen=True, tag=True):
@@ -241,6 +252,7 @@ Request = (
     | GetSource
     | ReadSource
     | GetData
+    | Fetch
     | GetSamples
     | Predict
     | Explain

@@ -182,7 +182,6 @@ def _from_raw(raw: Mapping[str, Any], base: Path | None) -> Project:
             schedule_params=_values(recipe.schedule_params),
             loss_params=_values(recipe.loss_params),
             groups={path: _values(own) for path, own in recipe.groups.items()},
-            breakpoints=tuple(replace(b, params=_values(b.params)) for b in recipe.breakpoints),
         ),
         constants=_values(project.constants),
         weights=_absolute(project.weights, base),

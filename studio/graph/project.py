@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from studio.graph.breakpoints import Breakpoint
 from studio.graph.graph import Graph
 from studio.graph.params import Param, Value
 from studio.graph.surgery import Intervention
@@ -54,11 +55,33 @@ class Step(Struct, frozen=True, omit_defaults=True):
 
 
 class Split(Struct, frozen=True, omit_defaults=True):
-    """How samples are divided: shares between 0 and 1, stratified where the task has classes."""
+    """How samples are divided: shares between 0 and 1, stratified where the task has classes.
+
+    `by` is `published` (as the source comes divided), `chance`, `groups` (no group on both sides), `time`
+    (the latest samples validate and test), or "": published where there is such a division, else chance.
+    """
 
     validation: float = 0.2
     test: float = 0.0
     stratified: bool = True
+    by: str = ""
+
+
+class Handling(Struct, frozen=True, omit_defaults=True):
+    """What is done about samples that are not as they should be, and about too many of them.
+
+    `missing` values (NaN, infinite) are `refuse`d, or their samples `drop`ped, or they are `fill`ed by
+    the training samples' mean; `unreadable` files are `refuse`d or `skip`ped; `duplicates` are `keep`t or
+    all but the first `drop`ped. `memory` is `auto` (streams what does not fit), `resident` or `stream`.
+
+    Units: `memory_gb` GiB that samples may take; 0: half of what is free.
+    """
+
+    missing: str = "refuse"
+    unreadable: str = "refuse"
+    duplicates: str = "keep"
+    memory: str = "auto"
+    memory_gb: float = 0.0
 
 
 class DataRef(Struct, frozen=True, omit_defaults=True):
@@ -74,15 +97,8 @@ class DataRef(Struct, frozen=True, omit_defaults=True):
     augment: tuple[Step, ...] = ()
     split: Split = Split()
     seed: int = 0
+    handling: Handling = Handling()
     extra: dict[str, Any] = field(default_factory=dict)
-
-
-class Breakpoint(Struct, frozen=True, omit_defaults=True):
-    """What pauses a run: a kind of condition with its parameters; one that is not `on` rests."""
-
-    kind: str
-    params: dict[str, Value] = field(default_factory=dict)
-    on: bool = True
 
 
 class Recipe(Struct, frozen=True, omit_defaults=True):

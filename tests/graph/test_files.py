@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from strategies import illegal
 
 from studio.graph import files
+from studio.graph.breakpoints import Breakpoint
 from studio.graph.builder import Net
 from studio.graph.edits import (
     AddNodes,
@@ -33,7 +34,7 @@ from studio.graph.edits.instances import blocks_below
 from studio.graph.graph import Node
 from studio.graph.migrations import FORMAT
 from studio.graph.params import Param, ParamError
-from studio.graph.project import Breakpoint, DataRef, Frame, Note, Place, Project, Recipe, Step
+from studio.graph.project import DataRef, Frame, Note, Place, Project, Recipe, Step
 from studio.graph.surgery import Intervention
 
 
@@ -270,7 +271,7 @@ def test_a_file_of_the_first_format_clips_the_gradient_as_it_did() -> None:
 def test_own_settings_and_breakpoints_come_back_as_they_were() -> None:
     recipe = Recipe(
         groups={"conv1": {"lr": 1e-4, "betas": (0.8, 0.9)}},
-        breakpoints=(Breakpoint("loss_spike", {"factor": 3.0}, on=False),),
+        breakpoints=(Breakpoint("spike", 3.0, enabled=False),),
         ema=0.99,
     )
     data = DataRef(augment=(Step("flip", {"p": 0.5}),))

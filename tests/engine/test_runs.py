@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -253,7 +254,7 @@ def test_a_full_disk_is_said_and_leaves_what_was_there(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(runs.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     writer.write(EVENTS[3])
     with pytest.raises(OSError, match="No space left"):
         writer.finish(p.RunSummary(str(tmp_path), "finished", 1, 3, 1.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ class Loaded:
     they are tokens of a `vocabulary`; `targets` in the form of the `task`, as `DataFacts` has it.
     An empty `task` is classification where `classes` are named, else regression. `more` are further
     inputs by name, `[n, …]` as well.
+    `groups` (int64) and `times` (int64 or float64), `[n]` each, are what a split may go by.
     `scale` is the inputs' own range where the source knows it (images: 0 to 1). `parts` are positions of
     training, validation and test samples where the source comes divided.
     """
@@ -38,6 +39,8 @@ class Loaded:
     vocabulary: tuple[str, ...] = ()
     more: Mapping[str, NDArray[np.float32] | NDArray[np.int64]] = field(default_factory=dict)
     parts: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]] | None = None
+    groups: NDArray[np.int64] | None = None
+    times: NDArray[np.int64] | NDArray[np.float64] | None = None
     features: tuple[str, ...] = ()
     target_names: tuple[str, ...] = ()
     scale: tuple[float, float] | None = None
@@ -49,14 +52,44 @@ class Loaded:
 
 
 @dataclass(frozen=True)
+class Listed:
+    """Samples that are known, but read only when they are needed.
+
+    `about` is what `load` would give, its inputs an `unread` array. `read(position)` returns the inputs
+    of one sample; several threads call it at once. It raises DataProblem, which names the file.
+    """
+
+    about: Loaded
+    read: Callable[[int], NDArray[np.float32]]
+
+
+def unread(shape: tuple[int, ...], dtype: type = np.float32) -> NDArray[np.float32]:
+    """Return an array that takes no memory, for the shape and size of samples not yet read."""
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+@dataclass(frozen=True)
 class Source:
     """A kind of data: what the catalogue shows of it, and how its samples are loaded.
 
-    `load` gets every declared parameter and the folder that relative paths start from.
+    `load` gets every declared parameter and the folder that relative paths start from. A source whose
+    samples can be read one by one has `listed` as well: it may then be larger than memory.
     """
 
     spec: SourceSpec
     load: Callable[[Mapping[str, Value], Path], Loaded]
+    listed: Callable[[Mapping[str, Value], Path], Listed] | None = None
+
+
+def read_whole(listed: Listed) -> Loaded:
+    """Return listed samples with all their inputs in memory.
+
+    Raises: DataProblem.
+    """
+    inputs = np.empty(listed.about.inputs.shape, listed.about.inputs.dtype)
+    for position in range(len(inputs)):
+        inputs[position] = listed.read(position)
+    return replace(listed.about, inputs=inputs)
 
 
 def existing(path: Value, base: Path, wanted: str, what: str) -> Path:

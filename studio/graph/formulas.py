@@ -33,6 +33,7 @@ _UNARY: Mapping[type, Callable[[Any], Any]] = {ast.USub: operator.neg, ast.UAdd:
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "min": min,
     "max": max,
+    "abs": abs,
     "round": round,
     "int": int,
     "ceil": math.ceil,
@@ -79,6 +80,14 @@ def evaluate(text: str, names: Mapping[str, Value]) -> Value:
             raise
         raise FormulaError(f"The formula {text!r} cannot be worked out: {error}.") from None
     return _whole(found, text)
+
+
+def number(node: ast.expr, names: Mapping[str, Value], text: str) -> float:
+    """Return what an arithmetic within `text`, already read, gives.
+
+    Raises: FormulaError, ArithmeticError.
+    """
+    return _number(node, names, text)  # type: ignore[no-any-return]
 
 
 def resolve(params: Mapping[str, Value], names: Mapping[str, Value]) -> Mapping[str, Value]:

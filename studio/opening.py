@@ -26,7 +26,9 @@ def make_session(here: Paths) -> Session:
 
     def connect(role: str) -> Client:
         known: Literal["workbench", "job"] = "job" if role == "job" else "workbench"
-        return subprocess.spawn(Setup(role=known, packs=packs, cache=str(here.cache)))
+        return subprocess.spawn(
+            Setup(role=known, packs=packs, cache=str(here.cache), datasets=str(here.datasets))
+        )
 
     found = extensions.scan(here.plugin_folders).hash
     return Session(connect, here, catalogue_cache.read(here.cache, found))

@@ -39,6 +39,11 @@ class Paths(Struct, frozen=True):
         return self.runs.parent / "weights"
 
     @property
+    def datasets(self) -> Path:
+        """Where published data sets are kept once they have been fetched."""
+        return self.runs.parent / "datasets"
+
+    @property
     def backups(self) -> Path:
         """Where what a project was before each of its last saves is kept."""
         return self.autosave / "backups"

@@ -87,6 +87,10 @@ def _run(given: argparse.Namespace, here: paths.Paths) -> int:
             from studio.cli import importing
 
             return importing.bring(given, here)
+        case "download":
+            from studio.cli import downloading
+
+            return downloading.download(given, here)
         case "list":
             from studio.cli import listing
 

@@ -18,6 +18,7 @@ COMMANDS = (
     "export",
     "import",
     "import-weights",
+    "download",
     "list",
     "shot",
     "doctor",
@@ -153,6 +154,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="the project file to write; FILE if left out",
     )
     _add_json(weighing)
+
+    downloading = commands.add_parser("download", help="bring a published data set here")
+    downloading.add_argument("name", metavar="NAME", help="mnist, fashion_mnist, cifar10")
 
     listing = commands.add_parser("list", help="list what there is")
     listing.add_argument("what", metavar="WHAT", choices=LISTS, help=", ".join(LISTS))

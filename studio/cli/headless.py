@@ -69,7 +69,11 @@ class Headless:
 
     def _connect(self, role: str) -> Client:
         packs = tuple(str(folder) for folder in self._here.plugin_folders)
-        return in_process.connect(Service(Setup(packs=packs, cache=str(self._here.cache))))
+        return in_process.connect(
+            Service(
+                Setup(packs=packs, cache=str(self._here.cache), datasets=str(self._here.datasets))
+            )
+        )
 
     def _listen(self, event: SessionEvent) -> None:
         if isinstance(event, Noticed) and event.severity != "info":

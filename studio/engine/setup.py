@@ -16,10 +16,12 @@ class Setup(Struct, frozen=True, omit_defaults=True):
     both, for the command line and tests. (In one process, explaining draws from the same random
     numbers as training: a run that shall repeat to the bit beside it has a `job` of its own.)
     `packs` are the folders that packs are read from, the bundled one first; `cache` holds the
-    catalogue between starts ("" for none); `base` is where relative paths of data start.
+    catalogue between starts ("" for none); `base` is where relative paths of data start; `datasets` holds the
+    published data sets that have been fetched.
     """
 
     role: Role = "all"
     packs: tuple[str, ...] = ()
     cache: str = ""
     base: str = ""
+    datasets: str = ""

@@ -121,9 +121,13 @@ class ArchitectureSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class SourceSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):
-    """Where samples come from; `form` is what one sample is: image, table, sequence."""
+    """Where samples come from; `form` is what one sample is: image, table, sequence, text, graph.
+
+    `download` are the bytes that have to be fetched once before (0: none).
+    """
 
     form: str = ""
+    download: int = 0
 
 
 class OptionSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):

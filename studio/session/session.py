@@ -259,6 +259,10 @@ class Session:
         """
         return self._workbench.ask(request, on_answer, on_refused, on_event, limit_s)
 
+    def look_at_data(self) -> None:
+        """Have the data read again: something outside the document has changed."""
+        self._workbench.ask_facts()
+
     def draw(self, kind: str, params: dict[str, Value] | None = None) -> None:
         """Draw an architecture: its networks replace the present ones, as one undoable step.
 

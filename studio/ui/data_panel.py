@@ -14,6 +14,7 @@ from studio.session import events as e
 from studio.session.session import Session
 from studio.ui.controls import button, column, label, row, surface
 from studio.ui.data_report import DataReport
+from studio.ui.download_row import DownloadRow
 from studio.ui.editors import Choice
 from studio.ui.form import Form
 from studio.ui.theme import Theme
@@ -53,6 +54,8 @@ class DataPanel(QScrollArea):
         self.form.edited.connect(self._on_param)
         self.form.cleared.connect(self._on_param_cleared)
         layout.addWidget(self.form)
+        self.download = DownloadRow(session, theme, session.look_at_data)
+        layout.addWidget(self.download)
 
         layout.addSpacing(8)
         layout.addWidget(_heading(theme, "Transforms"))
@@ -90,6 +93,8 @@ class DataPanel(QScrollArea):
             case e.DocumentChanged(before=before, after=after):
                 if before.data is not after.data:
                     self._show()
+            case e.FactsChanged():
+                self._show_download()
             case _:
                 pass
         self.report.on_event(event)
@@ -113,6 +118,7 @@ class DataPanel(QScrollArea):
         path = self._session.document.path
         self.form.set_base(path.rpartition("/")[0])
         self.form.show_params(spec.params if spec else (), data.params)
+        self._show_download()
         self._show_steps(data)
         values = {
             "validation": data.split.validation,
@@ -121,6 +127,11 @@ class DataPanel(QScrollArea):
             "seed": data.seed,
         }
         self.split.show_params(SPLIT_PARAMS, values)
+
+    def _show_download(self) -> None:
+        facts = self._session.facts
+        spec = self._session.catalog.sources.get(self._data.kind)
+        self.download.show_source(spec, facts is None or facts.data is not None)
 
     def _show_steps(self, data: DataRef) -> None:
         catalog = self._session.catalog

@@ -34,7 +34,7 @@ from studio.graph.catalog import Catalog
 from studio.graph.facts import DataFacts, ProjectFacts
 from studio.graph.problems import Problem
 from studio.graph.project import Project
-from studio.graph.spec import LayerSpec
+from studio.graph.spec import LayerSpec, SourceSpec
 
 _JOB = (p.Train, p.Control, p.Snapshot, p.Watch)
 
@@ -54,13 +54,17 @@ class Service:
         self._kept = compile.Kept(Path(setup.cache) if setup.cache else None)
         self._consent = compile.Consent()
         self._cache = compile.Cache(kept=self._kept, consent=self._consent)
-        self._shelf = Shelf(self._specs, Path(setup.base), self._kept, self._consent)
+        self._datasets = Path(setup.datasets) if setup.datasets else None
+        self._shelf = Shelf(
+            self._specs, Path(setup.base), self._kept, self._consent, self._datasets
+        )
         self._inferred = False
         self._known: tuple[Project, DataFacts | None, ProjectFacts] | None = None
         self._foresight = Foresight()
         self._training = Training()
         self._quick = Lane("quick", refusal)
         self._slow = Lane("slow", refusal)
+        self._network = Lane("network", refusal)
         self._table: dict[type, tuple[Lane, Do]] = {
             p.GetCatalogue: (self._quick, self._catalogue),
             p.RescanPacks: (self._quick, self._rescan),
@@ -70,6 +74,7 @@ class Service:
             p.GetSource: (self._quick, self._source),
             p.ReadSource: (self._quick, self._read_source),
             p.GetData: (self._quick, self._data),
+            p.Fetch: (self._network, self._fetch),
             p.GetSamples: (self._quick, self._samples),
             p.Predict: (self._slow, self._predict),
             p.Explain: (self._slow, self._explain),
@@ -119,6 +124,7 @@ class Service:
         """Give up a request."""
         self._quick.cancel(number)
         self._slow.cancel(number)
+        self._network.cancel(number)
         self._training.cancel(number)
 
     def close(self) -> None:
@@ -126,6 +132,7 @@ class Service:
         self._training.close()
         self._quick.close()
         self._slow.close()
+        self._network.close()
         self._kept.save()
 
     @property
@@ -169,7 +176,7 @@ class Service:
         catalog = Catalog(
             layers=dict(self._specs()),
             architectures=packs.architectures,
-            sources=data.sources(),
+            sources=self._sources(),
             transforms=data.transforms(),
             learners=train.learners(),
             optimizers=train.optimizers(),
@@ -184,6 +191,20 @@ class Service:
         if self._setup.cache:
             catalogue_cache.write(Path(self._setup.cache), packs.hash, catalog)
         return p.CatalogueAnswer(catalog)
+
+    def _sources(self) -> dict[str, SourceSpec]:
+        published = data.published_sources(self._datasets) if self._datasets else {}
+        return data.sources() | {kind: source.spec for kind, source in published.items()}
+
+    def _fetch(self, work: Work) -> p.Done:
+        request = work.request
+        assert isinstance(request, p.Fetch)
+        if self._datasets is None:
+            raise NotHere("This engine was started without a folder for data sets.")
+        wanted = data.published_set(request.kind)
+        folder = self._datasets / wanted.name
+        data.fetch(wanted.files, folder, work.report, work.cancelled)
+        return p.Done()
 
     def _rescan(self, work: Work) -> p.CatalogueAnswer:
         with self._lock:

@@ -34,11 +34,13 @@ class Shelf:
         base: Path,
         kept: compile.Kept,
         consent: compile.Consent,
+        datasets: Path | None = None,
     ) -> None:
         self._kept = kept
         self._consent = consent
         self._specs = specs
         self._base = base
+        self._published = data.published_sources(datasets) if datasets else {}
         self._datasets: _Latest[Dataset] = _Latest(DATASETS)
         self._replicas: _Latest[nn.Module] = _Latest(REPLICAS)
 
@@ -48,7 +50,7 @@ class Shelf:
         Raises: DataProblem.
         """
         key = (_digest(ref), *(_stamp(self._base / value) for value in _texts(ref)))
-        return self._datasets.get(key, lambda: data.open(ref, self._base))
+        return self._datasets.get(key, lambda: data.open(ref, self._base, self._published))
 
     def module(self, project: Project, network: str, facts: DataFacts) -> nn.Module:
         """Return a module of a network as training would start with it: fresh, or with its start weights.

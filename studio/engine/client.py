@@ -25,6 +25,7 @@ from studio.engine.protocol import (
     Ask,
     Cancel,
     Event,
+    Insight,
     LayerStats,
     Pictures,
     Refused,
@@ -40,7 +41,7 @@ OnAnswer = Callable[[Answer], None]
 OnRefused = Callable[[Refused], None]
 OnEvent = Callable[[Event], None]
 
-_LATEST_ONLY = (Pictures, LayerStats)
+_LATEST_ONLY = (Pictures, LayerStats, Insight)
 
 
 class EngineRefused(Exception):

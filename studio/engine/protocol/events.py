@@ -48,8 +48,10 @@ class Progress(Message, frozen=True, tag=True):
 class LayerStat(Struct, frozen=True, omit_defaults=True):
     """One node at one step; `histogram` counts activations in equal bins over `low`…`high`.
 
-    `dead` is the share of units that are zero for the whole probe batch (ReLU-like nodes only); `grad`
-    and `weight` are the norms of what the node learns with, and of its gradient at the step just done.
+    `dead` is the share of units that are zero for the whole probe batch (ReLU-like nodes only),
+    `saturated` of those that stand at a limit for all of it (sigmoid-like nodes only); `grad` and
+    `weight` are the norms of what the node learns with, and of its gradient at the step just done;
+    `update` is the norm of what that step changed, as a share of `weight`.
     """
 
     mean: float
@@ -62,6 +64,8 @@ class LayerStat(Struct, frozen=True, omit_defaults=True):
     high: float = 0.0
     histogram: tuple[int, ...] = ()
     weight: float | None = None
+    saturated: float = 0.0
+    update: float | None = None
 
 
 class LayerStats(Message, frozen=True, tag=True):
@@ -89,6 +93,62 @@ class Pictures(Message, frozen=True, tag=True):
     inputs: np.ndarray
     outputs: np.ndarray
     targets: np.ndarray
+
+
+class Embedding(Struct, frozen=True, omit_defaults=True):
+    """What the last layer but one tells of `n` fixed samples of `split`, as its principal components.
+
+    `points` float16 `[n, ≤ 32]`, strongest first, `shares` how much of the whole variance each holds;
+    `samples` int64 `[n]` are places in the split, `targets` `[n]` what they should be read as, `read`
+    `[n]` what they are read as: a class, or a value.
+    """
+
+    points: np.ndarray
+    shares: tuple[float, ...]
+    split: str
+    samples: np.ndarray
+    targets: np.ndarray
+    read: np.ndarray
+    node: str = ""
+
+
+class Surface(Struct, frozen=True):
+    """What the network answers everywhere around two-dimensional data.
+
+    `values` float16 `[rows, columns, classes]` (probabilities) or `[rows, columns, k]`, over `extent`
+    (left, right, bottom, top), its first row at the bottom; `points` float32 `[n, 2]` are training
+    samples, `targets` `[n]` theirs.
+    """
+
+    values: np.ndarray
+    extent: tuple[float, float, float, float]
+    points: np.ndarray
+    targets: np.ndarray
+
+
+class Insight(Message, frozen=True, tag=True):
+    """What the network has learnt to look for: latest only.
+
+    `filters`: id path → uint8 `[k, h, w]`, 128 where a weight is zero, 1 and 255 at ∓ its `limits`; or
+    `[k, h, w, 3]`, the filters of coloured pictures as colours. `kept` are the steps of all moments
+    that the run's folder holds now.
+    """
+
+    step: int
+    filters: dict[str, np.ndarray] = field(default_factory=dict)
+    limits: dict[str, float] = field(default_factory=dict)
+    embedding: Embedding | None = None
+    surface: Surface | None = None
+    kept: tuple[int, ...] = ()
+
+
+class Moment(Struct, frozen=True):
+    """Everything that was looked at after one step. Where it was not looked at, None."""
+
+    step: int
+    layers: LayerStats | None = None
+    pictures: Pictures | None = None
+    insight: Insight | None = None
 
 
 class EpochDone(Message, frozen=True, tag=True):
@@ -158,6 +218,7 @@ Event = (
     | Progress
     | LayerStats
     | Pictures
+    | Insight
     | EpochDone
     | CheckpointSaved
     | ControlApplied

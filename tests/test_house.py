@@ -25,7 +25,8 @@ ROOMS: dict[str, set[str]] = {
     | {"studio.train", "studio.explain", "studio.extensions", "studio.paths", "studio"},
     "studio.layers": TORCH | {"studio.graph", "studio.layers"},
     "studio.compile": TORCH | {"onnx", "onnxruntime", "tqdm", "studio.graph", "studio.compile"},
-    "studio.data": TORCH | {"PIL", "sklearn", "studio.graph", "studio.data"},
+    "studio.data": TORCH
+    | {"PIL", "sklearn", "networkx", "pyarrow", "soundfile", "studio.graph", "studio.data"},
     "studio.train": TORCH
     | ENGINE_SIDE
     | {"studio.compile", "studio.data", "studio.train", "studio"},

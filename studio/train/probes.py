@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -29,10 +30,12 @@ PROBED = 64
 SHOWN = 24
 #: Feature maps a node, their longest side, and bins of a histogram.
 MAPS, MAP_SIDE, BINS = 8, 64, 32
+#: Moments a second that are recorded at most.
+RECORD_HZ = 2.0
 #: Values of a layer that its figures and its histogram are taken from, spread over all of them.
 _MEASURED, _COUNTED = 65_536, 8192
-#: The share of the run's time that live views may take.
-_SHARE = 0.02
+#: The share of the run's time that live views may take, and that part of it which recording has.
+_SHARE, _RECORDED = 0.02, 0.008
 #: From this share of dead units on, a layer is worth a warning.
 _MANY_DEAD = 0.5
 
@@ -43,15 +46,41 @@ _RECTIFIERS = frozenset(
     ["torch.nn.ReLU", "torch.nn.ReLU6", "torch.nn.Threshold", "torch.nn.Hardtanh"]
 )
 
+#: Limits that a layer's outputs come close to, and how close (of the span) is at them.
+_LIMITS = {
+    "torch.nn.Sigmoid": (0.0, 1.0),
+    "torch.nn.Hardsigmoid": (0.0, 1.0),
+    "torch.nn.Tanh": (-1.0, 1.0),
+    "torch.nn.Softsign": (-1.0, 1.0),
+}
+_AT_LIMIT = 0.02
+
 Clock = Callable[[], float]
+#: What a person reads off raw outputs: probabilities, or values.
+Present = Callable[[Tensor], Tensor]
+
+
+class Records(Protocol):
+    """Looks deeper now and then, and keeps what was seen."""
+
+    def wants(self, step: int) -> bool:
+        """Tell whether a moment at a step would be kept."""
+
+    def record(self, layers: p.LayerStats, pictures: p.Pictures) -> p.Insight:
+        """Look deeper, and keep the moment.
+
+        Raises: OSError.
+        """
 
 
 @dataclass
 class _Norms:
-    """Norms of what each node learns with, and of its gradient at the step just done, by id path."""
+    """Norms of what each node learns with, of its gradient at the step just done and of what that
+    step changed as a share of it, by id path."""
 
     grad: dict[str, float] = field(default_factory=dict)
     weight: dict[str, float] = field(default_factory=dict)
+    update: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -71,8 +100,7 @@ class _Taken:
         if node.kind == INPUT or path in self.stats:
             flow = float(_spread(tensor.detach(), _COUNTED).float().square().mean().sqrt())
         else:
-            grad, weight = norms.grad.get(path), norms.weight.get(path)
-            stat = self.stats[path] = _stat(tensor, node.kind, grad, weight)
+            stat = self.stats[path] = _stat(tensor, node, norms)
             if tensor.ndim == 4 and min(tensor.shape[2:]) > 1:
                 self.maps[path] = _maps(tensor[0])
             flow = math.hypot(stat.mean, stat.std)
@@ -89,10 +117,11 @@ class Probes:
         nodes: tuple[NodePath, ...],
         samples: Samples,
         facts: DataFacts,
-        present: Callable[[Tensor], Tensor],
+        present: Present,
         rate_hz: float,
         clock: Clock,
         inputs: tuple[str, ...] = (),
+        records: Records | None = None,
     ) -> None:
         self._network = network
         self._nodes = {node.path: node for node in nodes}
@@ -111,11 +140,17 @@ class Probes:
             if parameter.requires_grad and (owner := owners[name]) is not None
         ]
         self._warned: set[str] = set()
+        self._records = records
+        self._share = _SHARE - _RECORDED if records is not None else _SHARE
+        self._before: list[Tensor] = []
         self._period = 0.0
         self._next = math.inf
+        self._record_next = clock() if records is not None else math.inf
         self.seconds = 0.0
         self.watch(rate_hz)
         self.nodes = tuple(self._run(samples.slice(0, 2)).stats)
+        if min(self._next, self._record_next) < math.inf:
+            self._remember()
 
     def watch(self, rate_hz: float) -> None:
         """Choose how often a second a probe is taken; 0 turns them off."""
@@ -128,21 +163,40 @@ class Probes:
         return self._period < math.inf
 
     def due(self, now: float) -> bool:
-        """Tell whether a probe is to be taken after the step just done."""
-        return now >= self._next
+        """Tell whether a probe is to be taken after the step just done.
 
-    def take(self, step: int) -> list[p.Event]:
-        """Return statistics, pictures and warnings. Gradients are those of the step just done."""
+        One step earlier the weights are remembered, so that it is known what that step changes.
+        """
+        if now < min(self._next, self._record_next):
+            return False
+        if self._before:
+            return True
+        self._remember()
+        return not self._before
+
+    def take(self, step: int, record: bool = False) -> list[p.Event]:
+        """Return statistics, pictures and warnings. Gradients are those of the step just done.
+
+        With `record` the moment is kept even before its time has come.
+        Raises: OSError, where a moment cannot be written.
+        """
         start = self._clock()
         taken = self._run(self._samples, self._norms())
-        events: list[p.Event] = [p.LayerStats(step, taken.stats, taken.flows)]
-        events.append(p.Pictures(step, taken.maps, self._inputs, self._outputs, self._targets))
-        events += self._dead(step, taken.stats)
+        layers = p.LayerStats(step, taken.stats, taken.flows)
+        pictures = p.Pictures(step, taken.maps, self._inputs, self._outputs, self._targets)
+        events: list[p.Event] = [layers, pictures, *self._dead(step, taken.stats)]
         now = self._clock()
         # The first pass also warms caches up: the next one will cost much less.
-        cost = (now - start) * (1.0 if self.seconds else 0.3)
+        first = 1.0 if self.seconds else 0.3
+        self._next = now + max(self._period, (now - start) * first / self._share)
+        records = self._records
+        if records is not None and (record or now >= self._record_next):
+            if record or records.wants(step):
+                events.append(records.record(layers, pictures))
+            done = self._clock()
+            self._record_next = done + max(1 / RECORD_HZ, (done - start) * first / _RECORDED)
+            now = done
         self.seconds += now - start
-        self._next = now + max(self._period, cost / _SHARE)
         return events
 
     # ----------------------------------------------------------------------------------- one pass
@@ -173,15 +227,31 @@ class Probes:
         self._outputs = self._present(outputs[:SHOWN]).float().cpu().numpy()
         return taken
 
+    def _remember(self) -> None:
+        start = self._clock()
+        self._before = [_spread(par.detach(), _MEASURED).clone() for par, _ in self._parameters]
+        self.seconds += self._clock() - start
+
     def _norms(self) -> _Norms:
-        held = [(par, par.grad, path) for par, path in self._parameters if par.grad is not None]
-        if not held:
+        before, self._before = self._before, []
+        known = [k for k, (par, _) in enumerate(self._parameters) if par.grad is not None]
+        if not known:
             return _Norms()
-        tensors = [grad for _, grad, _ in held] + [par.detach() for par, _, _ in held]
+        weights = [self._parameters[k][0].detach() for k in known]
+        tensors = [grad for k in known if (grad := self._parameters[k][0].grad) is not None]
+        tensors += weights
+        if before:
+            old = [before[k] for k in known]
+            tensors += torch._foreach_sub([_spread(weight, _MEASURED) for weight in weights], old)
+            tensors += old
         # One call and one copy to the host for all of them.
         norms = torch.stack(torch._foreach_norm(tensors)).tolist()
-        paths = [path for _, _, path in held]
-        return _Norms(_by_node(norms[: len(held)], paths), _by_node(norms[len(held) :], paths))
+        paths = [self._parameters[k][1] for k in known]
+        count = len(known)
+        by = [_by_node(norms[k : k + count], paths) for k in range(0, len(norms), count)]
+        changed, old_norms = (by[2], by[3]) if before else ({}, {})
+        update = {path: norm / (old_norms[path] + 1e-12) for path, norm in changed.items()}
+        return _Norms(by[0], by[1], update)
 
     def _dead(self, step: int, stats: dict[str, p.LayerStat]) -> list[p.Event]:
         found: list[p.Event] = []
@@ -213,7 +283,7 @@ def _by_node(norms: list[float], paths: list[str]) -> dict[str, float]:
     return {path: math.sqrt(square) for path, square in squares.items()}
 
 
-def _stat(tensor: Tensor, kind: str, grad: float | None, weight: float | None) -> p.LayerStat:
+def _stat(tensor: Tensor, node: NodePath, norms: _Norms) -> p.LayerStat:
     values = _spread(tensor.detach(), _MEASURED).float()
     low_t, high_t = torch.aminmax(values)
     std_t, mean_t = torch.std_mean(values, correction=0)
@@ -226,8 +296,28 @@ def _stat(tensor: Tensor, kind: str, grad: float | None, weight: float | None) -
             low, high = low - 0.5, high + 0.5
         counts = torch.histc(_spread(values, _COUNTED), BINS, low, high)
         histogram = tuple(int(n) for n in counts.tolist())
-    dead, units = _dead_units(tensor) if kind in _RECTIFIERS else (0.0, 0)
-    return p.LayerStat(mean, std, zero, grad, dead, units, low, high, histogram, weight)
+    dead = saturated = 0.0
+    units = 0
+    if node.kind in _RECTIFIERS:
+        dead, units = _still_units(tensor == 0)
+    elif node.kind in _LIMITS:
+        bottom, top = _LIMITS[node.kind]
+        near = _AT_LIMIT * (top - bottom)
+        saturated, units = _still_units((tensor < bottom + near) | (tensor > top - near))
+    return p.LayerStat(
+        mean,
+        std,
+        zero,
+        norms.grad.get(node.path),
+        dead,
+        units,
+        low,
+        high,
+        histogram,
+        norms.weight.get(node.path),
+        saturated,
+        norms.update.get(node.path),
+    )
 
 
 def _spread(values: Tensor, most: int) -> Tensor:
@@ -242,19 +332,17 @@ def _spread(values: Tensor, most: int) -> Tensor:
     return flat[::stride]
 
 
-def _dead_units(values: Tensor) -> tuple[float, int]:
-    """Return the share of units that are zero throughout, and how many units there are.
+def _still_units(still: Tensor) -> tuple[float, int]:
+    """Return the share of units of which `still` holds throughout, and how many units there are.
 
     A unit is a channel of `[n, c, h, w]`, and a feature of `[n, f]` and `[n, t, f]`.
     """
-    if values.ndim < 2:
+    if still.ndim < 2:
         return 0.0, 0
-    axis = 1 if values.ndim != 3 else 2
-    others = [i for i in range(values.ndim) if i != axis]
-    silent = (
-        (values == 0).all(dim=others[0]) if len(others) == 1 else values.abs().amax(others) == 0
-    )
-    return float(silent.float().mean()), values.shape[axis]
+    axis = 1 if still.ndim != 3 else 2
+    others = [i for i in range(still.ndim) if i != axis]
+    throughout = still.all(dim=others[0]) if len(others) == 1 else still.float().amin(others)
+    return float(throughout.float().mean()), still.shape[axis]
 
 
 def _maps(maps_chw: Tensor) -> np.ndarray:

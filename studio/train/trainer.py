@@ -5,22 +5,27 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from studio.data import Dataset
+from studio.data import Dataset, Samples
 from studio.engine import protocol as p
-from studio.engine.runs import better, is_low_best
+from studio.engine.runs import MomentWriter, better, is_low_best
+from studio.graph.breakpoints import Breakpoint
 from studio.graph.params import Value
 from studio.graph.problems import Problem
 from studio.train.checkpoint import Keeper, State, Weights, is_finite, load_weights, weights_of
 from studio.train.controls import Command, Controls
+from studio.train.insight import Insights
 from studio.train.learner import Learner
 from studio.train.ledger import Ledger, NotFinite
 from studio.train.options import TrainProblem
 from studio.train.probes import Probes
+from studio.train.recording import Recorder
 from studio.train.stepper import ModuleFor, Stepper
+from studio.train.watch import Columns, Hit, Watch
 
 #: Seconds between two Progress events, and how often a second layers and samples are looked at.
 FLUSH_S, RATE_HZ = 0.25, 4.0
@@ -51,7 +56,8 @@ class Trainer:
         self._score = learner.score(dataset.facts)
         self._stepper = Stepper(job.project, module_for, dataset, learner, device)
         feed = self._stepper.feed
-        self._ledger = Ledger(self._stepper.learning, feed.sizes)
+        self._watch = Watch(self._recipe.breakpoints, self._stepper.network, self._stepper.nodes)
+        self._ledger = Ledger(self._stepper.learning, feed.sizes, self._check)
         watched = self._stepper.validation if self._facts.validation else self._stepper.train_part
         self._probes = Probes(
             self._stepper.network,
@@ -59,9 +65,10 @@ class Trainer:
             watched,
             dataset.facts,
             self._stepper.learning.present,
-            RATE_HZ if job.live else 0.0,
+            max(RATE_HZ if job.live else 0.0, self._watch.rate_hz),
             time.perf_counter,
             self._stepper.inputs[learner.roles[0]],
+            self._recorder(dataset, watched) if job.live else None,
         )
         self._keeper = Keeper(job.folder)
         self._paused = self._single = self._stopping = False
@@ -73,9 +80,31 @@ class Trainer:
         self._best: dict[str, dict[str, float]] = {}
         self._best_weights: tuple[int, Weights, dict[str, float]] | None = None
         self._best_rank = (-math.inf, -math.inf)
+        self._rate_hz = RATE_HZ if job.live else 0.0
         self._good: State = self._stepper.capture()
+        #: The good state before that one, where no setting has changed in between.
+        self._good_before: State | None = None
         self._good_due = self._start + _GOOD_S
         self._save_due = self._start
+
+    def _recorder(self, dataset: Dataset, watched: Samples) -> Recorder:
+        """Return what keeps moments of this run."""
+        stepper, facts = self._stepper, self._facts
+        split = "validation" if facts.validation else "train"
+        present, inputs = stepper.learning.present, next(iter(stepper.inputs.values()))
+        return Recorder(
+            lambda: Insights(
+                stepper.network,
+                stepper.nodes,
+                dataset.train,
+                watched,
+                split,
+                facts,
+                present,
+                inputs,
+            ),
+            MomentWriter(Path(self._job.folder), int(self._job.moments_mb * 2**20)),
+        )
 
     # ------------------------------------------------------------------------------- what is asked
 
@@ -141,8 +170,17 @@ class Trainer:
             if self._controls.waiting or (self._paused and not self._single):
                 yield from self._obey()
                 continue
-            self._keep_good()
-            self._burst()
+            try:
+                self._keep_good()
+                self._burst()
+            except Hit as hit:
+                yield from self._halt(hit)
+                continue
+            except NotFinite:
+                if self._watch.finite is None:
+                    raise
+                yield from self._halt_broken(self._watch.finite)
+                continue
             yield from self._tell()
             if self._single:
                 self._single = False
@@ -150,6 +188,7 @@ class Trainer:
                 yield p.ControlApplied("stepped", self._stepper.step)
             if time.perf_counter() >= self._save_due:
                 yield from self._save()
+        yield from self._look()
         yield from self._save()
 
     def _started(self) -> p.Started:
@@ -177,20 +216,26 @@ class Trainer:
     def _burst(self) -> None:
         """Take steps until there is something to tell. Nothing here waits for the device but a view.
 
-        Raises: NotFinite.
+        Raises: NotFinite, Hit.
         """
-        stepper, ledger, probes = self._stepper, self._ledger, self._probes
+        stepper, ledger, probes, watch = self._stepper, self._ledger, self._probes, self._watch
         controls, clock = self._controls, time.perf_counter
         deadline = self._flushed + FLUSH_S
         with stepper.stream:
             while True:
                 rate = stepper.lr
                 ledger.add(stepper.take_step(), rate)
+                if watch.each_step:
+                    watch.after_step()
                 now = clock()
                 if probes.due(now):
                     self._untold += probes.take(stepper.step)
+                    if watch.rate_hz:
+                        self._look_through()
                 if stepper.at_epoch_end:
-                    self._untold.append(self._end_epoch())
+                    self._untold.append(done := self._end_epoch())
+                    if (hit := watch.epoch(done)) is not None:
+                        raise hit
                     if stepper.epoch == self._recipe.epochs:
                         break
                 if now >= deadline or controls.waiting or self._single or ledger.full:
@@ -212,6 +257,7 @@ class Trainer:
         loss = metrics.get("val_loss", metrics["train_loss"])
         stepper.end_epoch(loss)
         done = p.EpochDone(stepper.epoch, stepper.step, metrics, self._elapsed(), confusion)
+        self._untold += [p.ProblemFound(done.step, each) for each in self._watch.missing()]
         self._last = metrics
         self._best = better(self._best, done)
         self._remember_best(metrics, loss)
@@ -249,7 +295,7 @@ class Trainer:
     def _look(self) -> Iterator[p.Event]:
         """Show the state reached, at a pause, when anybody watches."""
         if self._probes.on and self._stepper.step:
-            yield from self._probes.take(self._stepper.step)
+            yield from self._probes.take(self._stepper.step, record=True)
 
     def _elapsed(self) -> float:
         return time.perf_counter() - self._start - self._idle
@@ -267,6 +313,8 @@ class Trainer:
         state = self._stepper.capture()
         if not is_finite(state.weights):
             raise NotFinite
+        # A due time of zero: settings have changed, and what was before cannot be repeated.
+        self._good_before = self._good if self._good_due else None
         self._good = state
         done = time.perf_counter()
         self._good_due = done + max(_GOOD_S, (done - now) / _GOOD_SHARE)
@@ -310,6 +358,92 @@ class Trainer:
         load_weights(stepper.networks, last)
         self._last = self._last | {f"test_{name}": value for name, value in figures.items()}
 
+    # --------------------------------------------------------------------------------- breakpoints
+
+    def _check(self, first: int, columns: Columns) -> Hit | None:
+        return self._watch.steps(first, self._stepper.epoch + 1, columns)
+
+    def _look_through(self) -> None:
+        """Look for breakpoints in what the probe has just seen.
+
+        Raises: NotFinite, Hit.
+        """
+        seen = [event for event in self._untold if isinstance(event, p.LayerStats)][-1]
+        hit = self._watch.layers(seen)
+        self._ledger.read()  # a step before may have hit another one
+        if hit is not None:
+            raise hit
+
+    def _halt(self, hit: Hit) -> Iterator[p.Event]:
+        """Pause right after the step of a hit, which is gone back to where others followed it."""
+        stepper = self._stepper
+        if hit.step < stepper.step:
+            stepper.replay(self._good, hit.step)
+            later = (p.LayerStats, p.Pictures)
+            self._untold = [
+                each
+                for each in self._untold
+                if not (isinstance(each, later) and each.step > hit.step)
+            ]
+        samples = self._samples_of(hit.step)
+        if stepper.at_epoch_end:
+            with stepper.stream:
+                self._untold.append(self._end_epoch())
+        yield from self._tell()
+        yield p.BreakpointHit(hit.step, hit.breakpoint, hit.what, hit.value, hit.node, samples)
+        yield from self._hold()
+
+    def _halt_broken(self, breakpoint: Breakpoint) -> Iterator[p.Event]:
+        """Pause before the step that broke the numbers.
+
+        Raises: Diverged, where that is too far back to go on from.
+        """
+        yield from self._tell()
+        step = self._stepper.step
+        found = self._stepper.trace_back(self._good, step)
+        if not self._ledger.reaches(self._stepper.step):
+            raise found
+        if self._stepper.step < step:
+            yield from self._undone()
+        samples = self._samples_of(found.step)
+        value = math.nan
+        yield p.BreakpointHit(found.step, breakpoint, found.what, value, found.node, samples)
+        yield from self._hold()
+
+    def _samples_of(self, step: int) -> tuple[int, ...]:
+        epoch, batch = divmod(step - 1, self._stepper.feed.steps)
+        return self._stepper.feed.positions(epoch, batch)
+
+    def _hold(self) -> Iterator[p.Event]:
+        """Pause, with everything that is to be seen."""
+        self._paused, self._single = True, False
+        yield from self._look()
+        yield from self._save()
+        yield p.ControlApplied("paused", self._stepper.step)
+
+    def _step_back(self) -> Iterator[p.Event]:
+        """Go back to before the last step, and pause."""
+        step = self._stepper.step - 1
+        kept = [each for each in (self._good, self._good_before) if each and each.step <= step]
+        if not kept or not self._ledger.reaches(step):
+            message = (
+                f"No state before step {step + 1} is kept: a state is kept about every second, and "
+                "a changed setting begins anew. Go on, or start again from a checkpoint."
+            )
+            yield p.ProblemFound(step + 1, Problem(message, severity="warning"))
+            return
+        self._good, self._good_before = kept[0], kept[1] if len(kept) > 1 else None
+        self._stepper.replay(self._good, step)
+        yield from self._undone()
+        yield from self._hold()
+
+    def _undone(self) -> Iterator[p.Event]:
+        """Forget what was told of steps that were gone back over."""
+        stepper = self._stepper
+        self._ledger.back_to(stepper.step)
+        self._samples = stepper.epoch * stepper.feed.used + stepper.feed.seen(stepper.batch)
+        yield p.ControlApplied("back", stepper.step)
+
     # ------------------------------------------------------------------------------------ controls
 
     def _obey(self) -> Iterator[p.Event]:
@@ -341,8 +475,14 @@ class Trainer:
                 self._stopping = True
             case "set":
                 yield from self._change(dict(command.values))
+            case "back":
+                yield from self._step_back()
+            case "breakpoints":
+                self._watch.set(command.breakpoints)
+                self._probes.watch(max(self._rate_hz, self._watch.rate_hz))
             case "watch":
-                self._probes.watch(command.rate_hz)
+                self._rate_hz = command.rate_hz
+                self._probes.watch(max(self._rate_hz, self._watch.rate_hz))
                 if self._paused:
                     yield from self._look()
             case "snapshot":

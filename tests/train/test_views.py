@@ -229,6 +229,7 @@ def test_views_come_as_often_as_asked_and_seldomer_when_dear(case: Case) -> None
         probes.take(2)
         start = now[0]
         assert not probes.due(start + waits * 0.99)
+        assert not probes.due(start + waits * 1.01)  # the weights before that step are noted
         assert probes.due(start + waits * 1.01)
         probes.watch(0)
         assert not probes.due(1e9)

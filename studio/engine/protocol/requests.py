@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from studio.engine.protocol.message import Message
+from studio.graph.breakpoints import Breakpoint
 from studio.graph.offers import Gap
 from studio.graph.params import Value
 from studio.graph.project import Block, DataRef, Project
@@ -140,7 +141,7 @@ class Job(Struct, frozen=True, omit_defaults=True):
     `live` turns the views on layers and samples on. `trusted` stands for the project's own code as the
     person had agreed to it when the run began ("" without such code). `resume` is the checkpoint that
     the run goes on from exactly as if it had never stopped, `parent` the folder of the run that it was
-    forked from; with `until` it stops after that many steps.
+    forked from; with `until` it stops after that many steps. Its moments take up to `moments_mb` MiB.
     """
 
     project: Project
@@ -152,6 +153,7 @@ class Job(Struct, frozen=True, omit_defaults=True):
     resume: str = ""
     until: int = 0
     parent: str = ""
+    moments_mb: float = 64.0
 
 
 class Train(Message, frozen=True, tag=True):
@@ -161,10 +163,14 @@ class Train(Message, frozen=True, tag=True):
 
 
 class Control(Message, frozen=True, tag=True):
-    """Steer the running job. Answer: `Done`. `set` takes recipe names (`lr`, `weight_decay`)."""
+    """Steer the running job. Answer: `Done`. `set` takes recipe names (`lr`, `weight_decay`).
 
-    action: Literal["pause", "resume", "step", "stop", "set"]
+    `back` goes back to before the last step and holds; `watch` pauses at `breakpoints` from now on.
+    """
+
+    action: Literal["pause", "resume", "step", "back", "stop", "set", "watch"]
     values: dict[str, Value] = field(default_factory=dict)
+    breakpoints: tuple[Breakpoint, ...] = ()
 
 
 class Snapshot(Message, frozen=True, tag=True):
@@ -216,6 +222,13 @@ class Import(Message, frozen=True, tag=True):
     limit_s: float = 120.0
 
 
+class PrepareImport(Message, frozen=True, tag=True):
+    """Keep a process for the next import ready, which saves its start; or end it where it is no longer
+    `wanted`. Answer: `Done`."""
+
+    wanted: bool = True
+
+
 class GetOutline(Message, frozen=True, tag=True):
     """Which classes a Python file defines; nothing of it is run. Answer: `Outline`."""
 
@@ -264,6 +277,7 @@ Request = (
     | Watch
     | Export
     | Import
+    | PrepareImport
     | GetOutline
     | GetWeightNames
     | TakeWeights

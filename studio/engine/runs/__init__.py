@@ -23,6 +23,7 @@ from studio.engine.runs.folder import (
     put,
     size_of,
 )
+from studio.engine.runs.moments import MomentWriter, moment_steps, read_moment
 from studio.engine.runs.reading import (
     best_weights,
     list_runs,
@@ -46,12 +47,14 @@ __all__ = [
     "STATUS",
     "Circumstances",
     "Found",
+    "MomentWriter",
     "RunInfo",
     "RunWriter",
     "best_weights",
     "better",
     "is_low_best",
     "list_runs",
+    "moment_steps",
     "new_run_folder",
     "newest_weights",
     "put",
@@ -59,6 +62,7 @@ __all__ = [
     "read_events",
     "read_info",
     "read_job",
+    "read_moment",
     "read_pictures",
     "size_of",
 ]

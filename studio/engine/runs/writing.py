@@ -75,6 +75,8 @@ class RunWriter:
         match event:
             case p.Pictures():
                 self._pictures = event
+            case p.Insight():
+                pass  # it lies among the moments already, where one wanted it
             case p.EpochDone():
                 self._summary = msgspec.structs.replace(
                     self._summary,

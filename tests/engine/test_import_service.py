@@ -15,6 +15,7 @@ from studio import compile, layers
 from studio.compile.importers import ImportProblem
 from studio.engine import protocol as p
 from studio.engine.service import importing
+from studio.engine.service.foreign import Child, Spare
 from studio.explain import Cancelled
 from studio.graph.edits import SetNetworks, SetWeights
 from studio.graph.files import load, save
@@ -130,3 +131,34 @@ def test_weights_belong_to_the_document(tmp_path: Path) -> None:
     assert load(file).project.weights == str(weights)
     drawn = SetNetworks(project.networks).apply(project)
     assert drawn.weights == ""  # other networks do not start from them
+
+
+def test_a_process_that_is_ready_reads_the_next_file(tmp_path: Path) -> None:
+    spare = Spare()
+    spare.keep(True)
+    child = spare.take()
+    assert child.alive
+    came = importing.bring(ask(tmp_path, NET, options={"input": "4"}), never, lambda: child)
+    assert Path(came.weights).exists()
+    assert not child.alive
+    assert not child.place.exists()
+
+
+def test_only_what_is_wanted_stays_ready() -> None:
+    spare = Spare()
+    spare.keep(True)
+    spare.keep(True)  # the same one
+    with spare.take() as child, spare.take() as other:
+        assert child.alive
+        assert other is not child
+    spare.keep(True)
+    spare.keep(False)
+    with spare.take() as another:
+        assert another.alive
+
+
+def test_nobody_left_to_ask_ends_the_process() -> None:
+    with Child() as child:
+        assert child.process.stdin is not None
+        child.process.stdin.close()  # as when the engine dies
+        assert child.process.wait(60) == 0

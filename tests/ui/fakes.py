@@ -231,6 +231,8 @@ class Script:
                 return p.FactsAnswer(self.facts(project, revision))
             case p.GetSource():
                 return self.source
+            case p.PrepareImport():
+                return p.Done()
             case p.GetSamples(indices=indices):
                 pixels = np.linspace(0, 1, len(indices) * 64, dtype=np.float32)
                 targets = np.array([at % 2 for at in indices])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -62,17 +63,26 @@ def finished(
 def _exact(drawing: Drawing, weights: Mapping[str, Tensor], told: set[str]) -> Iterator[ReportLine]:
     """Yield a line for each part of the network that came in as it was."""
     project = drawing.project
+    numbers_of: Counter[str] = Counter()
+    for name, value in weights.items():
+        for start in _starts(name):
+            numbers_of[start] += value.numel()
     for node in project.networks["main"].graph.nodes.values():
         inexact = any(path == node.id or path.startswith(f"{node.id}/") for path in told)
         if node.kind in (INPUT, OUTPUT) or inexact:
             continue
         title = node.kind.rpartition(".")[2]
-        counts = [
-            v.numel() for k, v in weights.items() if k.startswith(f"{node.name}.") or k == node.name
-        ]
-        numbers = f", {sum(counts):,} numbers" if counts else ""
+        held = numbers_of.get(node.name)
+        numbers = f", {held:,} numbers" if held is not None else ""
         what = "block " if node.kind.startswith(BLOCK) else ""
         yield ReportLine("exact", f"{node.name} is {what}{title}{numbers}.", node.id)
+
+
+def _starts(name: str) -> Iterator[str]:
+    """Yield a dotted name and the names of all that it is in."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
 
 
 def _ordered(report: Sequence[ReportLine]) -> tuple[ReportLine, ...]:
@@ -86,15 +96,18 @@ def _carried(
 ) -> dict[str, Tensor]:
     """Return the weights by the names that the drawn network gives them."""
     found: dict[str, Tensor] = {}
+    below: dict[str, list[str]] = {}
+    for name in state:
+        for start in _starts(name):
+            below.setdefault(start, []).append(name)
     for dotted, place in drawing.paths.items():
         now = name_path(drawing.project, "main", place)
         if dotted.startswith("%"):
             if dotted[1:] in constants:
                 found[now] = constants[dotted[1:]]
             continue
-        for name, value in state.items():
-            if name == dotted or name.startswith(f"{dotted}."):
-                found[now + name[len(dotted) :]] = value
+        for name in below.get(dotted, ()):
+            found[now + name[len(dotted) :]] = state[name]
     return {name: value.detach().clone().contiguous() for name, value in found.items()}
 
 
@@ -105,7 +118,7 @@ def _built(project: Project, specs: Mapping[str, LayerSpec]) -> tuple[dict[str, 
     """
     try:
         facts = infer(project, specs, None)
-        module = load(source(project, "main", specs, facts).text).eval()
+        module = load(source(project, "main", specs, facts, tapped=False).text).eval()
     except Unfinished as error:
         raise ImportProblem(
             f"The network was traced, but cannot be drawn with the layers here: {error.args[0]}"

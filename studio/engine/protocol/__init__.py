@@ -38,6 +38,7 @@ from studio.engine.protocol.answers import (
     Wire,
 )
 from studio.engine.protocol.events import (
+    BreakpointHit,
     CheckpointSaved,
     ControlApplied,
     Embedding,
@@ -95,6 +96,7 @@ __all__ = [
     "Ask",
     "AttentionMap",
     "AttentionMaps",
+    "BreakpointHit",
     "BuildArchitecture",
     "Cancel",
     "CatalogueAnswer",

@@ -22,6 +22,7 @@ from studio.engine import catalogue_cache
 from studio.engine import protocol as p
 from studio.engine.lanes import Do, Lane, Work
 from studio.engine.service import exporting, importing, weighing
+from studio.engine.service.foreign import Spare
 from studio.engine.service.foresight import Foresight
 from studio.engine.service.refusals import NotHere, refusal
 from studio.engine.service.shelf import Shelf
@@ -62,6 +63,7 @@ class Service:
         self._known: tuple[Project, DataFacts | None, ProjectFacts] | None = None
         self._foresight = Foresight()
         self._training = Training()
+        self._readers = Spare()
         self._quick = Lane("quick", refusal)
         self._slow = Lane("slow", refusal)
         self._network = Lane("network", refusal)
@@ -82,6 +84,7 @@ class Service:
             p.Peek: (self._slow, self._peek),
             p.Export: (self._slow, self._export),
             p.Import: (self._slow, self._import),
+            p.PrepareImport: (self._quick, self._prepare_import),
             p.GetOutline: (self._quick, self._outline),
             p.GetWeightNames: (self._slow, self._weight_names),
             p.TakeWeights: (self._slow, self._take_weights),
@@ -295,7 +298,13 @@ class Service:
     def _import(self, work: Work) -> p.Imported:
         request = work.request
         assert isinstance(request, p.Import)
-        return importing.bring(request, work.cancelled)
+        return importing.bring(request, work.cancelled, self._readers.take)
+
+    def _prepare_import(self, work: Work) -> p.Done:
+        request = work.request
+        assert isinstance(request, p.PrepareImport)
+        self._readers.keep(request.wanted)
+        return p.Done()
 
     def _outline(self, work: Work) -> p.Outline:
         request = work.request

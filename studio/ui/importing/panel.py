@@ -70,6 +70,7 @@ class ImportPanel(QDialog):
         layout.addLayout(self._buttons())
         self._unsubscribe = session.subscribe(self._on_event)
         self.finished.connect(self._on_finished)
+        self._make_ready(True)
         self._refresh()
 
     # ------------------------------------------------------------------------------------ assembling
@@ -173,6 +174,14 @@ class ImportPanel(QDialog):
         self.message.setText(sentence)
         self.message.setVisible(bool(sentence))
 
+    def _make_ready(self, wanted: bool) -> None:
+        """Have the process that reads files started while a person still chooses one, or ended."""
+
+        def no_matter(answer: p.Answer) -> None:
+            """An import starts the process itself where none is ready."""
+
+        self._session.ask(p.PrepareImport(wanted), no_matter, no_matter)
+
     # ----------------------------------------------------------------------------------------- slots
 
     def _on_browse(self) -> None:
@@ -240,6 +249,7 @@ class ImportPanel(QDialog):
         if self._closed:
             return
         self._stop = None
+        self._make_ready(True)  # for the next attempt
         self._complain("" if refused.cancelled else refused.message)
         self._refresh()
 
@@ -261,6 +271,7 @@ class ImportPanel(QDialog):
 
     def _on_finished(self) -> None:
         self._closed = True
+        self._make_ready(False)
         if self._stop is not None:
             self._stop()
         self._unsubscribe()

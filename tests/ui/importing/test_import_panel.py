@@ -169,3 +169,17 @@ def test_an_exported_program_needs_no_agreement(panel: ImportPanel, tmp_path: Pa
     assert panel.start.isEnabled()
     assert not panel.agreed.isVisible()
     assert not panel.input.isEnabled()
+
+
+def test_a_process_is_kept_ready_while_the_panel_is_open(
+    panel: ImportPanel, session: Session, script: Answering
+) -> None:
+    def wanted() -> list[bool]:
+        asked = (one[0] for one in script.engine("workbench").asked)
+        return [one.wanted for one in asked if isinstance(one, p.PrepareImport)]
+
+    settle(session)
+    assert wanted() == [True]
+    panel.reject()
+    settle(session)
+    assert wanted() == [True, False]

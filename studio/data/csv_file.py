@@ -100,7 +100,7 @@ CSV = Source(
         form="table",
         params=(
             Param("path", "path", "", required=True, help="A text file with one sample a row"),
-            *TABLE_PARAMS[:3],
+            *TABLE_PARAMS[:5],
             Param("delimiter", "choice", "auto", choices=("auto", *_DELIMITERS)),
             Param(
                 "header",
@@ -109,7 +109,7 @@ CSV = Source(
                 choices=("auto", "yes", "no"),
                 help="First row holds names",
             ),
-            *TABLE_PARAMS[3:],
+            *TABLE_PARAMS[5:],
         ),
     ),
     _load,

@@ -43,6 +43,14 @@ TABLE_PARAMS = (
     ),
     Param("ignore", "str", "", help="Columns to leave out, separated by commas"),
     Param(
+        "group",
+        "str",
+        "",
+        help="A column (a patient, a speaker) whose rows stay together when divided by groups; "
+        "it is no input",
+    ),
+    Param("time", "str", "", help="A column of dates or numbers that rows are divided by in time"),
+    Param(
         "task",
         "choice",
         "auto",
@@ -180,7 +188,9 @@ def load_table(
     wanted = str(params["target"])
     targets = table.positions(wanted, "target") if wanted else [len(table.names) - 1]
     ignored = {table.position(name, "ignored column") for name in names}
-    used = [i for i in range(len(table.names)) if i not in targets and i not in ignored]
+    group = table.position(str(params["group"]), "group column") if params["group"] else None
+    time = table.position(str(params["time"]), "time column") if params["time"] else None
+    used = [i for i in range(len(table.names)) if i not in {*targets, *ignored, group}]
     if not used:
         raise DataProblem(
             f"{table.file} has no column left to learn from: {len(table.names)} columns, "
@@ -201,6 +211,8 @@ def load_table(
         classes=classes,
         features=tuple(name for names in features for name in names),
         target_names=tuple(table.names[index] for index in targets),
+        groups=None if group is None else _groups(table, group),
+        times=None if time is None else _times(table, time),
         notes=notes,
     )
 
@@ -317,6 +329,26 @@ def _features(table: Table, index: int) -> tuple[NDArray[np.float32], tuple[str,
         )
     onehot = np.eye(len(values), dtype=np.float32)[codes]
     return onehot, tuple(f"{name}={value}" for value in values)
+
+
+def _groups(table: Table, index: int) -> NDArray[np.int64]:
+    """Return a number for each row, the same for rows of a group."""
+    return np.unique(table.labels(index), return_inverse=True)[1].astype(np.int64)
+
+
+def _times(table: Table, index: int) -> NDArray[np.float64]:
+    """Return each row's time: seconds of a date, or the column's own numbers. Raises: DataProblem."""
+    if table.numeric(index):
+        return table.numbers(index)
+    cells = table.labels(index)
+    dates = [read_date(cell) for cell in cells]
+    for row, date in enumerate(dates):
+        if date is None:
+            raise DataProblem(
+                f"{table.place(row, index)}: expected a date such as 1981-05-31 or a number, but got "
+                f"{cells[row][:40]!r}. Choose another time column."
+            )
+    return np.array([date.timestamp() for date in dates if date is not None])
 
 
 def _is_missing(cell: str) -> bool:

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from studio.engine.protocol import Weights
+from studio.graph.breakpoints import Breakpoint
 from studio.graph.params import Value
 
-Action = Literal["pause", "resume", "step", "stop", "set", "snapshot", "watch"]
+Action = Literal[
+    "pause", "resume", "step", "back", "stop", "set", "snapshot", "watch", "breakpoints"
+]
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Command:
     values: Mapping[str, Value] = field(default_factory=dict)
     rate_hz: float = 0.0
     answer: Future[Weights] | None = None
+    breakpoints: tuple[Breakpoint, ...] = ()
 
 
 class Controls:
@@ -49,6 +53,14 @@ class Controls:
     def step(self) -> None:
         """Take one step, then pause."""
         self._wish(Command("step"))
+
+    def back(self) -> None:
+        """Go back to before the last step, then pause."""
+        self._wish(Command("back"))
+
+    def pause_at(self, breakpoints: tuple[Breakpoint, ...]) -> None:
+        """Pause at these breakpoints from now on, and at no others."""
+        self._wish(Command("breakpoints", breakpoints=breakpoints))
 
     def stop(self) -> None:
         """End the run cleanly, with a checkpoint."""

@@ -19,10 +19,14 @@ from studio.train.paths import NodePath, Owners
 
 
 class Diverged(Exception):
-    """The loss or a weight is no number any more; `node` is where that began, "" where unknown."""
+    """The loss or a weight is no number any more: `what` happened at `step`, and what may help.
 
-    def __init__(self, message: str, step: int, node: str) -> None:
-        super().__init__(message)
+    `node` is where that began, "" where unknown.
+    """
+
+    def __init__(self, what: str, advice: str, step: int, node: str) -> None:
+        super().__init__(f"{what} Training stopped. {advice}")
+        self.what, self.advice = what, advice
         self.step = step
         self.node = node
 

@@ -47,11 +47,13 @@ class Feed:
 
     def begin(self, epoch: int) -> None:
         """Shuffle for an epoch."""
-        generator = torch.Generator().manual_seed((self._seed * 1_000_003 + epoch) % 2**63)
-        order = torch.randperm(len(self._samples), generator=generator)[: self.used]
-        self._order = order.to(self._samples.targets.device)
+        self._order = self._shuffle(epoch).to(self._samples.targets.device)
         if self._copies:
             self._shuffled = self._as_nchw(self._samples.take(self._order))
+
+    def _shuffle(self, epoch: int) -> Tensor:
+        generator = torch.Generator().manual_seed((self._seed * 1_000_003 + epoch) % 2**63)
+        return torch.randperm(len(self._samples), generator=generator)[: self.used]
 
     def batch(self, index: int) -> Samples:
         """Return the batch at `index` of the epoch begun last."""
@@ -59,6 +61,11 @@ class Feed:
         if self._shuffled is not None:
             return self._shuffled.slice(start, stop)
         return self._as_nchw(self._samples.take(self._order[start:stop]))
+
+    def positions(self, epoch: int, index: int) -> tuple[int, ...]:
+        """Return where the samples of a batch are in the training split."""
+        order = self._shuffle(epoch)
+        return tuple(order[index * self._size : (index + 1) * self._size].tolist())
 
     def seen(self, batches: int) -> int:
         """Return how many samples the first batches of an epoch hold."""

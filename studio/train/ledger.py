@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from studio.engine import protocol as p
 from studio.train.learner import Learning, Trace
+from studio.train.watch import Hit
 
 #: Bytes of traces that may wait on the device, and their number at most.
 _WAITING_BYTES, _WAITING = 64 << 20, 4096
@@ -18,6 +19,8 @@ _WAITING_BYTES, _WAITING = 64 << 20, 4096
 _MEMORY_S = 2.0
 
 Column = NDArray[np.float32]
+#: Looks through the figures of steps, the first of which is given; returns the first hit among them.
+Check = Callable[[int, Mapping[str, Column]], Hit | None]
 
 
 class NotFinite(Exception):
@@ -27,15 +30,17 @@ class NotFinite(Exception):
 class Ledger:
     """Takes a trace a step and gives Progress events and an epoch's means."""
 
-    def __init__(self, learning: Learning, sizes: Sequence[int]) -> None:
-        """`sizes` are the numbers of samples of an epoch's batches."""
+    def __init__(self, learning: Learning, sizes: Sequence[int], check: Check) -> None:
+        """`sizes` are the numbers of samples of an epoch's batches; `check` sees every step's figures."""
         self._learning = learning
+        self._check = check
         self._sizes = np.asarray(sizes, dtype=np.float64)
         self._traces: list[Trace] = []
         self._rates: list[float] = []
         self._limit = _WAITING
         self._read_steps = self._sent_steps = 0
         self._epoch: dict[str, list[Column]] = {}
+        self._epoch_before: dict[str, list[Column]] = {}
         self._unsent: dict[str, list[Column]] = {}
         self._rate = self._seconds_a_step = 0.0
         self._weight = 0.0
@@ -56,7 +61,8 @@ class Ledger:
     def read(self) -> None:
         """Copy what waits to the host.
 
-        Raises: NotFinite, when a loss among it is none; the figures before it are kept.
+        Raises: NotFinite, when a loss among it is none; the figures before it are kept. Hit, at a
+        breakpoint; the figures up to it are kept.
         """
         if not self._traces:
             return
@@ -68,12 +74,36 @@ class Ledger:
         self._rates.clear()
         broken = ~np.isfinite(columns["train_loss"])
         good = int(broken.argmax()) if broken.any() else len(broken)
+        hit = None
+        if good:
+            fine = {name: values[:good] for name, values in columns.items()}
+            hit = self._check(self._read_steps + 1, fine)
+        if hit is not None:
+            good = hit.step - self._read_steps
         self._read_steps += good
         for name, values in columns.items():
             self._unsent.setdefault(name, []).append(values[:good])
             self._epoch.setdefault(name, []).append(values[:good])
+        if hit is not None:
+            raise hit
         if good < len(broken):
             raise NotFinite
+
+    def reaches(self, step: int) -> bool:
+        """Tell whether the figures can go back to those of the steps up to `step`."""
+        held = _length(self._epoch) + _length(self._epoch_before)
+        return self._read_steps - held <= step <= self._read_steps
+
+    def back_to(self, step: int) -> None:
+        """Forget the figures of the steps after `step`, which `reaches`; all were told."""
+        beyond = self._read_steps - step
+        if beyond > _length(self._epoch):
+            beyond -= _length(self._epoch)
+            self._epoch, self._epoch_before = self._epoch_before, {}
+        for name, parts in self._epoch.items():
+            values = np.concatenate(parts)
+            self._epoch[name] = [values[: len(values) - beyond]]
+        self._read_steps = self._sent_steps = step
 
     def end_epoch(self) -> dict[str, float]:
         """Return the epoch's mean of each figure, by samples, and begin another epoch."""
@@ -85,7 +115,7 @@ class Ledger:
             # All of an epoch at once: the mean does not depend on when its parts were read.
             values = np.concatenate(parts).astype(np.float64)
             means[name] = float(np.average(values, weights=self._sizes))
-        self._epoch.clear()
+        self._epoch, self._epoch_before = {}, self._epoch
         return means
 
     def progress(
@@ -112,3 +142,7 @@ class Ledger:
             eta_s=steps_left * self._seconds_a_step,
             overhead=overhead,
         )
+
+
+def _length(columns: Mapping[str, Sequence[Column]]) -> int:
+    return sum(len(part) for part in columns.get("train_loss", ()))

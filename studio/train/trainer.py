@@ -166,7 +166,9 @@ class Trainer:
 
         Raises: NotFinite.
         """
-        while self._stepper.epoch < self._recipe.epochs and not self._stopping:
+        while not self._stopping and (self._paused or self._stepper.epoch < self._recipe.epochs):
+            if self._single and self._stepper.epoch == self._recipe.epochs:
+                break
             if self._controls.waiting or (self._paused and not self._single):
                 yield from self._obey()
                 continue
@@ -388,7 +390,8 @@ class Trainer:
         samples = self._samples_of(hit.step)
         if stepper.at_epoch_end:
             with stepper.stream:
-                self._untold.append(self._end_epoch())
+                self._untold.append(done := self._end_epoch())
+            self._watch.epoch(done)
         yield from self._tell()
         yield p.BreakpointHit(hit.step, hit.breakpoint, hit.what, hit.value, hit.node, samples)
         yield from self._hold()

@@ -7,6 +7,7 @@ from msgspec import Struct, field
 
 from studio.engine.protocol.answers import RunSummary
 from studio.engine.protocol.message import Message
+from studio.graph.breakpoints import Breakpoint
 from studio.graph.params import Value
 from studio.graph.problems import Problem
 
@@ -28,6 +29,7 @@ class Started(Message, frozen=True, tag=True):
     nodes: tuple[str, ...] = ()
     parameters: int = 0
     time: float = 0.0
+    learner: str = ""
 
 
 class Progress(Message, frozen=True, tag=True):
@@ -93,6 +95,26 @@ class Pictures(Message, frozen=True, tag=True):
     inputs: np.ndarray
     outputs: np.ndarray
     targets: np.ndarray
+
+
+class Preview(Message, frozen=True, tag=True):
+    """What a way of learning shows of itself: latest only. `kind` says what `arrays` and `words` are.
+
+    `images`: `images` uint8 `[n, h, w]` or `[n, h, w, 3]`, beside each other with `outputs` of that form,
+    where there are any.
+    `masks`: `images`, `masks` and `targets` int64 `[n, h, w]`, a class each pixel; `words` are the classes.
+    `boxes`: `images`, `boxes` float32 `[n, m, 6]` (centre x and y, width and height as shares of the image,
+    sureness, class) and `targets` float32 `[n, m, 5]` (class, then such a box); a class of −1 fills up.
+    `text`: `words` only, a text each; of pairs and triples, those of one sample after the other, divided
+    by tabs. `points`: `points` and `real` float32 `[n, 2]`. `returns`: `returns` float32 `[n]`, one an
+    episode.
+    """
+
+    step: int
+    kind: str
+    title: str
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
 
 
 class Embedding(Struct, frozen=True, omit_defaults=True):
@@ -172,7 +194,7 @@ class CheckpointSaved(Message, frozen=True, tag=True):
 
 
 class ControlApplied(Message, frozen=True, tag=True):
-    """`paused`, `resumed`, `stepped`, or a changed value."""
+    """`paused`, `resumed`, `stepped`, `back` (what was told of later steps is undone), or a changed value."""
 
     action: str
     step: int
@@ -184,6 +206,21 @@ class ProblemFound(Message, frozen=True, tag=True):
 
     step: int
     problem: Problem
+
+
+class BreakpointHit(Message, frozen=True, tag=True):
+    """The run pauses: a breakpoint came to hold at `step`, which is done, or not yet where numbers broke.
+
+    `what` says it in words, `value` is the figure, `node` the id path of the layer to look at ("" for
+    none), and `samples` the positions of the step's batch in the training split.
+    """
+
+    step: int
+    breakpoint: Breakpoint
+    what: str
+    value: float
+    node: str = ""
+    samples: tuple[int, ...] = ()
 
 
 class Finished(Message, frozen=True, tag=True):
@@ -218,11 +255,13 @@ Event = (
     | Progress
     | LayerStats
     | Pictures
+    | Preview
     | Insight
     | EpochDone
     | CheckpointSaved
     | ControlApplied
     | ProblemFound
+    | BreakpointHit
     | Finished
     | Stopped
     | Failed

@@ -66,6 +66,10 @@ class Training:
                 controls.resume()
             case "step":
                 controls.step()
+            case "back":
+                controls.back()
+            case "watch":
+                controls.pause_at(request.breakpoints)
             case "stop":
                 controls.stop()
             case "set":

@@ -6,9 +6,12 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 import torch
+from msgspec.structs import replace
 
 from studio.compile.consent import Consent
 from studio.compile.kept import Kept, Probed
+from studio.graph.graph import Graph
+from studio.graph.project import Project
 
 _Answer = TypeVar("_Answer")
 
@@ -43,7 +46,7 @@ class Cache:
 
     `nodes` answers by kind, parameters and input types; `blocks` what a whole block made of what arrived,
     by its definition; `probes` PyTorch's own answers by code and input types; `modules` the layers that
-    were asked; `asked` counts how often PyTorch was; `kept` holds probes of earlier starts; `consent` says
+    were asked; `walks` the last walk through each network; `asked` counts how often PyTorch was; `kept` holds probes of earlier starts; `consent` says
     which code of projects may be run.
     """
 
@@ -59,6 +62,8 @@ class Cache:
         self.blocks = Memory(2_000)
         self.probes = Memory(limit)
         self.modules = Memory(2_000)
+        self.walks: dict[str, object] = {}
+        self._last: dict[str, Graph] = {}
         self.specs: object = None
         self._consented = self.consent.state
         self.asked = 0
@@ -87,7 +92,19 @@ class Cache:
         if self._consented != self.consent.state:
             self._consented = self.consent.state
             self.blocks.clear()
+            self.walks.clear()
         if specs is not self.specs and specs != self.specs:
             self.nodes.clear()
             self.blocks.clear()
+            self.walks.clear()
             self.specs = specs
+
+    def recognised(self, project: Project) -> Project:
+        """Return an equal project that shares with the last one the parts that are the same in both."""
+        networks = {}
+        for name, sheet in project.networks.items():
+            known = self._last.get(name)
+            graph = sheet.graph.recognised(known) if known is not None else sheet.graph
+            self._last[name] = graph
+            networks[name] = replace(sheet, graph=graph)
+        return replace(project, networks=networks)

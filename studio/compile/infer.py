@@ -35,6 +35,7 @@ def infer(
     """
     cache = cache if cache is not None else Cache()
     cache.use(specs)
+    project = cache.recognised(project)
     proofs = _Proofs(enough)
     return ProjectFacts(
         revision=revision,
@@ -81,9 +82,10 @@ def examine(
     specs: Mapping[str, LayerSpec],
     data: DataFacts | None,
     cache: Cache,
+    kept: bool = False,
 ) -> Outcome:
-    """Return a walk's outcome with what its ends lack or answer wrongly."""
-    outcome = walk(project, network, specs, data, cache)
+    """Return a walk's outcome with what its ends lack or answer wrongly; the next may follow a `kept` one."""
+    outcome = walk(project, network, specs, data, cache, kept)
     graph = project.networks[network].graph
     outcome.troubles.extend(ends(network, graph))
     if network == "main" and data is not None and project.recipe.learner == SUPERVISED:
@@ -99,7 +101,7 @@ def _network(
     cache: Cache,
     proofs: _Proofs,
 ) -> NetworkFacts:
-    outcome = examine(project, network, specs, data, cache)
+    outcome = examine(project, network, specs, data, cache, kept=True)
 
     def again(changed: Project) -> Outcome:
         proofs.check()

@@ -44,6 +44,24 @@ class Outcome:
         """What keeps the network from running."""
         return [trouble for trouble in self.troubles if trouble.severity == "error"]
 
+    @property
+    def paths(self) -> tuple[list[str], list[str]]:
+        """The paths of all that is known here, and of all that gives names, in order."""
+        return list(self.nodes), list(self.names)
+
+    def start_from(self, before: Outcome) -> None:
+        """Know what was known before, but for its troubles and what training keeps."""
+        self.nodes, self.names = dict(before.nodes), dict(before.names)
+        self.outputs, self.sizes = dict(before.outputs), dict(before.sizes)
+        self.parameters, self.flops = before.parameters, before.flops
+        self.activation_bytes = before.activation_bytes
+
+    def count(self, facts: NodeFacts, sign: int = 1) -> None:
+        """Add a node to the sums, or take it out of them."""
+        self.parameters += sign * facts.parameters
+        self.flops += sign * facts.flops
+        self.activation_bytes += sign * facts.activation_bytes
+
     def take(self, inner: Outcome, prefix: str) -> None:
         """Add what was found where paths begin with `prefix`; the sums stay as they are."""
         for path, facts in inner.nodes.items():

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
-
-import msgspec
+from functools import partial
 
 from studio.compile import own_code, scan, sharing
 from studio.compile.cache import Cache
+from studio.compile.complaints import no_port, timeless, unknown
 from studio.compile.entry import entry
 from studio.compile.instance import Instance
 from studio.compile.memory import saved
 from studio.compile.outcome import Outcome, Trouble
-from studio.compile.visit import Arrivals, Fault, Signal, Visited, param_fault, passed, visit
+from studio.compile.task import Place, Task, encoded
+from studio.compile.visit import Arrivals, Fault, Signal, Visited, param_fault, passed
 from studio.graph.edits import reaches
 from studio.graph.facts import DataFacts, NodeFacts
 from studio.graph.formulas import FormulaError, is_formula
 from studio.graph.graph import BLOCK, INPUT, NEXT, OUTPUT, PYTHON, STATE, Graph, Link, Node
-from studio.graph.kinds import spec_of
-from studio.graph.params import ParamError, as_value, check_params
+from studio.graph.params import ParamError, check_params
 from studio.graph.problems import Severity
-from studio.graph.project import Block, Project, Sheet
+from studio.graph.project import Project
 from studio.graph.spec import LayerSpec
 from studio.graph.topology import order
-from studio.graph.unfold import DEPTH, MOST, Names, resolved
+from studio.graph.unfold import DEPTH, Names, resolved
 
 __all__ = ["Outcome", "Trouble", "live", "walk"]
 
@@ -37,11 +35,28 @@ def walk(
     specs: Mapping[str, LayerSpec],
     data: DataFacts | None,
     cache: Cache,
+    kept: bool = False,
 ) -> Outcome:
-    """Return what is known of a network; without data, of what its inputs' own shapes tell."""
+    """Return what is known of a network; without data, of what its inputs' own shapes tell.
+
+    Where settings are all that differs from the network as it was when a walk was last `kept`, only what
+    they change is visited. A walk that is not kept does not tell what training keeps (`saved`).
+    """
     graph = project.networks[network].graph
-    task = _Task(project, specs, data, cache)
-    return _Sheet(task, network, graph, project.constants, None, (), False).walked()
+    task = Task(project, specs, data, cache)
+
+    def sheet() -> _Sheet:
+        return _Sheet(task, network, graph, project.constants, None, (), False)
+
+    walked = sheet()
+    before = cache.walks.get(network)
+    if not isinstance(before, _Sheet) or not walked.follow(before):
+        walked = sheet()
+        walked.walk()
+    if kept:
+        walked.keep()
+        cache.walks[network] = walked
+    return walked.found
 
 
 def live(graph: Graph) -> set[str]:
@@ -59,96 +74,6 @@ def live(graph: Graph) -> set[str]:
     return found
 
 
-@dataclass
-class _Task:
-    """What all sheets of one walk share."""
-
-    project: Project
-    specs: Mapping[str, LayerSpec]
-    data: DataFacts | None
-    cache: Cache
-    blocks: dict[str, LayerSpec | None] = field(default_factory=dict)
-    definitions: dict[str, bytes] = field(default_factory=dict)
-    opened: int = 0
-
-    def spec(self, node: Node) -> LayerSpec | None:
-        """Return what a node is; a block of the project is looked at once."""
-        if not node.kind.startswith(BLOCK):
-            return spec_of(node, self.specs)
-        if node.kind not in self.blocks:
-            self.blocks[node.kind] = spec_of(node, self.specs, self.project)
-        return self.blocks[node.kind]
-
-    def visit(self, spec: LayerSpec, node: Node, arrivals: Arrivals, frozen: bool) -> Visited:
-        """Return what a layer makes of what arrives, remembered where it was visited before."""
-        params = tuple([(k, v, v.__class__) for k, v in node.params.items()])
-        question = (node.kind, node.name, params, node.flags, arrivals, frozen)
-        try:
-            return self.cache.nodes[question]  # type: ignore[no-any-return]
-        except KeyError:
-            pass
-        except TypeError:  # a list or a mapping, from a file or a hostile hand: not remembered
-            params_of = {name: as_value(value) for name, value in node.params.items()}
-            plain = Node(node.id, node.kind, node.name, params_of, node.flags)
-            return visit(self.cache, spec, plain, arrivals, frozen)
-        return self.cache.nodes.recall(
-            question, lambda: visit(self.cache, spec, node, arrivals, frozen)
-        )
-
-    def open(self, place: _Place, names: Names, given: Mapping[str, Signal]) -> Outcome | None:
-        """Return what a walk through a block finds, remembered where the same came to the same before.
-
-        None where that would open more nodes than a network can have.
-        """
-        question = (place, self._definition(place.kind), _encoded(names), tuple(given.items()))
-        known, count = self.cache.blocks.get(question, (None, 0))
-        if known is not None and self.opened + count <= MOST:
-            self.opened += count
-            return known  # type: ignore[no-any-return]
-        before = self.opened
-        graph = self.project.blocks[place.kind.removeprefix(BLOCK)].sheet.graph
-        self.opened += len(graph.nodes)
-        if self.opened > MOST:
-            return None
-        sheet = _Sheet(self, place.kind, graph, names, given, place.inside, place.frozen)
-        found = sheet.walked()
-        if self.opened <= MOST:  # else something inside may have been cut off
-            self.cache.blocks.remember(question, (found, self.opened - before))
-        return found
-
-    def _definition(self, kind: str) -> bytes:
-        """Return all of the project that a block's insides depend on."""
-        if kind not in self.definitions:
-            found: dict[str, Block] = {}
-            waiting = [kind]
-            while waiting:
-                one = waiting.pop()
-                block = self.project.blocks.get(one.removeprefix(BLOCK))
-                if one not in found and block is not None:
-                    found[one] = Block(Sheet(block.sheet.graph), params=block.params)
-                    inner = block.sheet.graph.nodes.values()
-                    waiting += [node.kind for node in inner if node.kind.startswith(BLOCK)]
-            self.definitions[kind] = _encoded((found, self.project.constants))
-        return self.definitions[kind]
-
-
-class _Place(NamedTuple):
-    """Where a block is opened: its kind, the blocks around it with itself, and what its messages need."""
-
-    kind: str
-    inside: tuple[str, ...]
-    frozen: bool
-    has_data: bool
-
-
-def _encoded(value: object) -> bytes:
-    """Return bytes that differ where values do: unlike hashes, they tell 1 from 1.0 and from True."""
-    try:
-        return msgspec.msgpack.encode(value, enc_hook=repr)
-    except OverflowError:  # a number that no message can hold, from a formula or a hostile file
-        return repr(value).encode()
-
-
 class _Sheet:
     """One sheet: a network's, or a block's for one pass through one instance.
 
@@ -157,7 +82,7 @@ class _Sheet:
 
     def __init__(
         self,
-        task: _Task,
+        task: Task,
         where: str,
         graph: Graph,
         names: Names,
@@ -168,50 +93,136 @@ class _Sheet:
         self.task, self.where, self.graph, self.names = task, where, graph, names
         self.given, self.inside, self.frozen = given, inside, frozen
         self.nodes = dict(graph.nodes)  # formulas worked out as the walk goes
-        self.live = live(graph)
-        self.keepers = sharing.keepers(graph, self.live)
+        self.keys: tuple[str, ...] = ()
+        self.tangled: frozenset[str] = frozenset()
+        self.live: set[str] = set()
+        self.keepers: set[str] = set()
+        self.seen: dict[str, Visited] = {}
+        self.wires: dict[tuple[str, str], Signal] = {}
+        self.said: dict[str, list[Trouble]] = {}
+        self.inner: dict[str, Outcome] = {}
         self.found = Outcome(names={"": names})
 
-    def walked(self) -> Outcome:
+    def walk(self) -> None:
         """Visit every node that gets what it needs, in the order of data."""
-        keys, tangled = order(self.graph)
-        wires: dict[tuple[str, str], Signal] = {}
-        nodes, incoming, found = self.graph.nodes, self.graph.incoming, self.found
-        for key in keys:
-            node = nodes[key]
-            arrivals, lost = [], None
-            for wire in incoming.get(key, ()):
-                signal = wires.get((wire.source.node, wire.source.port))
-                if signal is None:
-                    lost = wire
-                else:
-                    arrivals.append((wire.target.port, signal))
-            if lost is not None:
-                self._lost(lost)
+        self.keys, self.tangled = order(self.graph)
+        self.live = live(self.graph)
+        self.keepers = sharing.keepers(self.graph, self.live)
+        for key in self.keys:
+            self._step(key)
+        self._look_over()
+
+    def follow(self, before: _Sheet) -> bool:
+        """Visit what differs from an earlier walk and what lies behind it.
+
+        False, and nothing to rely on, where more than settings differ or a node begins to work or stops.
+        """
+        dirty = self._changed(before)
+        if dirty is None:
+            return False
+        graph, found = self.graph, self.found
+        self.keys, self.live, self.keepers = before.keys, before.live, before.keepers
+        self.seen, self.wires, self.said = dict(before.seen), dict(before.wires), dict(before.said)
+        self.inner = dict(before.inner)
+        self.nodes = before.nodes | {key: graph.nodes[key] for key in dirty}
+        found.start_from(before.found)
+        for key in self.keys if dirty else ():
+            if key not in dirty:
                 continue
-            seen = self._visited(node, tuple(arrivals))
+            was = self.seen.get(key)
+            if was is None or self._broken(key):
+                return False
+            if key in self.live:
+                found.count(was.facts, -1)
+            self.said.pop(key, None)
+            self.inner.pop(key, None)
+            self._step(key)
+            now = self.seen[key]
+            ports = [port for port, _ in now.outputs]
+            if self._broken(key) or ports != [port for port, _ in was.outputs]:
+                return False
+            if self.inner.get(key, Outcome()).paths != before.inner.get(key, Outcome()).paths:
+                return False  # a block of more or fewer passes
+            if now.outputs != was.outputs:
+                dirty.update(wire.target.node for wire in graph.outgoing.get(key, ()))
+        found.troubles = [one for key in self.keys if key in self.said for one in self.said[key]]
+        self._look_over()
+        return True
+
+    def _broken(self, key: str) -> bool:
+        """Tell whether a node, or something inside it, does not work."""
+        return any(trouble.severity != "hint" for trouble in self.said.get(key, ()))
+
+    def _changed(self, before: _Sheet) -> set[str] | None:
+        """Return the nodes whose settings differ from an earlier walk's; None where more differs."""
+        ours, theirs = self.task, before.task
+        graph, old = self.graph, before.graph
+        same = (
+            not before.tangled
+            and graph.links == old.links
+            and list(graph.nodes) == list(old.nodes)
+            and ours.data == theirs.data
+            and encoded(self.names) == encoded(before.names)
+        )
+        if not same:
+            return None
+        changed = set()
+        for key, node in graph.nodes.items():
+            was = old.nodes[key]
+            if node is was:
+                continue
+            if _role(node) != _role(was) or node.kind in (INPUT, STATE, NEXT):
+                return None
+            changed.add(key)
+        blocks = sorted({node.kind for node in graph.nodes.values() if node.kind.startswith(BLOCK)})
+        if any(ours.definition(kind) != theirs.definition(kind) for kind in blocks):
+            return None
+        return changed
+
+    def keep(self) -> None:
+        """Work out what training keeps of one sample."""
+        live = [key for key in self.keys if key in self.live]
+        sizes = dict(self.found.sizes)
+        for signal in (self.given or {}).values():
+            sizes.update(signal.sizes)
+        inside = self.given is not None
+        self.found.saved = saved(self.graph, live, self.found.nodes, sizes, inside)
+
+    def _step(self, key: str) -> None:
+        """Visit a node, where everything that it is wired to gives something."""
+        node, found, before = self.graph.nodes[key], self.found, len(self.found.troubles)
+        arrivals, lost = [], None
+        for wire in self.graph.incoming.get(key, ()):
+            signal = self.wires.get((wire.source.node, wire.source.port))
+            if signal is None:
+                lost = wire
+            else:
+                arrivals.append((wire.target.port, signal))
+        if lost is not None:
+            self._lost(lost)
+        else:
+            seen = self.seen[key] = self._visited(node, tuple(arrivals))
             found.nodes[key] = seen.facts
             if node.kind == OUTPUT and arrivals:
                 found.outputs[node.name] = arrivals[0][1]
             self._tell(node, seen)
             for port, signal in seen.outputs:
-                wires[key, port] = signal
+                self.wires[key, port] = signal
             if key in self.live:
-                found.parameters += seen.facts.parameters
-                found.flops += seen.facts.flops
-                found.activation_bytes += seen.facts.activation_bytes
-        live = [key for key in keys if key in self.live]
-        sizes = dict(found.sizes)
-        for signal in (self.given or {}).values():
-            sizes.update(signal.sizes)
-        found.saved = saved(self.graph, live, found.nodes, sizes, inside=self.given is not None)
+                found.count(seen.facts)
+        if len(found.troubles) > before:
+            self.said[key] = found.troubles[before:]
+
+    def _look_over(self) -> None:
+        """Note what no node tells by itself."""
         self._shared_sizes()
         if self.given is not None:
-            for key, fault in scan.state_faults(Graph(self.nodes, self.graph.links), found.nodes):
-                found.troubles.append(Trouble(self.where, key, key, fault))
-        if tangled:
-            self._cycle(tangled)
-        return found
+            for key, fault in scan.state_faults(
+                Graph(self.nodes, self.graph.links), self.found.nodes
+            ):
+                self.found.troubles.append(Trouble(self.where, key, key, fault))
+        if self.tangled:
+            self._cycle(self.tangled)
 
     # ----------------------------------------------------------------------------------------- nodes
 
@@ -223,7 +234,7 @@ class _Sheet:
             return Visited(shown, fault=Fault(str(error), "formula", param=error.param))
         spec = self.task.spec(node)
         if spec is None:
-            return Visited(fault=_unknown(node))
+            return Visited(fault=unknown(node))
         if node.kind == PYTHON and (why := own_code.unready(node, self.task.cache.consent)):
             shown = NodeFacts({port: signal.kind for port, signal in arrivals})
             return Visited(shown, fault=Fault(why.text, why.reason, line=why.line))
@@ -234,7 +245,7 @@ class _Sheet:
         if node.kind == STATE:
             return self._state(spec, node)
         if node.kind == NEXT and self.given is None:
-            return Visited(fault=_timeless(node))
+            return Visited(fault=timeless(node))
         frozen = self.frozen or self._borrows(node)
         if node.kind.startswith(BLOCK):
             return self._block(spec, node, arrivals, frozen)
@@ -265,7 +276,7 @@ class _Sheet:
 
     def _state(self, spec: LayerSpec, node: Node) -> Visited:
         if self.given is None:
-            return Visited(fault=_timeless(node))
+            return Visited(fault=timeless(node))
         try:
             params = check_params(spec.params, node.params)
         except ParamError as error:
@@ -298,7 +309,7 @@ class _Sheet:
                 return Visited(NodeFacts(shown), fault=Fault(text, "unconnected", port.name))
         for given in shown:
             if spec.input(given) is None:
-                return Visited(NodeFacts(shown), fault=_no_port(node, spec, given))
+                return Visited(NodeFacts(shown), fault=no_port(node, spec, given))
         if not spec.outputs:
             text = f"{node.name} gives nothing. Open it and add an Output."
             return Visited(NodeFacts(shown), fault=Fault(text, "port"))
@@ -307,16 +318,25 @@ class _Sheet:
         graph = self.task.project.blocks[name].sheet.graph
         frozen = frozen or "frozen" in node.flags
 
-        place = _Place(node.kind, (*self.inside, name), frozen, self.task.data is not None)
+        place = Place(node.kind, (*self.inside, name), frozen, self.task.data is not None)
 
         def opened(names: Names, feed: Mapping[str, Signal]) -> Outcome | None:
-            return self.task.open(place, names, feed)
+            return self.task.open(place, names, feed, partial(self._opened, place, names, feed))
 
         plain = Node(node.id, node.kind, node.name, params, node.flags)
         instance = Instance(self.task.project, plain, spec, graph, opened)
         seen, inner = instance.visited(dict(arrivals))
+        self.inner[node.id] = inner
         self.found.take(inner, f"{node.id}/")
         return seen
+
+    def _opened(
+        self, place: Place, names: Names, feed: Mapping[str, Signal], graph: Graph
+    ) -> Outcome:
+        sheet = _Sheet(self.task, place.kind, graph, names, feed, place.inside, place.frozen)
+        sheet.walk()
+        sheet.keep()
+        return sheet.found
 
     # ------------------------------------------------------------------------------------- troubles
 
@@ -363,8 +383,9 @@ class _Sheet:
     def _shared_sizes(self) -> None:
         """Note nodes whose settings do not fit the weights that they use."""
         for key, node in self.graph.nodes.items():
-            owner = self.nodes.get(node.shares) if node.shares else None
-            spec = self.task.spec(node)
+            if not node.shares:
+                continue
+            owner, spec = self.nodes.get(node.shares), self.task.spec(node)
             if owner is None or spec is None or sharing.owner_fault(self.graph, node):
                 continue
             fault = sharing.size_fault(self.nodes[key], owner, spec, self.found.nodes)
@@ -388,27 +409,6 @@ class _Sheet:
                 return
 
 
-def _unknown(node: Node) -> Fault:
-    if node.kind.startswith(BLOCK):
-        name = node.kind.removeprefix(BLOCK)
-        text = f"This project has no block named {name}. Delete {node.name}, or draw the block."
-        return Fault(text, "unknown")
-    return Fault(
-        f"What {node.kind} is, is not known here. Install the pack that it is from; its settings "
-        "and wires are kept.",
-        "unknown",
-    )
-
-
-def _timeless(node: Node) -> Fault:
-    text = (
-        f"{node.name} hands a value from one step to the next, which only a block can do. Make a block "
-        "of the part that runs over time."
-    )
-    return Fault(text, "outside")
-
-
-def _no_port(node: Node, spec: LayerSpec, port: str) -> Fault:
-    known = ", ".join(known.name for known in spec.inputs) or "none"
-    text = f"{node.name} has no input named {port!r}, but a wire leads there. Its inputs: {known}."
-    return Fault(text, "port", port)
+def _role(node: Node) -> tuple[object, ...]:
+    """Return what of a node matters to others, beside what its settings make it give."""
+    return node.kind, node.name, node.flags, node.shares

@@ -116,6 +116,21 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
         after.__dict__.update({name: known[name] for name in _OF_LINKS if name in known})
         return after
 
+    def recognised(self, before: Graph) -> Graph:
+        """Return an equal graph that shares with `before` the nodes and links that are the same in both.
+
+        What came as bytes is new in every part; with the same parts, who looks for what changed compares
+        nodes by `is` and works nothing out twice. A number is not the same as another of its types.
+        """
+        known = before.nodes
+        nodes = {key: _same(known.get(key), node) for key, node in self.nodes.items()}
+        if self.links != before.links:
+            return Graph(nodes, self.links)
+        after = Graph(nodes, before.links)
+        worked = before.__dict__
+        after.__dict__.update({name: worked[name] for name in _OF_LINKS if name in worked})
+        return after
+
     def without(self, ids: Iterable[str]) -> Graph:
         """Return the graph without these nodes and without the links at them."""
         gone = set(ids)
@@ -131,6 +146,15 @@ class Graph(Struct, frozen=True, omit_defaults=True, dict=True):
 
 #: What a graph works out from its links alone.
 _OF_LINKS = ("incoming", "outgoing")
+
+
+def _same(before: Node | None, node: Node) -> Node:
+    """Return `before` where it is no other than `node`."""
+    if before is None or before is node or before != node:
+        return node
+    # Unlike `==`, texts tell 1 from 1.0 and from True.
+    same = not node.params or repr(before.params) == repr(node.params)
+    return before if same else node
 
 
 def rewired(

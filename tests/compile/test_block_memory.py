@@ -109,6 +109,7 @@ def test_facts_with_a_memory_are_those_of_a_cold_walk(
             project = changed(project, step)
         except EditRefused:
             continue
+        nodes.walks.clear()
         nodes.blocks.clear()  # PyTorch's own answers may stay: they are not what is looked at here
         warm = compile.infer(project, specs, data, 0, cache)
         cold = compile.infer(project, specs, data, 0, nodes)

@@ -28,6 +28,7 @@ from studio.engine.protocol import (
     Insight,
     LayerStats,
     Pictures,
+    Preview,
     Refused,
     Reply,
     Request,
@@ -41,7 +42,7 @@ OnAnswer = Callable[[Answer], None]
 OnRefused = Callable[[Refused], None]
 OnEvent = Callable[[Event], None]
 
-_LATEST_ONLY = (Pictures, LayerStats, Insight)
+_LATEST_ONLY = (Pictures, Preview, LayerStats, Insight)
 
 
 class EngineRefused(Exception):

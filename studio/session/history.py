@@ -87,6 +87,11 @@ class History:
         self.progress: p.Progress | None = None
         self.summary: p.RunSummary | None = None
         self.pictures: p.Pictures | None = None
+        self.preview: p.Preview | None = None
+        self.insight: p.Insight | None = None
+        #: The steps that can be gone back to, and the one that is looked at (None: the newest).
+        self.moments: tuple[int, ...] = ()
+        self.moment: p.Moment | None = None
         self.curves: dict[str, Curve] = {}
         self.epochs: list[p.EpochDone] = []
         self.layers: dict[str, p.LayerStat] = {}
@@ -94,7 +99,7 @@ class History:
         self.layer_steps: list[int] = []
         self.layer_series: dict[str, list[p.LayerStat]] = {}
         self.checkpoints: list[p.CheckpointSaved] = []
-        self.problems: list[Problem] = []
+        self.found: list[p.ProblemFound] = []
         self.changes: list[p.ControlApplied] = []
 
     @classmethod
@@ -105,6 +110,32 @@ class History:
             history.take(event)
         history.status = status or history.status
         return history
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What deserves a look, the newest last."""
+        return [found.problem for found in self.found]
+
+    @property
+    def at(self) -> int | None:
+        """The step that is looked back at; None while the newest is shown."""
+        return self.moment.step if self.moment is not None else None
+
+    @property
+    def shown(self) -> p.Moment:
+        """What is looked at: a stored moment, else the newest of everything."""
+        if self.moment is not None:
+            return self.moment
+        step = self.layer_steps[-1] if self.layer_steps else 0
+        layers = p.LayerStats(step, self.layers, self.flows) if self.layers else None
+        return p.Moment(self.step, layers, self.pictures, self.insight)
+
+    @property
+    def epoch_shown(self) -> p.EpochDone | None:
+        """The newest epoch that was over at the step that is looked at."""
+        at = self.at
+        over = [epoch for epoch in self.epochs if at is None or epoch.step <= at]
+        return over[-1] if over else None
 
     @property
     def step(self) -> int:
@@ -141,6 +172,10 @@ class History:
                 self._take_layers(event)
             case p.Pictures():
                 self.pictures = event
+            case p.Preview():
+                self.preview = event
+            case p.Insight():
+                self.insight, self.moments = event, event.kept
             case p.EpochDone():
                 self.epochs.append(event)
             case p.CheckpointSaved():
@@ -151,8 +186,8 @@ class History:
                     event.action, self.status
                 )
             case p.ProblemFound():
-                known = [old for old in self.problems if old.node != event.problem.node]
-                self.problems = [*known, event.problem]
+                known = [old for old in self.found if old.problem.node != event.problem.node]
+                self.found = [*known, event]
             case p.Finished() | p.Stopped() | p.Failed():
                 self.summary = event.summary
                 self.status = event.summary.status

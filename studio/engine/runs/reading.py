@@ -26,13 +26,14 @@ from studio.engine.runs.folder import (
     StatusFile,
     size_of,
 )
+from studio.engine.runs.previews import read_preview
 from studio.engine.runs.writing import better
 from studio.graph.files import FileProblem, loads
 from studio.graph.problems import Fault
 
 
 def read_events(folder: Path) -> Iterator[p.Event]:
-    """Yield what a run told, in order, then its latest pictures; lines that cannot be read are left out."""
+    """Yield what a run told, in order, then its latest pictures and preview; lines that cannot be read are left out."""
     try:
         with (folder / EVENTS).open("rb") as lines:
             yield from decode(lines)
@@ -41,6 +42,9 @@ def read_events(folder: Path) -> Iterator[p.Event]:
     pictures = read_pictures(folder)
     if pictures is not None:
         yield pictures
+    preview = read_preview(folder)
+    if preview is not None:
+        yield preview
 
 
 def read_pictures(folder: Path) -> p.Pictures | None:

@@ -28,6 +28,7 @@ from studio.engine.runs.folder import (
     StatusFile,
     put,
 )
+from studio.engine.runs.previews import write_preview
 from studio.graph.files import dumps
 
 #: The longest that an event waits in memory before it is on the disk.
@@ -47,6 +48,7 @@ class RunWriter:
         self._lock = Lock(self.folder / LOCK)
         self._pending: list[bytes] = []
         self._pictures: p.Pictures | None = None
+        self._preview: p.Preview | None = None
         self._flushed = self._pictured = self._stated = time.monotonic()
         self._summary = p.RunSummary(job.folder, "running", 0, 0, 0.0)
         try:
@@ -75,6 +77,8 @@ class RunWriter:
         match event:
             case p.Pictures():
                 self._pictures = event
+            case p.Preview():
+                self._preview = event
             case p.Insight():
                 pass  # it lies among the moments already, where one wanted it
             case p.EpochDone():
@@ -92,7 +96,8 @@ class RunWriter:
         now = time.monotonic()
         if now - self._flushed >= FLUSH_S:
             self.flush()
-        if self._pictures is not None and now - self._pictured >= PICTURES_S:
+        waits = self._pictures is not None or self._preview is not None
+        if waits and now - self._pictured >= PICTURES_S:
             self._write_pictures()
 
     def flush(self) -> None:
@@ -125,7 +130,10 @@ class RunWriter:
 
     def _write_pictures(self) -> None:
         pictures, self._pictures = self._pictures, None
+        preview, self._preview = self._preview, None
         self._pictured = time.monotonic()
+        if preview is not None:
+            write_preview(self.folder, preview)
         if pictures is None:
             return
         arrays = {f"map/{path}": maps for path, maps in pictures.maps.items()}
@@ -152,4 +160,4 @@ def better(
 
 def is_low_best(metric: str) -> bool:
     """Tell whether smaller values of a metric are better."""
-    return metric.endswith(("loss", "mae", "mse", "rmse"))
+    return metric.endswith(("loss", "mae", "mse", "rmse", "perplexity"))

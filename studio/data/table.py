@@ -21,7 +21,7 @@ Targets = tuple[NDArray[np.int64] | NDArray[np.float32], tuple[str, ...], str]
 
 _MISSING = frozenset(["", "na", "n/a", "nan", "null", "none", "?"])
 #: A text column with more different values than this is a name or a date, not a category.
-_MOST_CATEGORIES = 32
+MOST_CATEGORIES = 32
 #: Whole numbers with at most this many different values are read as classes.
 _MOST_NUMBERED_CLASSES = 20
 #: What stands between several labels in one cell.
@@ -101,7 +101,7 @@ class Table:
         column = self.columns[index]
         if isinstance(column, np.ndarray):
             return True
-        filled = [cell for cell in column if not _is_missing(cell)]
+        filled = [cell for cell in column if not is_missing(cell)]
         return 2 * sum(as_number(cell) is not None for cell in filled) > len(filled)
 
     def numbers(self, index: int) -> NDArray[np.float64]:
@@ -139,7 +139,7 @@ class Table:
             if isinstance(column, np.ndarray):
                 whole &= ~np.isnan(column)
             else:
-                whole &= [not _is_missing(cell) for cell in column]
+                whole &= [not is_missing(cell) for cell in column]
         kept = np.flatnonzero(whole).tolist()
         dropped = len(self) - len(kept)
         if len(kept) < 2:
@@ -160,7 +160,7 @@ class Table:
     def _no_number(self, row: int, index: int) -> DataProblem:
         column = self.columns[index]
         cell = f"{column[row]:g}" if isinstance(column, np.ndarray) else column[row]
-        if _is_missing(cell):
+        if is_missing(cell):
             what = f"the cell is {'empty' if not cell else repr(cell)}. Fill it in, or set empty cells to skip."
         else:
             what = f"got {cell[:40]!r}. Correct the cell, or ignore the column."
@@ -267,7 +267,7 @@ def _classes(table: Table, index: int) -> tuple[NDArray[np.int64], tuple[str, ..
             f"{table.file}: the target {name!r} is {order[0]!r} in every row; expected at least two "
             "classes. Choose another target."
         )
-    if len(order) > len(cells) // 2 and len(order) > _MOST_CATEGORIES:
+    if len(order) > len(cells) // 2 and len(order) > MOST_CATEGORIES:
         raise DataProblem(
             f"{table.file}: the target {name!r} has {len(order)} classes in {len(cells)} rows, hardly "
             "two samples a class. Choose another target, or regression."
@@ -321,11 +321,11 @@ def _features(table: Table, index: int) -> tuple[NDArray[np.float32], tuple[str,
     if len(dates) == len(cells):
         return date_columns(name, dates)
     values, codes = np.unique(cells, return_inverse=True)
-    if len(values) > min(_MOST_CATEGORIES, max(2, len(cells) // 2)):
+    if len(values) > min(MOST_CATEGORIES, max(2, len(cells) // 2)):
         raise DataProblem(
             f"{table.place(0, index)}: expected a number, but got {cells[0][:40]!r}. The column holds "
             f"text with {len(values)} different values, too many for a category (at most "
-            f"{_MOST_CATEGORIES}). Ignore the column, or turn it into numbers."
+            f"{MOST_CATEGORIES}). Ignore the column, or turn it into numbers."
         )
     onehot = np.eye(len(values), dtype=np.float32)[codes]
     return onehot, tuple(f"{name}={value}" for value in values)
@@ -351,5 +351,6 @@ def _times(table: Table, index: int) -> NDArray[np.float64]:
     return np.array([date.timestamp() for date in dates if date is not None])
 
 
-def _is_missing(cell: str) -> bool:
+def is_missing(cell: str) -> bool:
+    """Tell whether a cell says that nothing is known."""
     return cell.lower() in _MISSING

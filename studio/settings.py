@@ -15,6 +15,7 @@ from msgspec.structs import replace
 RECENT_LIMIT = 12
 
 Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
 
 
 class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -22,7 +23,8 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `guides` lets nodes line up while dragged; `reduced_motion` lets nothing glide.
     `geometry` and `panels` hold what Qt's `save…` methods return, as base64 text.
-    Units: `run_budget_gb` in GB (10⁹ bytes) of all run folders together.
+    Units: `run_budget_gb` in GB (10⁹ bytes) of all run folders together; `moments_mb` in MiB of what one
+    run keeps to look back at (0: nothing).
     """
 
     theme: Literal["dark", "light"] = "dark"
@@ -30,6 +32,7 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     panels: dict[str, str] = field(default_factory=dict)
     recent: tuple[str, ...] = ()
     run_budget_gb: Positive = 5.0
+    moments_mb: NotNegative = 64.0
     guides: bool = True
     reduced_motion: bool = False
 

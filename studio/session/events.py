@@ -74,6 +74,12 @@ class HistoryOpened(Struct, frozen=True):
     folder: str
 
 
+class MomentChanged(Struct, frozen=True):
+    """The shown run is looked at as it was after `step`, None: as it is now. Draw `history.shown`."""
+
+    step: int | None
+
+
 class RunsChanged(Struct, frozen=True):
     """The list of run folders changed."""
 
@@ -118,6 +124,7 @@ SessionEvent = (
     | TrainingChanged
     | RunEvent
     | HistoryOpened
+    | MomentChanged
     | RunsChanged
     | BlocksChanged
     | TrustChanged

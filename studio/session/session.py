@@ -30,6 +30,7 @@ from studio.session.block_shelf import BlockShelf
 from studio.session.history import History
 from studio.session.keeping import Keeper, Recoverable
 from studio.session.own_code import OwnCode
+from studio.session.recall import Recall
 from studio.session.space import Space, clean_up, measure
 from studio.session.stored import StoredRun, put_in_bin, read_history, read_stored
 from studio.session.training import Training
@@ -65,6 +66,7 @@ class Session:
         self.document = Document()
         self.code = OwnCode(self, TrustStore(paths.trusted), self._tell)
         self._training = Training(connect, self._tell, self.code.consent)
+        self._recall = Recall(lambda: self._training.history, self._tell)
         self._workbench = Workbench(
             connect,
             self._tell,
@@ -93,6 +95,7 @@ class Session:
         """Deliver what the engines sent, keep unsaved work safe, look for changed packs."""
         self._workbench.pump(budget_s)
         self._training.pump(budget_s)
+        self._recall.pump()
         now = time.monotonic()
         if now >= self._next_save:
             self._next_save = now + AUTOSAVE_SECONDS
@@ -492,6 +495,14 @@ class Session:
         """Choose how often the job shows layers and samples; 0 while nobody looks."""
         self._training.watch(rate_hz)
 
+    def look_at(self, step: int | None) -> None:
+        """Show the run as it was at its stored moment nearest to `step`; None: as it is now."""
+        self._recall.look_at(step)
+
+    def keep_moments(self, megabytes: float) -> None:
+        """Let the moments of runs that start from now on take so many MiB each."""
+        self._training.moments_mb = megabytes
+
     # ----------------------------------------------------------------------------- runs and weights
 
     def runs(self) -> Sequence[runs.RunInfo]:
@@ -549,8 +560,7 @@ class Session:
         if info.fault is not None:
             self._tell(e.Noticed(info.fault.message, "error"))
             return False
-        history = History.of(str(folder), runs.read_events(folder), info.status)
-        history.pictures = runs.read_pictures(folder)
+        history = read_history(info)
         self._training.job = runs.read_job(folder)
         self._training.show(history)
         return True
@@ -635,6 +645,7 @@ class Session:
     def close(self) -> None:
         """End the engines and give files free. Unsaved work stays recoverable unless it was let go."""
         self._keeper.release()
+        self._recall.close()
         self._training.close()
         self._workbench.close()
 

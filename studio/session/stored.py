@@ -46,7 +46,11 @@ def read_stored(info: runs.RunInfo) -> StoredRun:
 
 def read_history(info: runs.RunInfo) -> History:
     """Return everything that a stored run told."""
-    return History.of(str(info.folder), runs.read_events(info.folder), info.status)
+    history = History.of(str(info.folder), runs.read_events(info.folder), info.status)
+    history.moments = runs.moment_steps(info.folder)
+    last = runs.read_moment(info.folder, history.moments[-1]) if history.moments else None
+    history.insight = last.insight if last is not None else None
+    return history
 
 
 def put_in_bin(folder: Path) -> Path:

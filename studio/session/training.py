@@ -36,6 +36,8 @@ class Training:
         self.hello: p.Hello | None = None
         self._started = False
         self.snapshot_s = 0.0
+        #: What the moments of a run may take. Units: MiB.
+        self.moments_mb = 64.0
 
     @property
     def busy(self) -> bool:
@@ -60,7 +62,13 @@ class Training:
         self.warm()
         trusted = code_digest(project)
         self.job = p.Job(
-            project, str(folder), name=name, live=live, document=document, trusted=trusted
+            project,
+            str(folder),
+            name=name,
+            live=live,
+            document=document,
+            trusted=trusted,
+            moments_mb=self.moments_mb,
         )
         self.history = History(str(folder))
         self._tell(e.HistoryOpened(str(folder)))

@@ -32,6 +32,14 @@ PARAMS = (
         help="What all stored runs together may take before a clean-up is suggested",
     ),
     Param(
+        "moments_mb",
+        "float",
+        Settings().moments_mb,
+        minimum=0,
+        unit="MiB",
+        help="What one run may keep to look back at under Time; 0 keeps nothing",
+    ),
+    Param(
         "guides",
         "bool",
         Settings().guides,
@@ -125,6 +133,8 @@ class SettingsPanel(QDialog):
             self._set_dark(value == "dark")
         else:
             self._preferences.change(**{name: value})
+        if name == "moments_mb":
+            self._session.keep_moments(self._preferences.values.moments_mb)
         self.refresh()
 
     def _on_cleared(self, name: str) -> None:

@@ -47,6 +47,7 @@ class MainWindow(QWidget):
         self.session = session
         self.theme = theme
         self.preferences = preferences
+        session.keep_moments(preferences.values.moments_mb)
         self.prompts = Prompts(theme, self)
         self.notices = Notices(theme, self)
         self.plugins: PluginsPanel | None = None

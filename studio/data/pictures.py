@@ -26,7 +26,7 @@ SUFFIXES = frozenset(
 #: Without a size, nothing is loaded larger than this; a network for more wants a size of its own.
 _LARGEST_AUTO = 128
 #: What Pillow raises for files that are not what they say.
-_BROKEN = (
+BROKEN = (
     OSError,
     ValueError,
     SyntaxError,
@@ -75,7 +75,7 @@ class ImageFile:
                 return Image.open(
                     self.where if isinstance(self.where, Path) else BytesIO(self.where)
                 )
-        except _BROKEN as error:
+        except BROKEN as error:
             raise self.broken(error) from None
 
     def size(self) -> tuple[int, int]:
@@ -92,7 +92,7 @@ class ImageFile:
         with self.open() as image:
             try:
                 pixels = image.convert(mode)
-            except _BROKEN as error:
+            except BROKEN as error:
                 raise self.broken(error) from None
         if (pixels.height, pixels.width) != size:
             pixels = pixels.resize((size[1], size[0]), Image.Resampling.BILINEAR)

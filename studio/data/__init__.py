@@ -15,6 +15,7 @@ from studio.data.numpy_file import NUMPY
 from studio.data.published import published_set, published_sources
 from studio.data.sklearn_sets import SKLEARN
 from studio.data.source import DataProblem, Loaded, Source
+from studio.data.survey import survey
 from studio.data.transforms import Fitted, Transform, builtin_transforms
 from studio.graph.project import DataRef
 from studio.graph.spec import OptionSpec, SourceSpec
@@ -34,6 +35,7 @@ __all__ = [
     "published_set",
     "published_sources",
     "sources",
+    "survey",
     "transforms",
 ]
 

@@ -15,6 +15,7 @@ from studio.graph.params import Value
 from studio.graph.problems import Fault, Problem
 from studio.graph.project import Project
 from studio.graph.report import ReportLine
+from studio.graph.survey import Survey
 from studio.graph.weight_match import Weight
 
 
@@ -120,6 +121,12 @@ class SourceRead(Message, frozen=True, tag=True):
     edit: Batch | None = None
     message: str = ""
     line: int = 0
+
+
+class Surveyed(Message, frozen=True, tag=True):
+    """What was found at a path."""
+
+    survey: Survey
 
 
 class DataAnswer(Message, frozen=True, tag=True):
@@ -268,6 +275,7 @@ Answer = (
     | Outline
     | WeightNames
     | WeightsTaken
+    | Surveyed
     | DataAnswer
     | SampleSet
     | Predictions

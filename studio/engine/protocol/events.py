@@ -191,6 +191,7 @@ class CheckpointSaved(Message, frozen=True, tag=True):
     epoch: int
     best: bool = False
     size: int = 0
+    kept: bool = False
 
 
 class ControlApplied(Message, frozen=True, tag=True):

@@ -68,6 +68,12 @@ class GetData(Message, frozen=True, tag=True):
     data: DataRef
 
 
+class LookAt(Message, frozen=True, tag=True):
+    """What a file or folder seems to hold, and how it may be read. Answer: `Surveyed`."""
+
+    path: str
+
+
 class Fetch(Message, frozen=True, tag=True):
     """Bring a published data set (a source's kind) to this machine. Answer: `Done`."""
 
@@ -265,6 +271,7 @@ Request = (
     | GetSource
     | ReadSource
     | GetData
+    | LookAt
     | Fetch
     | GetSamples
     | Predict

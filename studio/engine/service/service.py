@@ -76,6 +76,7 @@ class Service:
             p.GetSource: (self._quick, self._source),
             p.ReadSource: (self._quick, self._read_source),
             p.GetData: (self._quick, self._data),
+            p.LookAt: (self._quick, self._look_at),
             p.Fetch: (self._network, self._fetch),
             p.GetSamples: (self._quick, self._samples),
             p.Predict: (self._slow, self._predict),
@@ -198,6 +199,11 @@ class Service:
     def _sources(self) -> dict[str, SourceSpec]:
         published = data.published_sources(self._datasets) if self._datasets else {}
         return data.sources() | {kind: source.spec for kind, source in published.items()}
+
+    def _look_at(self, work: Work) -> p.Surveyed:
+        request = work.request
+        assert isinstance(request, p.LookAt)
+        return p.Surveyed(data.survey(Path(request.path)))
 
     def _fetch(self, work: Work) -> p.Done:
         request = work.request

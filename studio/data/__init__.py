@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from studio.data.csv_file import CSV
-from studio.data.dataset import Dataset, Samples, open_dataset
+from studio.data.dataset import Dataset, open_dataset
 from studio.data.download import fetch
 from studio.data.generated import GENERATED
 from studio.data.idx import IDX
 from studio.data.image_folder import IMAGE_FOLDER
 from studio.data.numpy_file import NUMPY
 from studio.data.published import published_set, published_sources
+from studio.data.samples import Samples
 from studio.data.sklearn_sets import SKLEARN
 from studio.data.source import DataProblem, Loaded, Source
 from studio.data.survey import survey

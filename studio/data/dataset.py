@@ -1,10 +1,9 @@
-"""A dataset: resident tensors by split, and the facts that a person sees."""
+"""A dataset: samples by split, in memory or read when they are needed, and the facts about them."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,65 +11,41 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from studio.data.source import DataProblem, Loaded, Source
-from studio.data.split import divide
-from studio.data.transforms import STANDARDIZE, Fitted, Transform
+from studio.data.chain import Chain, steps_of, transformed
+from studio.data.checks import check_labels, doubts, mend
+from studio.data.describe import Targets, facts_of, targets_of
+from studio.data.memory import check_fits, limit_bytes
+from studio.data.samples import Samples
+from studio.data.source import DataProblem, Listed, Loaded, Source
+from studio.data.split import Indices, Parts, divided
+from studio.data.streaming import Streamed
+from studio.data.transforms import Transform
 from studio.graph.catalog import UnknownKind, find_kind
-from studio.graph.facts import DataFacts, TensorType
+from studio.graph.facts import DataFacts
 from studio.graph.params import ParamError, check_params, with_defaults
-from studio.graph.project import DataRef, Step
+from studio.graph.project import DataRef, Handling, Step
 
-
-@dataclass(frozen=True)
-class Samples:
-    """Inputs `[n, …]`, targets `[n, …]` in the form of the task (`DataFacts`), and further inputs by name.
-
-    `more` feeds the network's inputs of those names; its tensors have the samples in front as well.
-    """
-
-    inputs: Tensor
-    targets: Tensor
-    more: Mapping[str, Tensor] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    def each(self, change: Callable[[Tensor], Tensor]) -> Samples:
-        """Return the samples with every tensor changed alike."""
-        more = {name: change(tensor) for name, tensor in self.more.items()}
-        return Samples(change(self.inputs), change(self.targets), more)
-
-    def slice(self, start: int, stop: int) -> Samples:
-        """Return the samples from `start` up to, not including, `stop`; views, not copies."""
-        return self.each(lambda tensor: tensor[start:stop])
-
-    def take(self, positions: Tensor) -> Samples:
-        """Return copies of the samples at `positions`, in that order."""
-        return self.each(lambda tensor: tensor.index_select(0, positions))
-
-    def fed(self, names: Sequence[str]) -> tuple[Tensor, ...]:
-        """Return what a network's inputs of these names get: `more` by name, `inputs` for any other.
-
-        Without names it is `inputs` alone.
-        """
-        return tuple(self.more.get(name, self.inputs) for name in names) or (self.inputs,)
-
-    def to(self, device: torch.device) -> Samples:
-        """Return the samples on `device`."""
-        return self.each(lambda tensor: tensor.to(device))
+#: Of streamed data: training samples in memory, which transforms are fitted on and views show.
+_HEAD = 1024
+#: Of streamed data: at most so many validation and test samples are measured.
+_MEASURED = 4096
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a network learns from; every tensor is resident on the CPU and never written to."""
+    """What a network learns from; its tensors are on the CPU and never written to.
+
+    Where training samples are `streamed`, `train` holds only the first of them.
+    """
 
     facts: DataFacts
     train: Samples
     validation: Samples
     test: Samples
+    streamed: Streamed | None = None
 
     def split(self, name: str) -> Samples:
-        """Return the split named `train`, `validation` or `test`.
+        """Return the split named `train`, `validation` or `test`, as far as it is in memory.
 
         Raises: DataProblem.
         """
@@ -82,6 +57,23 @@ class Dataset:
             case "test":
                 return self.test
         raise DataProblem(f"There is no split named {name!r}. Choose train, validation or test.")
+
+    def at(self, name: str, positions: Sequence[int]) -> Samples:
+        """Return samples of a split by position, also those that are not in memory.
+
+        Raises: DataProblem.
+        """
+        split = self.split(name)
+        streamed = self.streamed if name == "train" else None
+        count = len(split) if streamed is None else len(streamed)
+        outside = [position for position in positions if not 0 <= position < count]
+        if outside:
+            raise DataProblem(
+                f"The {name} split has {count} samples, counted from 0, but sample {outside[0]} was "
+                "asked for. Choose a smaller number."
+            )
+        wanted = torch.tensor(positions, dtype=torch.int64)
+        return split.take(wanted) if streamed is None else streamed.read(wanted)
 
 
 def open_dataset(
@@ -95,64 +87,15 @@ def open_dataset(
     Raises: DataProblem.
     """
     source, params = _source(ref, sources)
-    loaded = source.load(params, base)
-    if not len(loaded.targets):
-        raise DataProblem(f"{loaded.title} holds no samples. Choose data with at least two.")
-    warnings: list[str] = []
-    parts = loaded.parts
-    if parts is None:
-        stratify = loaded.task == "classification"
-        parts, warnings = divide(loaded.targets, stratify, ref.split, ref.seed)
-    whole = torch.from_numpy(loaded.inputs)
-    inputs = [whole[torch.from_numpy(part)] for part in parts]
-    form, features, notes = loaded.form, loaded.features, list(loaded.notes)
-    scale = loaded.scale
-    for step in _steps(ref, params):
-        fitted = _fit(step, transforms, inputs[0], form)
-        inputs = [fitted.apply(part) if len(part) else part for part in inputs]
-        inputs = _agree(inputs)
-        form = fitted.form or form
-        scale = scale if fitted.keeps_range else None
-        features = features if fitted.keeps_features else ()
-        if fitted.note:
-            notes.append(fitted.note)
-    targets, shift, spread = _targets(loaded, parts, bool(params.get("standardize")))
-    if spread:
-        notes.append(
-            "The target is standardised by the training samples "
-            f"(mean {shift[0]:.4g}, deviation {spread[0]:.4g}); val_mae is in its own units."
-        )
-    more = {name: torch.from_numpy(array) for name, array in loaded.more.items()}
-    splits = [
-        Samples(
-            x.contiguous(), y, {name: whole[torch.from_numpy(p)] for name, whole in more.items()}
-        )
-        for x, y, p in zip(inputs, targets, parts, strict=True)
-    ]
-    facts = DataFacts(
-        title=loaded.title,
-        train=len(splits[0]),
-        validation=len(splits[1]),
-        test=len(splits[2]),
-        sample=_type(splits[0].inputs),
-        more={name: _type(tensor) for name, tensor in splits[0].more.items()},
-        form=form,
-        task=loaded.task,
-        classes=loaded.classes,
-        vocabulary=loaded.vocabulary,
-        target_shape=tuple(splits[0].targets.shape[1:]),
-        target_names=loaded.target_names,
-        target_mean=shift,
-        target_std=spread,
-        features=features,
-        balance=_balance(loaded),
-        value_range=scale or _range(splits[0].inputs),
-        warnings=(*warnings, *_warnings(loaded, len(parts[0]))),
-        notes=tuple(notes),
-        fingerprint=_fingerprint(loaded),
-        bytes=sum(_size(part.inputs) + _size(part.targets) for part in splits),
-    )
-    return Dataset(facts, *splits)
+    brought = _brought(source, params, base, ref.handling)
+    about = brought.about if isinstance(brought, Listed) else brought
+    if not len(about.targets):
+        raise DataProblem(f"{about.title} holds no samples. Choose data with at least two.")
+    check_labels(about)
+    steps, standardize = steps_of(ref, params), bool(params.get("standardize"))
+    if isinstance(brought, Listed):
+        return _streaming(brought, ref, steps, transforms, standardize)
+    return _resident(brought, ref, steps, transforms, standardize)
 
 
 def _source(ref: DataRef, sources: Mapping[str, Source]) -> tuple[Source, dict[str, object]]:
@@ -165,88 +108,157 @@ def _source(ref: DataRef, sources: Mapping[str, Source]) -> tuple[Source, dict[s
     return source, with_defaults(source.spec.params, given)
 
 
-def _steps(ref: DataRef, params: Mapping[str, object]) -> Sequence[Step]:
-    """The transforms of a reference, with the standardising that its source's setting asks for."""
-    asked = any(step.kind == STANDARDIZE for step in ref.transforms)
-    if params.get("standardize") and not asked:
-        return (Step(STANDARDIZE), *ref.transforms)
-    return ref.transforms
+def _brought(
+    source: Source, params: Mapping[str, object], base: Path, handling: Handling
+) -> Loaded | Listed:
+    """Return a source's samples: loaded where they fit into memory, else listed.
+
+    Raises: DataProblem.
+    """
+    for name, known in (
+        ("missing", ("refuse", "drop", "fill")),
+        ("duplicates", ("keep", "drop")),
+        ("memory", ("auto", "resident", "stream")),
+    ):
+        given = getattr(handling, name)
+        if given not in known:
+            raise DataProblem(
+                f"The data's {name} should be one of {', '.join(known)}, but is {given!r}."
+            )
+    listed = source.listed(params, base) if source.listed is not None else None
+    if listed is None:
+        return _loaded(source, params, base, handling)
+    if handling.memory == "stream":
+        return listed
+    needed, limit = listed.about.inputs.nbytes, limit_bytes(handling)
+    if handling.memory == "auto" and limit is not None and needed > limit:
+        return listed
+    advice = "Set memory to auto, so that samples stream, or choose a smaller size."
+    check_fits(listed.about.title, needed, handling, advice)
+    return source.load(params, base)
 
 
-def _fit(step: Step, transforms: Mapping[str, Transform], train: Tensor, form: str) -> Fitted:
-    try:
-        kind = find_kind({k: t.spec for k, t in transforms.items()}, step.kind, "transform")
-        transform = transforms[kind]
-        given = check_params(transform.spec.params, step.params)
-    except (UnknownKind, ParamError) as error:
-        raise DataProblem(str(error)) from None
-    return transform.fit(train, form, with_defaults(transform.spec.params, given))
-
-
-def _agree(parts: list[Tensor]) -> list[Tensor]:
-    """Give empty splits the shape of the transformed training samples."""
-    return [part if len(part) else parts[0][:0] for part in parts]
-
-
-def _targets(
-    loaded: Loaded, parts: Sequence[NDArray[np.int64]], standardize: bool
-) -> tuple[list[Tensor], tuple[float, ...], tuple[float, ...]]:
-    whole = torch.from_numpy(loaded.targets)
-    pieces = [whole[torch.from_numpy(part)] for part in parts]
-    if loaded.task != "regression" or not standardize:
-        return pieces, (), ()
-    mean = pieces[0].double().mean(0)
-    std = pieces[0].double().std(0, correction=0)
-    std = torch.where(std > 0, std, torch.ones_like(std))
-    scaled = [((piece.double() - mean) / std).float() for piece in pieces]
-    return scaled, tuple(mean.tolist()), tuple(std.tolist())
-
-
-def _balance(loaded: Loaded) -> tuple[int, ...]:
-    if loaded.task != "classification":
-        return ()
-    counts = np.bincount(loaded.targets.astype(np.int64), minlength=len(loaded.classes))
-    return tuple(int(count) for count in counts)
-
-
-def _range(inputs: Tensor) -> tuple[float, float]:
-    low, high = torch.aminmax(inputs)
-    return float(low), float(high)
-
-
-def _type(samples: Tensor) -> TensorType:
-    return TensorType(tuple(samples.shape[1:]), str(samples.dtype).removeprefix("torch."))
-
-
-def _size(tensor: Tensor) -> int:
-    return tensor.numel() * tensor.element_size()
-
-
-def _fingerprint(loaded: Loaded) -> str:
-    """A hash of what came in, so that a run can say later whether its data is still the same."""
-    digest = hashlib.blake2b(digest_size=16)
-    for array in (loaded.inputs, loaded.targets, *loaded.more.values()):
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    digest.update("\0".join(loaded.classes).encode())
-    return digest.hexdigest()
-
-
-def _warnings(loaded: Loaded, train: int) -> list[str]:
-    found: list[str] = []
-    if train < 50:
-        found.append(f"Only {train} samples to train on: figures will vary much from seed to seed.")
-    counts = _balance(loaded)
-    if counts and min(counts) * 5 < max(counts):
-        rare, common = loaded.classes[counts.index(min(counts))], counts.index(max(counts))
-        found.append(
-            f"Classes are unbalanced: {loaded.classes[common]!r} has {max(counts)} samples, "
-            f"{rare!r} has {min(counts)}. Accuracy alone will flatter; look at the confusion matrix."
+def _loaded(source: Source, params: Mapping[str, object], base: Path, handling: Handling) -> Loaded:
+    """Return the samples of a source that is read in one piece. Raises: DataProblem."""
+    title = source.spec.title
+    if handling.memory == "stream":
+        raise DataProblem(
+            f"{title}, with these settings, is read in one piece and cannot stream. Choose an image "
+            "folder, or an .npy each of inputs and targets; or set memory to auto."
         )
-    if loaded.form == "table":
-        constant = np.flatnonzero(np.ptp(loaded.inputs, axis=0) == 0)
-        if len(constant):
-            names = [loaded.features[i] if loaded.features else f"column {i + 1}" for i in constant]
-            shown = ", ".join(names[:5]) + ("…" if len(names) > 5 else "")
-            found.append(f"{len(names)} of the features never change and teach nothing: {shown}.")
-    return found
+    files = [base / str(params[p.name]) for p in source.spec.params if p.type == "path"]
+    size = sum(file.stat().st_size for file in files if file.is_file())
+    advice = "Save it as an .npy or an image folder, which can stream, or bring fewer samples."
+    check_fits(f"{title}, by its files alone,", size, handling, advice)
+    return source.load(params, base)
+
+
+def _divided(loaded: Loaded, ref: DataRef) -> tuple[Parts, list[str]]:
+    """Raises: DataProblem."""
+    parts, warnings = divided(loaded, ref.split, ref.seed)
+    if not len(parts[0]):
+        raise DataProblem(
+            f"The division of {loaded.title} leaves nothing to train on. Split it in another way."
+        )
+    return parts, warnings
+
+
+def _resident(
+    brought: Loaded,
+    ref: DataRef,
+    steps: Sequence[Step],
+    transforms: Mapping[str, Transform],
+    standardize: bool,
+) -> Dataset:
+    """Return samples that are all in memory. Raises: DataProblem."""
+    mended = mend(brought, ref.handling)
+    loaded = mended.loaded
+    parts, warnings = _divided(loaded, ref)
+    whole = torch.from_numpy(loaded.inputs)
+    inputs = [whole[torch.from_numpy(part)] for part in parts]
+    if mended.fill:
+        inputs = _filled(inputs, _mean(inputs[0]))
+    chain = transformed(steps, transforms, inputs, loaded, ref.handling)
+    targets = targets_of(loaded, parts, standardize)
+    told = replace(
+        loaded,
+        notes=(*loaded.notes, *mended.notes),
+        doubts=(*loaded.doubts, *warnings, *doubts(loaded, parts)),
+    )
+    splits = _samples(chain, targets, told, parts)
+    return Dataset(facts_of(told, chain, targets, splits, len(parts[0])), *splits)
+
+
+def _streaming(
+    listed: Listed,
+    ref: DataRef,
+    steps: Sequence[Step],
+    transforms: Mapping[str, Transform],
+    standardize: bool,
+) -> Dataset:
+    """Return samples of which only a part is in memory. Raises: DataProblem."""
+    about = listed.about
+    parts, warnings = _divided(about, ref)
+    every = np.arange(len(about.targets))
+    raw = Streamed(listed, every, torch.from_numpy(about.targets), {}, (), ref.handling)
+    wanted = (parts[0][:_HEAD], *(_evenly(part, _MEASURED) for part in parts[1:]))
+    inputs, found = zip(*(raw.readable(part) for part in wanted), strict=True)
+    if not len(found[0]):
+        raise DataProblem(
+            f"None of the first {len(wanted[0])} training samples of {about.title} can be read. "
+            f"{raw.skipped.news()}"
+        )
+    fill = _mean(inputs[0]) if ref.handling.missing == "fill" else None
+    entering = inputs if fill is None else _filled(inputs, fill)
+    chain = transformed(steps, transforms, entering, about, ref.handling)
+    targets = targets_of(about, (parts[0], *found), standardize)
+    held = replace(targets, pieces=targets.pieces[1:])
+    skipped = raw.skipped.news()
+    told = replace(
+        about,
+        notes=(*about.notes, *_stream_notes(parts, wanted, bool(steps))),
+        doubts=(*about.doubts, *warnings, *doubts(about, parts), *([skipped] if skipped else [])),
+    )
+    splits = _samples(chain, held, told, found)
+    more = {name: torch.from_numpy(array[parts[0]]) for name, array in about.more.items()}
+    streamed = Streamed(
+        listed, parts[0], targets.pieces[0], more, chain.apply, ref.handling, fill, raw.skipped
+    )
+    return Dataset(facts_of(told, chain, held, splits, len(parts[0])), *splits, streamed)
+
+
+def _stream_notes(parts: Parts, held: Sequence[Indices], transforms: bool) -> list[str]:
+    notes = [f"{len(parts[0])} training samples are read from the disk as they are needed."]
+    if transforms and len(held[0]) < len(parts[0]):
+        notes.append(f"Transforms were fitted on {len(held[0])} of them.")
+    for name, part, whole in zip(("validation", "test"), held[1:], parts[1:], strict=True):
+        if len(part) < len(whole):
+            notes.append(f"{len(part)} of {len(whole)} {name} samples are measured.")
+    return notes
+
+
+def _samples(
+    chain: Chain, targets: Targets, loaded: Loaded, parts: Sequence[NDArray[np.int64]]
+) -> tuple[Samples, Samples, Samples]:
+    more = {name: torch.from_numpy(array) for name, array in loaded.more.items()}
+    train, validation, test = (
+        Samples(x.contiguous(), y, {name: w[torch.from_numpy(p)] for name, w in more.items()})
+        for x, y, p in zip(chain.inputs, targets.pieces, parts, strict=True)
+    )
+    return train, validation, test
+
+
+def _evenly(part: Indices, most: int) -> Indices:
+    """Return at most so many of the positions, at even distances."""
+    if len(part) <= most:
+        return part
+    return part[np.linspace(0, len(part) - 1, most).astype(np.int64)]
+
+
+def _mean(train: Tensor) -> Tensor:
+    """Return the mean of what is there, by value; zero where nothing ever is."""
+    return torch.where(train.isfinite(), train, torch.nan).nanmean(0).nan_to_num(0.0)
+
+
+def _filled(parts: Sequence[Tensor], mean: Tensor) -> list[Tensor]:
+    return [torch.where(part.isfinite(), part, mean) for part in parts]

@@ -6,15 +6,47 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from studio.data.pictures import MODE_PARAM, SIZE_PARAM, ImageFile, decode, images_in
-from studio.data.reading import SKIP_PARAM
-from studio.data.source import DataProblem, Loaded, Source, existing
+from studio.data.pictures import (
+    MODE_PARAM,
+    SIZE_PARAM,
+    ImageFile,
+    common_size,
+    decode,
+    images_in,
+)
+from studio.data.reading import SKIP_PARAM, Attempts
+from studio.data.source import DataProblem, Listed, Loaded, Source, existing, unread
 from studio.graph.params import Param, Value
 from studio.graph.spec import SourceSpec
 
+#: Images whose size is looked at before they are listed.
+_LOOKED_AT = 1000
+
 
 def _load(params: Mapping[str, Value], base: Path) -> Loaded:
+    folder, files, images = _found(params, base)
+    found = decode(images, params["mode"], params["size"], bool(params["skip_unreadable"]))
+    return _about(folder, files, found.pixels, _labels(files)[found.kept], found.notes)
+
+
+def _listed(params: Mapping[str, Value], base: Path) -> Listed:
+    folder, files, images = _found(params, base)
+    skip = bool(params["skip_unreadable"])
+    # Of very many images some tell the size of most.
+    some = images[:: max(1, len(images) // _LOOKED_AT)]
+    size, notes = common_size(some, params["size"], Attempts(skip=True))
+    mode, channels = ("L", 1) if params["mode"] == "grey" else ("RGB", 3)
+    inputs = unread((len(images), channels, *size))
+    about = _about(folder, files, inputs, _labels(files), notes)
+    return Listed(about, lambda position: images[position].pixels(mode, size), skip)
+
+
+def _found(
+    params: Mapping[str, Value], base: Path
+) -> tuple[Path, dict[str, list[Path]], list[ImageFile]]:
+    """Return the folder, its files by class, and all of them as images. Raises: DataProblem."""
     folder = existing(
         params["path"], base, "A folder of images", "a folder with one folder a class"
     )
@@ -23,17 +55,28 @@ def _load(params: Mapping[str, Value], base: Path) -> Loaded:
             f"{folder} is a file; expected a folder with one folder of images a class."
         )
     files = _files_by_class(folder)
-    images = [ImageFile.at(path) for group in files.values() for path in group]
-    found = decode(images, params["mode"], params["size"], bool(params["skip_unreadable"]))
-    labels = np.repeat(np.arange(len(files)), [len(group) for group in files.values()])
+    return folder, files, [ImageFile.at(path) for group in files.values() for path in group]
+
+
+def _labels(files: Mapping[str, list[Path]]) -> NDArray[np.int64]:
+    return np.repeat(np.arange(len(files)), [len(group) for group in files.values()])
+
+
+def _about(
+    folder: Path,
+    files: Mapping[str, list[Path]],
+    inputs: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    notes: tuple[str, ...],
+) -> Loaded:
     return Loaded(
         title=folder.name,
         form="image",
-        inputs=found.pixels,
-        targets=labels[found.kept],
+        inputs=inputs,
+        targets=targets,
         classes=tuple(files),
         scale=(0.0, 1.0),
-        notes=found.notes,
+        notes=notes,
     )
 
 
@@ -79,4 +122,5 @@ IMAGE_FOLDER = Source(
         ),
     ),
     _load,
+    _listed,
 )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.data.source import DataProblem, Loaded, Source, existing
+from studio.data.npy_rows import NpyRows
+from studio.data.source import DataProblem, Listed, Loaded, Source, existing, unread
 from studio.graph.params import Param, Value
 from studio.graph.spec import SourceSpec
 
@@ -31,7 +33,24 @@ def _load(params: Mapping[str, Value], base: Path) -> Loaded:
         )
         arrays = _arrays(beside)
     targets = _picked(arrays, str(params["targets"]), _TARGETS, "targets", path, inputs)
-    return _loaded(path.stem, inputs, targets)
+    form = _form(inputs.shape, inputs.dtype)
+    return _loaded(path.stem, form, form.convert(inputs), targets)
+
+
+def _listed(params: Mapping[str, Value], base: Path) -> Listed | None:
+    """Return the samples of two .npy files; None for an archive, which is unpacked in one piece."""
+    path = existing(params["path"], base, "An .npz or .npy file", "the file that holds the inputs")
+    rows = NpyRows.of(path)
+    if rows is None or not params["targets_path"]:
+        return None
+    beside = existing(params["targets_path"], base, "A file of targets", "the .npy of the targets")
+    targets = _picked(_arrays(beside), str(params["targets"]), _TARGETS, "targets", path)
+    form = _form(rows.shape, rows.dtype)
+    one = form.convert(np.zeros((1, *rows.shape[1:]), rows.dtype))
+    return Listed(
+        _loaded(path.stem, form, unread((rows.shape[0], *one.shape[1:])), targets),
+        lambda position: form.convert(rows.read(position)[None])[0],
+    )
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -81,44 +100,61 @@ def _picked(
     return array
 
 
-def _loaded(title: str, inputs: NDArray[Any], targets: NDArray[Any]) -> Loaded:
+@dataclass(frozen=True)
+class _Form:
+    """What arrays of a shape and type are taken for, and how some of their rows become inputs."""
+
+    name: str
+    convert: Callable[[NDArray[Any]], NDArray[np.float32]]
+    scale: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def _form(shape: tuple[int, ...], dtype: np.dtype[Any]) -> _Form:
     """Raises: DataProblem."""
-    if inputs.ndim < 2:
+    if len(shape) < 2:
+        words = "×".join(map(str, shape)) or "one number"
         raise DataProblem(
-            f"Inputs need one row a sample, but are {_shape(inputs)}. Reshape them to [samples, features]."
+            f"Inputs need one row a sample, but are {words}. Reshape them to [samples, features]."
         )
+    pixels = dtype == np.uint8
+    if len(shape) != 4 and not (len(shape) == 3 and pixels):
+        name = "table" if len(shape) == 2 else "sequence"
+        return _Form(name, lambda rows: rows.astype(np.float32))
+    last = len(shape) == 4 and shape[-1] in (1, 3, 4) and shape[1] not in (1, 3, 4)
+
+    def convert(rows: NDArray[Any]) -> NDArray[np.float32]:
+        if rows.ndim == 3:
+            rows = rows[:, None]
+        elif last:
+            rows = rows.transpose(0, 3, 1, 2)
+        values = rows.astype(np.float32)
+        return values / np.float32(255) if pixels else values
+
+    notes = ("Channels stood last and were put first, as PyTorch wants them.",) if last else ()
+    return _Form("image", convert, (0.0, 1.0) if pixels else None, notes)
+
+
+def _loaded(title: str, form: _Form, inputs: NDArray[np.float32], targets: NDArray[Any]) -> Loaded:
+    """Raises: DataProblem."""
     if len(inputs) != len(targets):
         raise DataProblem(
             f"There are {len(inputs)} inputs but {len(targets)} targets. Every sample needs one target."
         )
-    images = inputs.ndim == 4 or (inputs.ndim == 3 and inputs.dtype == np.uint8)
-    notes: list[str] = []
-    scale: tuple[float, float] | None = None
-    if images and inputs.ndim == 3:
-        inputs = inputs[:, None]
-    elif images and inputs.shape[-1] in (1, 3, 4) and inputs.shape[1] not in (1, 3, 4):
-        inputs = inputs.transpose(0, 3, 1, 2)
-        notes.append("Channels stood last and were put first, as PyTorch wants them.")
-    values = inputs.astype(np.float32)
-    if images and inputs.dtype == np.uint8:
-        values, scale = values / np.float32(255), (0.0, 1.0)
-    if not np.isfinite(values).all():
-        bad = int((~np.isfinite(values).reshape(len(values), -1).all(axis=1)).sum())
-        raise DataProblem(
-            f"{bad} of {len(values)} samples hold values that are no numbers (NaN or infinite). "
-            "Repair or remove them before they are trained on."
-        )
-    form = "image" if images else "table" if values.ndim == 2 else "sequence"
     if targets.ndim == 2 and targets.shape[1] == 1:
         targets = targets[:, 0]
     kinds = np.unique(targets) if targets.ndim == 1 and targets.dtype.kind in "biu" else ()
     if 0 < len(kinds) <= _CLASSES:
         index = np.searchsorted(kinds, targets).astype(np.int64)
         names = tuple(str(kind) for kind in np.asarray(kinds).tolist())
-        return Loaded(title, form, values, index, classes=names, scale=scale, notes=tuple(notes))
+        return Loaded(
+            title, form.name, inputs, index, classes=names, scale=form.scale, notes=form.notes
+        )
     wanted = targets.astype(np.float32).reshape(len(targets), -1)
     names = tuple(f"target {n + 1}" for n in range(wanted.shape[1]))
-    return Loaded(title, form, values, wanted, target_names=names, scale=scale, notes=tuple(notes))
+    return Loaded(
+        title, form.name, inputs, wanted, target_names=names, scale=form.scale, notes=form.notes
+    )
 
 
 def _shape(array: NDArray[Any]) -> str:
@@ -146,4 +182,5 @@ NUMPY = Source(
         ),
     ),
     _load,
+    _listed,
 )

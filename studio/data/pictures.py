@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from studio.data.reading import Attempts, check_size
-from studio.data.source import DataProblem
+from studio.data.source import DataProblem, Unreadable
 from studio.graph.params import Param, Value
 
 SUFFIXES = frozenset(
@@ -100,11 +100,15 @@ class ImageFile:
         return array[None] if mode == "L" else array.transpose(2, 0, 1)
 
     def broken(self, error: Exception) -> DataProblem:
-        """Return the sentence about a file that is no whole image."""
+        """Return the sentence about a file that is no whole image, or is gone."""
+        if isinstance(error, FileNotFoundError):
+            return DataProblem(
+                f"{self.name} is not there any more. Put it back, and go on from the last checkpoint."
+            )
         unknown = "identify" in str(error)
         reason = "the format is not one that can be read" if unknown else str(error)
         which = self.where if isinstance(self.where, Path) else "it"
-        return DataProblem(
+        return Unreadable(
             f"{self.name} is not a whole image ({reason}). Replace or remove {which}."
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,10 @@ class DataProblem(ValueError):
     """Data that cannot be used; the message says what was expected, what came, and what to do."""
 
 
+class Unreadable(DataProblem):
+    """One sample that cannot be read though its file is there; a person may let such samples be skipped."""
+
+
 @dataclass(frozen=True)
 class Loaded:
     """All samples of a source, before transforms and split.
@@ -27,7 +31,8 @@ class Loaded:
     inputs by name, `[n, …]` as well.
     `groups` (int64) and `times` (int64 or float64), `[n]` each, are what a split may go by.
     `scale` is the inputs' own range where the source knows it (images: 0 to 1). `parts` are positions of
-    training, validation and test samples where the source comes divided.
+    training, validation and test samples where the source comes divided. `notes` are sentences about what
+    was done to the samples, `doubts` about what is wrong with them.
     """
 
     title: str
@@ -45,6 +50,7 @@ class Loaded:
     target_names: tuple[str, ...] = ()
     scale: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         usual = "classification" if self.classes else "regression"
@@ -56,11 +62,14 @@ class Listed:
     """Samples that are known, but read only when they are needed.
 
     `about` is what `load` would give, its inputs an `unread` array. `read(position)` returns the inputs
-    of one sample; several threads call it at once. It raises DataProblem, which names the file.
+    of one sample; several threads call it at once. It raises Unreadable for a sample that is broken, and
+    DataProblem where nothing can be read any more; both name the file. With `skip`, broken ones are
+    passed over.
     """
 
     about: Loaded
     read: Callable[[int], NDArray[np.float32]]
+    skip: bool = False
 
 
 def unread(shape: tuple[int, ...], dtype: type = np.float32) -> NDArray[np.float32]:
@@ -68,28 +77,23 @@ def unread(shape: tuple[int, ...], dtype: type = np.float32) -> NDArray[np.float
     return np.broadcast_to(np.zeros((), dtype), shape)
 
 
+def is_unread(array: NDArray[np.generic]) -> bool:
+    """Tell whether an array only stands for samples that have not been read."""
+    return array.size > 1 and not any(array.strides)
+
+
 @dataclass(frozen=True)
 class Source:
     """A kind of data: what the catalogue shows of it, and how its samples are loaded.
 
     `load` gets every declared parameter and the folder that relative paths start from. A source whose
-    samples can be read one by one has `listed` as well: it may then be larger than memory.
+    samples can be read one by one has `listed` as well, so that they may be larger than memory; it
+    returns None for parameters with which they cannot.
     """
 
     spec: SourceSpec
     load: Callable[[Mapping[str, Value], Path], Loaded]
-    listed: Callable[[Mapping[str, Value], Path], Listed] | None = None
-
-
-def read_whole(listed: Listed) -> Loaded:
-    """Return listed samples with all their inputs in memory.
-
-    Raises: DataProblem.
-    """
-    inputs = np.empty(listed.about.inputs.shape, listed.about.inputs.dtype)
-    for position in range(len(inputs)):
-        inputs[position] = listed.read(position)
-    return replace(listed.about, inputs=inputs)
+    listed: Callable[[Mapping[str, Value], Path], Listed | None] | None = None
 
 
 def existing(path: Value, base: Path, wanted: str, what: str) -> Path:

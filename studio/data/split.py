@@ -1,4 +1,4 @@
-"""Dividing samples into training, validation and test: by seed, stratified where there are classes."""
+"""Dividing samples into training, validation and test: by chance, by group, by time or as published."""
 
 from __future__ import annotations
 
@@ -7,32 +7,58 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.data.source import DataProblem
+from studio.data.source import DataProblem, Loaded
 from studio.graph.project import Split
 
 Indices = NDArray[np.int64]
+Parts = tuple[Indices, Indices, Indices]
+
+#: What a split may go by, and what each means to a person.
+WAYS = {
+    "": "As the source comes divided, else by chance",
+    "chance": "Drawn at random: right where samples are independent of each other",
+    "groups": "A group (a patient, a speaker) is never in two parts, so what is learnt is not the group",
+    "time": "The latest samples validate and test, as when the future is predicted from the past",
+    "published": "As the source comes divided, so that figures compare with published ones",
+}
+
+
+def divided(loaded: Loaded, split: Split, seed: int) -> tuple[Parts, list[str]]:
+    """Return the positions of training, validation and test samples, and what is to be warned of.
+
+    Raises: DataProblem, where the source does not have what the split goes by, or too few samples.
+    """
+    way = split.by or ("published" if loaded.parts is not None else "chance")
+    match way:
+        case "chance":
+            stratify = loaded.task == "classification"
+            return divide(loaded.targets, stratify, split, seed)
+        case "published" if loaded.parts is not None:
+            return loaded.parts, []
+        case "groups" if loaded.groups is not None:
+            return _by_groups(loaded.groups, split, seed), []
+        case "time" if loaded.times is not None:
+            return _by_time(loaded.times, split), []
+        case "published":
+            has = "does not come divided. Choose another way to split, such as chance."
+        case "groups":
+            has = "names no groups. Choose the column that holds them among the source's settings."
+        case "time":
+            has = "names no times. Choose the column that holds them among the source's settings."
+        case _:
+            has = f"cannot be split by {way!r}. Choose one of {', '.join(filter(None, WAYS))}."
+    raise DataProblem(f"{loaded.title} {has}")
 
 
 def divide(
     targets: NDArray[np.generic], classes: bool, split: Split, seed: int
-) -> tuple[tuple[Indices, Indices, Indices], list[str]]:
+) -> tuple[Parts, list[str]]:
     """Return the positions of training, validation and test samples, and what is to be warned of.
 
     Raises: DataProblem, when shares or sample counts leave nothing to train on.
     """
     count = len(targets)
-    shares = (split.validation, split.test)
-    if any(not 0 <= share < 1 for share in shares) or sum(shares) >= 1:
-        raise DataProblem(
-            "Validation and test together need a share below 1, "
-            f"but got {split.validation:g} and {split.test:g}. Lower them."
-        )
-    sizes = [math.ceil(count * share - 1e-9) for share in shares]
-    if count - sum(sizes) < 1:
-        raise DataProblem(
-            f"{count} samples cannot be divided into training, validation ({sizes[0]}) and test "
-            f"({sizes[1]}). Bring more samples or lower the shares."
-        )
+    sizes = _sizes(count, split, "samples")
     draw = np.random.default_rng(seed)
     warnings: list[str] = []
     rest = np.arange(count, dtype=np.int64)
@@ -49,6 +75,56 @@ def divide(
             rest, part = _drawn(rest, size, labels, draw)
         taken.append(part)
     return (rest, taken[1], taken[0]), warnings
+
+
+def _sizes(count: int, split: Split, what: str) -> list[int]:
+    """Return how many of `count` go to validation and to test. Raises: DataProblem."""
+    shares = (split.validation, split.test)
+    if any(not 0 <= share < 1 for share in shares) or sum(shares) >= 1:
+        raise DataProblem(
+            "Validation and test together need a share below 1, "
+            f"but got {split.validation:g} and {split.test:g}. Lower them."
+        )
+    sizes = [math.ceil(count * share - 1e-9) for share in shares]
+    if count - sum(sizes) < 1:
+        raise DataProblem(
+            f"{count} {what} cannot be divided into training, validation ({sizes[0]}) and test "
+            f"({sizes[1]}). Bring more {what} or lower the shares."
+        )
+    return sizes
+
+
+def _by_groups(groups: NDArray[np.int64], split: Split, seed: int) -> Parts:
+    """Give whole groups, drawn at random, to test and validation until each has its share.
+
+    Raises: DataProblem, where there are too few groups.
+    """
+    names, member, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    _sizes(len(names), split, "groups")
+    order = np.random.default_rng(seed).permutation(len(names))
+    ends = counts[order].cumsum() / len(groups)
+    # A group goes where its middle falls, so that parts are as near to their shares as groups allow.
+    middles = ends - counts[order] / (2 * len(groups))
+    side = np.zeros(len(names), dtype=np.int64)
+    side[order[middles < split.test + split.validation]] = 1
+    side[order[middles < split.test]] = 2
+    for part, share in ((2, split.test), (1, split.validation)):
+        if share and not (side == part).any():
+            side[order[0 if part == 2 else -1]] = part
+    if not (side == 0).any():
+        side[order[np.flatnonzero(side[order] == 1)[-1]]] = 0
+    of_sample = side[member]
+    draw = np.random.default_rng(seed)
+    train, validation, test = (draw.permutation(np.flatnonzero(of_sample == p)) for p in range(3))
+    return train, validation, test
+
+
+def _by_time(times: NDArray[np.int64] | NDArray[np.float64], split: Split) -> Parts:
+    """Cut the samples, in the order of their times, into past, nearer past and latest."""
+    validation, test = _sizes(len(times), split, "samples")
+    order = np.argsort(times, kind="stable").astype(np.int64)
+    cut = len(order) - validation - test
+    return order[:cut], order[cut : cut + validation], order[cut + validation :]
 
 
 def _drawn(

@@ -40,6 +40,7 @@ class Catalog(Struct, frozen=True, omit_defaults=True, kw_only=True):
     architectures: dict[str, ArchitectureSpec] = field(default_factory=dict)
     sources: dict[str, SourceSpec] = field(default_factory=dict)
     transforms: dict[str, OptionSpec] = field(default_factory=dict)
+    augmentations: dict[str, OptionSpec] = field(default_factory=dict)
     learners: dict[str, OptionSpec] = field(default_factory=dict)
     optimizers: dict[str, OptionSpec] = field(default_factory=dict)
     schedules: dict[str, OptionSpec] = field(default_factory=dict)

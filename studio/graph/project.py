@@ -71,14 +71,12 @@ class Handling(Struct, frozen=True, omit_defaults=True):
     """What is done about samples that are not as they should be, and about too many of them.
 
     `missing` values (NaN, infinite) are `refuse`d, or their samples `drop`ped, or they are `fill`ed by
-    the training samples' mean; `unreadable` files are `refuse`d or `skip`ped; `duplicates` are `keep`t or
-    all but the first `drop`ped. `memory` is `auto` (streams what does not fit), `resident` or `stream`.
+    the training samples' mean; `duplicates` are `keep`t, or all but the first `drop`ped. `memory` is `auto` (streams what does not fit), `resident` or `stream`.
 
     Units: `memory_gb` GiB that samples may take; 0: half of what is free.
     """
 
     missing: str = "refuse"
-    unreadable: str = "refuse"
     duplicates: str = "keep"
     memory: str = "auto"
     memory_gb: float = 0.0

@@ -46,6 +46,12 @@ class Documents:
         path, _ = QFileDialog.getSaveFileName(self._parent, "Save as", suggestion, files)
         return path
 
+    def pick_data(self, folder: bool) -> str:
+        """Ask for a file or a folder of data; "" when nothing was chosen."""
+        if folder:
+            return QFileDialog.getExistingDirectory(self._parent, "Folder of data", self._folder())
+        return QFileDialog.getOpenFileName(self._parent, "File of data", self._folder())[0]
+
     def pick_import(self, files: str) -> str:
         """Ask what to import."""
         path, _ = QFileDialog.getOpenFileName(self._parent, "Import", self._folder(), files)

@@ -38,6 +38,16 @@ def _file(window: MainWindow) -> list[Entry]:
         Entry("save", "File", "Save", documents.save, "Ctrl+S", icon="save", group="save"),
         Entry("save_as", "File", "Save as…", documents.save_as, "Ctrl+Shift+S", group="save"),
         Entry(
+            "use_data",
+            "File",
+            "Use data…",
+            lambda: window.use_data(),
+            "Ctrl+Shift+D",
+            "Learn from a file or a folder of your own: looked over, divided, checked",
+            "data",
+            "export",
+        ),
+        Entry(
             "import",
             "File",
             "Import…",

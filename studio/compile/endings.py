@@ -44,12 +44,12 @@ def is_alone(ground: Ground) -> bool:
 
 def before_cross_entropy(spot: Spot) -> Advice | None:
     """Scores that the cross-entropy takes for logits were squeezed before."""
-    data, recipe = spot.ground.data, spot.ground.project.recipe
-    if not spot.ends or data is None or data.task != "classification":
+    answer, recipe = spot.ground.outcome.answer, spot.ground.project.recipe
+    if not spot.ends or answer is None or answer.compares != "classes":
         return None
-    if recipe.loss not in _CROSS_ENTROPY or len(data.classes) < 2:
+    if recipe.loss not in _CROSS_ENTROPY or answer.count < 2:
         return None
-    title, name, others = spot.spec.title, spot.name, len(data.classes) - 1
+    title, name, others = spot.spec.title, spot.name, answer.count - 1
     low, high = _BOUNDS[spot.node.kind]
     if spot.node.kind == "torch.nn.LogSoftmax":
         text = f"{name} is not needed: the cross-entropy takes the log-softmax itself, and again changes nothing."
@@ -70,8 +70,10 @@ def before_cross_entropy(spot: Spot) -> Advice | None:
 
 def before_regression(spot: Spot) -> Advice | None:
     """An answer that cannot reach the targets, which are standardised around 0."""
-    data = spot.ground.data
-    if not spot.ends or data is None or data.task != "regression" or not data.target_mean:
+    data, answer = spot.ground.data, spot.ground.outcome.answer
+    if not spot.ends or data is None or answer is None or answer.compares != "numbers":
+        return None
+    if data.task != "regression" or not data.target_mean:
         return None
     low, high = _BOUNDS[spot.node.kind]
     if low == 0:

@@ -1,22 +1,28 @@
-"""Whether a network's end suits the data: as many scores as classes, as many numbers as targets."""
+"""Whether a network's end suits what is learned: as many scores as classes, a score for every pixel."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from studio.compile import symbols
+from studio.compile.outcome import Outcome, Trouble
 from studio.compile.visit import Fault, Signal
-from studio.compile.walk import Outcome, Trouble
 from studio.compile.wording import sample
-from studio.graph.facts import DataFacts
+from studio.graph.answers import Answer
+from studio.graph.facts import DataFacts, Dim
+from studio.graph.formulas import FormulaError
 from studio.graph.graph import INPUT, OUTPUT, Graph
 
-#: The learner whose answers are compared with the data's targets.
-SUPERVISED = "core.supervised"
 
-
-def wanted(data: DataFacts) -> int:
-    """Return how many numbers the network has to answer with for each sample."""
-    if data.task == "classification":
-        return len(data.classes)
-    return data.target_shape[0] if data.target_shape else 1
+def fed(data: DataFacts, answer: Answer | None) -> DataFacts:
+    """Return the data as it enters a network that gets more ids than the data's own."""
+    if answer is None or not answer.more_ids:
+        return data
+    low, high = data.value_range
+    most = max(high, len(data.vocabulary) - 1)
+    return replace(data, value_range=(low, most + answer.more_ids))
 
 
 def ends(network: str, graph: Graph) -> list[Trouble]:
@@ -30,25 +36,39 @@ def ends(network: str, graph: Graph) -> list[Trouble]:
     return found
 
 
-def answer_fits(network: str, graph: Graph, outcome: Outcome, data: DataFacts) -> list[Trouble]:
-    """Return what keeps the network's answer from being compared with the data's targets."""
+def answer_fits(network: str, graph: Graph, outcome: Outcome, answer: Answer) -> list[Trouble]:
+    """Return what keeps the network's answer from being learned from."""
     found = graph.of_kind(OUTPUT)
     if len(found) != 1 or found[0].name not in outcome.outputs:
         return []
     node, signal = found[0], outcome.outputs[found[0].name]
-    count = wanted(data)
-    if signal.kind.shape == ("N", count):
+    shape = signal.kind.shape
+    if fits(shape, answer.shape, outcome.sizes):
         return []
-    if data.task == "classification":
-        need, noun = f"The data has {count} classes", "scores"
-    else:
-        plural = "" if count == 1 else "s"
-        need, noun = f"The data has {count} target{plural} per sample", "numbers"
-    text = f"{need}, but the network ends in {_came(signal)}. {_advice(signal, count, noun)}"
+    came, advice = _came(signal, answer), _advice(shape, answer, outcome.sizes)
+    text = f"{answer.need}, but the network ends in {came}. {advice}"
     return [_at(network, node.id, text, "answer")]
 
 
-def _came(signal: Signal) -> str:
+def fits(shape: tuple[Dim, ...], wanted: tuple[Dim, ...], sizes: Mapping[str, int]) -> bool:
+    """Tell whether a shape is the wanted one; a name in `wanted` is any size."""
+    return len(shape) == len(wanted) and all(
+        _same(*pair, sizes) for pair in zip(shape, wanted, strict=True)
+    )
+
+
+def _same(dim: Dim, wanted: Dim, sizes: Mapping[str, int]) -> bool:
+    if dim == wanted or (isinstance(wanted, str) and wanted != "N"):
+        return True
+    if isinstance(dim, int) or isinstance(wanted, str):
+        return False
+    try:
+        return dim != "N" and symbols.worth(dim, sizes) == wanted
+    except FormulaError:
+        return False
+
+
+def _came(signal: Signal, answer: Answer) -> str:
     shape = signal.kind.shape
     if not shape or shape[0] != "N":
         return f"{signal.kind.text or 'one number'}, which is not one answer per sample"
@@ -57,11 +77,24 @@ def _came(signal: Signal) -> str:
     return f"{sample(signal.kind)} per sample"
 
 
-def _advice(signal: Signal, count: int, noun: str) -> str:
-    shape = signal.kind.shape
-    if len(shape) == 2 and shape[0] == "N":
-        return f"Set out_features to {count}."
-    return f"End it in a Linear with {count} outputs, so that each sample gets {count} {noun}."
+def _advice(shape: tuple[Dim, ...], answer: Answer, sizes: Mapping[str, int]) -> str:
+    count, axis, rank = answer.count, answer.axis, len(answer.shape)
+    gets = f"so that each {answer.each} gets {count} {answer.noun}"
+    if rank == len(shape) and shape[0] == "N":
+        free = tuple(f"d{place}" if place == axis else d for place, d in enumerate(answer.shape))
+        if fits(shape, free, sizes):
+            name = "out_features" if axis == rank - 1 else "out_channels"
+            return f"Set {name} to {count}."
+    wanted = "×".join(str(dim) for dim in answer.shape)
+    if rank == 2:
+        return f"End it in a Linear with {count} outputs, {gets}."
+    if axis == rank - 1 and answer.compares != "numbers":
+        return (
+            f"End it in a Linear with {count} outputs along the last dimension, {gets}: {wanted}."
+        )
+    if axis == 1 and rank == 4 and answer.compares != "numbers":
+        return f"End it in a Conv2d with {count} channels, {gets}: {wanted}."
+    return f"Make it end in {wanted}."
 
 
 def _at(network: str, node: str, text: str, reason: str) -> Trouble:

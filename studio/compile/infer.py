@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from studio.compile.cache import Cache
-from studio.compile.fit import SUPERVISED, answer_fits, ends
+from studio.compile.fit import answer_fits, ends, fed
 from studio.compile.hints import look
 from studio.compile.repairs import hint_repairs, repairs
 from studio.compile.walk import Outcome, Trouble, walk
+from studio.graph.answers import Wants, usual
 from studio.graph.facts import DataFacts, NetworkFacts, ProjectFacts
 from studio.graph.problems import Problem, Repair
 from studio.graph.project import Project
@@ -26,12 +27,14 @@ def infer(
     revision: int = 0,
     cache: Cache | None = None,
     enough: Callable[[], bool] = lambda: False,
+    wants: Wants = usual,
 ) -> ProjectFacts:
     """Return what is known about every network of a project.
 
     Nodes behind one that cannot work have no facts; their turn comes when it is repaired. With the
     `cache` of the last inference, PyTorch is asked only about what changed and what lies behind it.
-    Repairs are proved until `enough` says that the facts are wanted now; `unproved` tells of it.
+    Repairs are proved until `enough` says that the facts are wanted now; `unproved` tells of it. `wants`
+    says what the recipe's learner wants the networks to answer.
     """
     cache = cache if cache is not None else Cache()
     cache.use(specs)
@@ -40,7 +43,7 @@ def infer(
     return ProjectFacts(
         revision=revision,
         networks={
-            name: _network(project, name, specs, data, cache, proofs)
+            name: _network(project, name, specs, data, cache, proofs, wants)
             for name in sorted(project.networks)
         },
         data=data,
@@ -83,13 +86,17 @@ def examine(
     data: DataFacts | None,
     cache: Cache,
     kept: bool = False,
+    wants: Wants = usual,
 ) -> Outcome:
     """Return a walk's outcome with what its ends lack or answer wrongly; the next may follow a `kept` one."""
-    outcome = walk(project, network, specs, data, cache, kept)
+    answer = wants(project.recipe, data).get(network) if data is not None else None
+    shown = fed(data, answer) if data is not None else None
+    outcome = walk(project, network, specs, shown, cache, kept)
+    outcome.answer = answer
     graph = project.networks[network].graph
     outcome.troubles.extend(ends(network, graph))
-    if network == "main" and data is not None and project.recipe.learner == SUPERVISED:
-        outcome.troubles.extend(answer_fits(network, graph, outcome, data))
+    if answer is not None:
+        outcome.troubles.extend(answer_fits(network, graph, outcome, answer))
     return outcome
 
 
@@ -100,12 +107,13 @@ def _network(
     data: DataFacts | None,
     cache: Cache,
     proofs: _Proofs,
+    wants: Wants,
 ) -> NetworkFacts:
-    outcome = examine(project, network, specs, data, cache, kept=True)
+    outcome = examine(project, network, specs, data, cache, kept=True, wants=wants)
 
     def again(changed: Project) -> Outcome:
         proofs.check()
-        return examine(changed, network, specs, data, cache)
+        return examine(changed, network, specs, data, cache, wants=wants)
 
     problems: list[Problem] = []
     dismissed: list[Problem] = []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from studio.compile.case import SIZES, Case, Remedy
-from studio.compile.fit import wanted
 from studio.compile.splice import free_node, room_below
+from studio.graph.answers import Answer
 from studio.graph.edits import (
     AddNodes,
     Connect,
@@ -16,6 +17,7 @@ from studio.graph.edits import (
     SetParams,
     reaches,
 )
+from studio.graph.facts import Dim
 from studio.graph.graph import INPUT, OUTPUT, Link, link
 from studio.graph.kinds import spec_of
 from studio.graph.params import Value
@@ -116,10 +118,10 @@ def new_output(case: Case) -> Iterator[Remedy]:
 
 
 def answer_size(case: Case) -> Iterator[Remedy]:
-    """The last layer gives as many numbers as the data wants."""
-    if case.data is None:
+    """The last layer gives as many numbers as are wanted."""
+    if case.outcome.answer is None:
         return
-    count = wanted(case.data)
+    count = case.outcome.answer.count
     for wire in case.wires[:1]:
         for node, name in case.producers(wire, SIZES):
             yield Remedy(
@@ -129,16 +131,45 @@ def answer_size(case: Case) -> Iterator[Remedy]:
 
 
 def answer_layer(case: Case) -> Iterator[Remedy]:
-    """A last layer that gives as many numbers as the data wants."""
-    if case.data is None:
-        return
-    count = wanted(case.data)
-    last = ("torch.nn.Linear", {"out_features": count})
+    """A last layer that gives as many numbers as are wanted."""
+    answer = case.outcome.answer
     for wire in case.wires[:1]:
         kind = case.kind(wire)
-        if kind is None or not kind.shape or kind.shape[0] != "N":
+        if answer is None or kind is None or not kind.shape or kind.shape[0] != "N":
             continue
-        yield from _ending(case, wire, len(kind.shape), last)
+        last = ("torch.nn.Linear", {"out_features": answer.count})
+        if len(answer.shape) == 2:
+            yield from _ending(case, wire, len(kind.shape), last)
+        elif len(kind.shape) == len(answer.shape):
+            yield from _along(case, wire, answer, kind.shape[-1])
+        yield from _arranged(case, wire, answer, kind.shape)
+
+
+def _along(case: Case, wire: Link, answer: Answer, features: Dim) -> Iterator[Remedy]:
+    """A last layer that gives every pixel, step or node its numbers."""
+    count = answer.count
+    if answer.axis == 1 and len(answer.shape) == 4:
+        window = {"out_channels": count, "kernel_size": 1}
+        title = f"Add a 1×1 Conv2d with {count} channels"
+        yield case.insert(wire, title, ("torch.nn.Conv2d", window))
+    elif answer.axis == len(answer.shape) - 1 and isinstance(features, int):
+        sizes = {"in_features": features, "out_features": count}
+        yield case.insert(wire, f"Add a Linear with {count} outputs", ("torch.nn.Linear", sizes))
+
+
+def _arranged(case: Case, wire: Link, answer: Answer, shape: tuple[Dim, ...]) -> Iterator[Remedy]:
+    """The same numbers in the wanted shape, or as many first."""
+    sizes = tuple(dim for dim in answer.shape[1:] if isinstance(dim, int))
+    if len(sizes) != len(answer.shape) - 1 or len(sizes) < 2 or len(shape) != 2:
+        return
+    size, shown = math.prod(sizes), "×".join(map(str, sizes))
+    order = ("core.reshape", {"shape": sizes})
+    if shape[1] == size:
+        yield case.insert(wire, f"Arrange as {shown}", order)
+    elif answer.compares == "numbers":
+        last = ("torch.nn.Linear", {"out_features": size})
+        title = f"Add a Linear with {size} outputs, arranged as {shown}"
+        yield case.insert(wire, title, last, order)
 
 
 def _ending(

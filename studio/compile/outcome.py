@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from studio.compile.visit import Fault, Signal
+from studio.graph.answers import Answer
 from studio.graph.facts import NodeFacts
 from studio.graph.problems import Severity
 from studio.graph.unfold import Names
@@ -27,6 +28,7 @@ class Outcome:
 
     Paths are relative to the sheet that was walked. `names` are what formulas read, by the beginning of
     the paths (`res1/0/`) of the nodes that hold them; `sizes` what named dimensions count as in costs.
+    `answer` is what the network is to end in, None where nobody asks for anything.
     """
 
     nodes: dict[str, NodeFacts] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class Outcome:
     flops: int = 0
     activation_bytes: int = 0
     saved: dict[str, int] = field(default_factory=dict)
+    answer: Answer | None = None
 
     @property
     def errors(self) -> list[Trouble]:

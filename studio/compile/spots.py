@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
-from studio.compile.fit import SUPERVISED
 from studio.compile.outcome import Outcome
 from studio.graph.facts import DataFacts, NodeFacts, TensorType
 from studio.graph.formulas import FormulaError, resolve
@@ -37,9 +36,8 @@ class Ground:
 
     @property
     def answers(self) -> bool:
-        """Whether outputs of this sheet are compared with the data's targets."""
-        supervised = self.project.recipe.learner == SUPERVISED
-        return self.where == "main" and supervised and self.data is not None
+        """Whether outputs of this sheet are compared with what they should be."""
+        return self.where == self.network and self.outcome.answer is not None
 
     def behind(self, end: End) -> End:
         """Return the output whose numbers arrive at the end of a wire."""

@@ -7,13 +7,13 @@ from studio.train.controls import Controls
 from studio.train.devices import cores, device_memory, devices, pick_device, pick_threads
 from studio.train.footprint import optimizer_bytes
 from studio.train.learner import Evaluation, Learner, Learning, Setup
+from studio.train.learners import builtin_learners, proposed, wanted
 from studio.train.loop import run
 from studio.train.losses import losses
 from studio.train.optim import optimizers
 from studio.train.options import TrainProblem
 from studio.train.recipes import recipe_problems
 from studio.train.schedules import schedules
-from studio.train.supervised import builtin_learners
 
 __all__ = [
     "Controls",
@@ -26,18 +26,20 @@ __all__ = [
     "cores",
     "device_memory",
     "devices",
-    "learners",
+    "learner_specs",
     "losses",
     "optimizer_bytes",
     "optimizers",
     "pick_device",
     "pick_threads",
+    "proposed",
     "recipe_problems",
     "run",
     "schedules",
+    "wanted",
 ]
 
 
-def learners() -> dict[str, OptionSpec]:
+def learner_specs() -> dict[str, OptionSpec]:
     """Return what the catalogue shows of the built-in learners, by kind."""
     return {kind: learner.spec for kind, learner in builtin_learners().items()}

@@ -10,22 +10,26 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 
 import torch
+from msgspec.structs import replace
 from torch import nn
 
 import studio
 from studio.data import Dataset
 from studio.engine import protocol as p
 from studio.engine.runs import Circumstances, RunWriter
+from studio.graph.edits import SetRecipe
 from studio.graph.facts import DataFacts
-from studio.graph.problems import Problem
+from studio.graph.problems import Problem, Repair
 from studio.graph.project import Project
 from studio.train.controls import Controls
 from studio.train.devices import cores, pick_device, pick_threads
-from studio.train.diagnose import Diverged, sentence
+from studio.train.diagnose import Diverged, is_out_of_memory, sentence
+from studio.train.fitting import free, measured_batch
 from studio.train.learner import Learner
+from studio.train.learners import builtin_learners
 from studio.train.options import TrainProblem
 from studio.train.recipes import recipe_problems
-from studio.train.supervised import builtin_learners
+from studio.train.repeatable import repeatable
 from studio.train.trainer import Trainer
 
 ModuleFor = Callable[[Project, str, DataFacts], nn.Module]
@@ -48,7 +52,7 @@ def run(
     threads_before = torch.get_num_threads()
     writer: RunWriter | None = None
     trainer: Trainer | None = None
-    device = "the device"
+    chosen, device = torch.device("cpu"), "the device"
     try:
         threads = pick_threads(recipe.threads)
         torch.set_num_threads(threads)
@@ -57,12 +61,21 @@ def run(
         writer = RunWriter(job, _circumstances(job, dataset.facts, device, threads))
         for problem in recipe_problems(recipe, known):
             raise TrainProblem(problem.message)
-        trainer = Trainer(job, module_for, dataset, controls, known[recipe.learner], chosen)
-        for event in trainer.events():
-            _record(writer, event)
-            yield event
+        with repeatable() if recipe.deterministic else contextlib.nullcontext():
+            trainer = Trainer(job, module_for, dataset, controls, known[recipe.learner], chosen)
+            for event in trainer.events():
+                _record(writer, event)
+                yield event
     except Exception as error:
-        for event in _ending(error, job, trainer, device):
+        told = list(_ending(error, job, trainer, device))
+        if is_out_of_memory(error):
+            trainer = None  # what fits is measured with the memory that the run had
+            free(error, chosen)
+            told = _with_a_size_that_fits(
+                told,
+                lambda: measured_batch(job, module_for, dataset, known[recipe.learner], chosen),
+            )
+        for event in told:
             if writer is not None:
                 with contextlib.suppress(OSError):  # a full disk must not hide why the run ended
                     _record(writer, event)
@@ -100,6 +113,26 @@ def _ending(
         summary = p.RunSummary(job.folder, "failed", 0, 0, 0.0, message=message)
     plain = isinstance(error, (TrainProblem, Diverged))
     yield p.Failed(summary, "" if plain else details)
+
+
+def _with_a_size_that_fits(told: list[p.Event], measure: Callable[[], int]) -> list[p.Event]:
+    """Return how a run ended for want of memory, with the batch size that was measured to fit."""
+    try:
+        size = measure()
+    except Exception:  # what ended the run is the one to tell; without memory much can go wrong
+        size = 0
+    *before, last = told
+    if not size or not isinstance(last, p.Failed):
+        return told
+    summary = last.summary
+    message = f"{summary.message} Batches of {size} samples fit: that was tried."
+    repair = Repair(f"Train with batches of {size}", (SetRecipe({"batch_size": size}),))
+    problem = Problem(message, network="", repairs=(repair,))
+    return [
+        *before,
+        p.ProblemFound(summary.steps, problem),
+        replace(last, summary=replace(summary, message=message)),
+    ]
 
 
 def _circumstances(job: p.Job, facts: DataFacts, device: str, threads: int) -> Circumstances:

@@ -12,11 +12,11 @@ from studio.graph.project import Recipe
 from studio.graph.spec import OptionSpec
 from studio.train.devices import pick_device
 from studio.train.learner import Learner
+from studio.train.learners import builtin_learners
 from studio.train.losses import losses
 from studio.train.optim import optimizers
 from studio.train.options import TrainProblem, checked
 from studio.train.schedules import schedules
-from studio.train.supervised import builtin_learners
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 SAMPLINGS = ("shuffled", "balanced")

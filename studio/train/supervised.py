@@ -1,33 +1,44 @@
-"""Supervised learning: classification and regression."""
+"""Supervised learning: outputs are compared with the data's targets, whatever form these have."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from studio.data import Samples
+from studio.engine import protocol as p
+from studio.graph.answers import SUPERVISED, Wanted, answer_to
 from studio.graph.facts import DataFacts
-from studio.graph.params import Param
+from studio.graph.params import Param, Value
 from studio.graph.spec import OptionSpec
-from studio.train.learner import Evaluation, Learner, Learning, Modes, Setup, Trace
-from studio.train.losses import Loss, balanced
+from studio.train.learner import Learning, Setup
+from studio.train.losses import Loss, balanced, dice
+from studio.train.measures import Measure, OfClasses, OfLabels, OfNumbers, OfPlaces
+from studio.train.one_network import OneNetwork
 from studio.train.options import checked
-from studio.train.updates import Computed
+from studio.train.pictured import pictured
 
-#: Samples evaluated at once, where training takes fewer.
-_EVALUATED = 256
+#: The metric whose best is kept, by task; the loss elsewhere.
+_SCORES = {
+    "classification": "accuracy",
+    "multi-label": "f1_macro",
+    "segmentation": "mean_iou",
+    "nodes": "accuracy",
+}
+#: Samples in a preview.
+_SHOWN = 12
 
 
 class Supervised:
-    """Outputs are compared with targets; the loss follows the task unless one is chosen."""
+    """The loss follows the task unless one is chosen."""
 
     spec = OptionSpec(
-        kind="core.supervised",
+        kind=SUPERVISED,
         title="Supervised",
-        doc="Classification and regression: outputs are compared with targets.",
+        doc="Outputs are compared with targets: classes, labels, numbers, a class for each pixel or "
+        "each node.",
         params=(
             Param(
                 "class_weights",
@@ -36,14 +47,35 @@ class Supervised:
                 choices=("equal", "balanced"),
                 help="Balanced: rare classes count more",
             ),
+            Param(
+                "dice",
+                "float",
+                0.0,
+                minimum=0,
+                help="Segmentation: how much overlap counts beside the loss of each pixel",
+            ),
         ),
     )
     roles = ("main",)
 
+    def suits(self, facts: DataFacts) -> str:
+        """Return why this data has no targets that outputs could be compared with."""
+        if answer_to(facts) is not None:
+            return ""
+        return (
+            f"Supervised learning compares outputs with classes, labels or numbers, but {facts.title} "
+            f"has {_OTHERS.get(facts.task, facts.task)} as targets."
+        )
+
+    def wanted(self, facts: DataFacts, params: Mapping[str, Value]) -> Wanted:
+        """Return the answer that the targets are compared with."""
+        answer = answer_to(facts)
+        return {} if answer is None else {"main": answer}
+
     def score(self, facts: DataFacts) -> str:
-        """Return accuracy where there are classes, else the loss; on validation where there is one."""
+        """Return the task's own figure, on validation where there is one."""
         split = "val_" if facts.validation else "train_"
-        return split + ("accuracy" if facts.task == "classification" else "loss")
+        return split + _SCORES.get(facts.task, "loss")
 
     def start(self, setup: Setup) -> Learning:
         """Begin a run.
@@ -53,92 +85,66 @@ class Supervised:
         return _Supervising(setup)
 
 
-class _Supervising:
+_OTHERS = {"tokens": "tokens of a text", "detection": "boxes"}
+
+
+class _Supervising(OneNetwork):
     def __init__(self, setup: Setup) -> None:
         recipe, facts = setup.recipe, setup.facts
+        super().__init__(setup, _measure(facts))
         settings = checked(Supervised.spec, recipe.learner_params, "learner")
-        self._setup = setup
-        self._updates = setup.updates("main")
-        self.optimizers = self._updates.optimizers
-        classes = facts.task == "classification"
-        weigh = classes and settings["class_weights"] == "balanced"
+        weigh = bool(facts.classes) and settings["class_weights"] == "balanced"
         weights = balanced(facts, setup.device) if weigh else None
         self._loss = Loss(recipe.loss, recipe.loss_params, facts, weights)
-        self._classes = len(facts.classes)
-        self._batch = max(_EVALUATED, recipe.batch_size)
-        self._spread = torch.tensor(facts.target_std or (1.0,), dtype=torch.float64)
+        self._dice = float(settings["dice"]) if facts.task == "segmentation" else 0.0
 
-    def step(self, batch: Samples) -> Trace:
-        def compute() -> Computed:
-            outputs = self._forward(batch)
-            return self._loss(outputs, batch.targets), outputs
-
-        loss, outputs = self._updates.take(compute)
-        return self._trace(loss, outputs, batch)
-
-    def _forward(self, batch: Samples) -> Tensor:
-        return self._setup.answer("main", batch)
-
-    def _trace(self, loss: Tensor, outputs: Tensor, batch: Samples) -> Trace:
-        if self._classes:
-            return loss.detach(), outputs.detach(), batch.targets
-        return (loss.detach(),)
-
-    def figures(self, traces: Sequence[Trace]) -> dict[str, Tensor]:
-        found = {"train_loss": torch.stack([trace[0] for trace in traces]).float()}
-        if self._classes:
-            targets = [trace[2] for trace in traces]
-            right = self._predicted(torch.cat([trace[1] for trace in traces])) == torch.cat(targets)
-            sizes = torch.tensor([len(part) for part in targets], device=right.device)
-            # Whole numbers, so that an accuracy does not depend on how many steps are read at once.
-            ends = right.long().cumsum(0)[sizes.cumsum(0) - 1]
-            hits = torch.diff(ends, prepend=ends.new_zeros(1))
-            found["train_accuracy"] = hits.float() / sizes
-        return found
-
-    def evaluate(self, samples: Samples) -> Evaluation:
-        with Modes([self._setup.networks["main"]]), torch.no_grad():
-            parts = [(self._forward(part), part.targets) for part in self._batches(samples)]
-            losses = [self._loss(out, target).double() * len(target) for out, target in parts]
-        outputs = torch.cat([out for out, _ in parts])
-        metrics = {"loss": float(torch.stack(losses).sum() / len(samples))}
-        if self._classes:
-            predicted = self._predicted(outputs)
-            metrics["accuracy"] = float((predicted == samples.targets).double().mean())
-            pairs = samples.targets * self._classes + predicted
-            counts = torch.bincount(pairs, minlength=self._classes**2).cpu().numpy()
-            confusion = counts.astype(np.int64).reshape(self._classes, self._classes)
-            return Evaluation(metrics, confusion)
-        errors = outputs.reshape(samples.targets.shape).cpu().double() - samples.targets.cpu()
-        metrics["mae"] = float((errors.abs() * self._spread).mean())
-        spread = (samples.targets.cpu().double() - samples.targets.cpu().double().mean(0)).square()
-        if float(spread.sum()) > 0:
-            metrics["r2"] = float(1 - errors.square().sum() / spread.sum())
-        return Evaluation(metrics)
-
-    def _batches(self, samples: Samples) -> Iterator[Samples]:
-        for start in range(0, len(samples), self._batch):
-            yield samples.slice(start, start + self._batch)
-
-    def _single(self, outputs: Tensor) -> bool:
-        """Whether one number a sample tells two classes apart."""
-        return self._classes == 2 and outputs[0].numel() == 1
-
-    def _predicted(self, outputs: Tensor) -> Tensor:
-        if self._single(outputs):
-            return (outputs.reshape(len(outputs)) > 0).long()
-        return outputs.argmax(1)
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        loss = self._loss(outputs, targets)
+        return loss + self._dice * dice(outputs, targets) if self._dice else loss
 
     def present(self, outputs: Tensor) -> Tensor:
-        outputs = outputs.float()
-        if not self._classes:
-            return outputs.reshape(len(outputs), -1)
-        if self._single(outputs):
+        outputs, facts = outputs.float(), self.setup.facts
+        match facts.task:
+            case "regression":
+                return outputs.reshape(len(outputs), -1)
+            case "multi-label":
+                return outputs.sigmoid()
+            case "segmentation":
+                return outputs.argmax(1)
+            case "nodes":
+                return outputs.argmax(2)
+        if len(facts.classes) == 2 and outputs[0].numel() == 1:
             share = outputs.reshape(-1, 1).sigmoid()
             return torch.cat([1 - share, share], 1)
         return outputs.sigmoid() if "BCE" in self._loss.name else outputs.softmax(1)
 
+    def preview(self, samples: Samples) -> p.Preview | None:
+        facts = self.setup.facts
+        if facts.task != "segmentation":
+            return None
+        few = samples.slice(0, _SHOWN)
+        read = self.setup.answer("main", few).argmax(1)
+        return p.Preview(
+            0,
+            "masks",
+            "Read over the picture, true beside it",
+            {
+                "images": pictured(few.inputs, facts.value_range),
+                "masks": read.cpu().numpy(),
+                "targets": few.targets.cpu().numpy(),
+            },
+            facts.classes,
+        )
 
-def builtin_learners() -> dict[str, Learner]:
-    """Return the learners that need no plugin, by kind."""
-    return {Supervised.spec.kind: Supervised()}
+
+def _measure(facts: DataFacts) -> Measure:
+    match facts.task:
+        case "classification":
+            return OfClasses(facts)
+        case "multi-label":
+            return OfLabels()
+        case "segmentation":
+            return OfPlaces(len(facts.classes), axis=1, overlaps=True)
+        case "nodes":
+            return OfPlaces(len(facts.classes), axis=2, overlaps=False)
+    return OfNumbers(facts)

@@ -5,26 +5,44 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from studio.data import Dataset, Samples
 from studio.engine import protocol as p
-from studio.engine.runs import MomentWriter, better, is_low_best
+from studio.engine.runs import MomentWriter, is_continued
 from studio.graph.breakpoints import Breakpoint
+from studio.graph.edits import SetRecipe
 from studio.graph.params import Value
-from studio.graph.problems import Problem
-from studio.train.checkpoint import Keeper, State, Weights, is_finite, load_weights, weights_of
+from studio.graph.problems import Problem, Repair
+from studio.train import live_changes
+from studio.train.checkpoint import (
+    Keeper,
+    State,
+    Weights,
+    is_finite,
+    load_weights,
+    read_state,
+    weights_of,
+)
+from studio.train.compiling import compile_networks
 from studio.train.controls import Command, Controls
+from studio.train.forking import take_over
 from studio.train.insight import Insights
 from studio.train.learner import Learner
 from studio.train.ledger import Ledger, NotFinite
 from studio.train.options import TrainProblem
+from studio.train.previews import Previews
 from studio.train.probes import Probes
 from studio.train.recording import Recorder
+from studio.train.standing import Standing
 from studio.train.stepper import ModuleFor, Stepper
+from studio.train.walking import walk
 from studio.train.watch import Columns, Hit, Watch
 
 #: Seconds between two Progress events, and how often a second layers and samples are looked at.
@@ -53,11 +71,10 @@ class Trainer:
         self._facts = dataset.facts
         self._controls = controls
         self._device = device
-        self._score = learner.score(dataset.facts)
+        self._standing = Standing(learner.score(dataset.facts), self._recipe)
         self._stepper = Stepper(job.project, module_for, dataset, learner, device)
-        feed = self._stepper.feed
         self._watch = Watch(self._recipe.breakpoints, self._stepper.network, self._stepper.nodes)
-        self._ledger = Ledger(self._stepper.learning, feed.sizes, self._check)
+        self._ledger = Ledger(self._stepper.learning, self._stepper.sizes, self._check)
         watched = self._stepper.validation if self._facts.validation else self._stepper.train_part
         self._probes = Probes(
             self._stepper.network,
@@ -70,22 +87,29 @@ class Trainer:
             self._stepper.inputs[learner.roles[0]],
             self._recorder(dataset, watched) if job.live else None,
         )
+        self._previews = Previews(
+            self._stepper.learning,
+            tuple(self._stepper.networks.values()),
+            watched,
+            time.perf_counter,
+        )
         self._keeper = Keeper(job.folder)
         self._paused = self._single = self._stopping = False
         self._start = self._flushed = time.perf_counter()
-        self._idle = 0.0
+        self._idle = self._seconds_before = 0.0
         self._samples = 0
         self._untold: list[p.Event] = []
-        self._last: dict[str, float] = {}
-        self._best: dict[str, dict[str, float]] = {}
-        self._best_weights: tuple[int, Weights, dict[str, float]] | None = None
-        self._best_rank = (-math.inf, -math.inf)
+        self._test: dict[str, float] = {}
+        self._early = self._keep_due = False
+        self._passed = 0
         self._rate_hz = RATE_HZ if job.live else 0.0
         self._good: State = self._stepper.capture()
         #: The good state before that one, where no setting has changed in between.
         self._good_before: State | None = None
         self._good_due = self._start + _GOOD_S
         self._save_due = self._start
+        if job.resume:
+            self._begin_from(Path(job.resume))
 
     def _recorder(self, dataset: Dataset, watched: Samples) -> Recorder:
         """Return what keeps moments of this run."""
@@ -126,9 +150,9 @@ class Trainer:
             self._stepper.epoch,
             self._stepper.step,
             self._elapsed(),
-            self._last,
-            self._best,
-            message,
+            self._standing.last | self._test,
+            self._standing.best,
+            message or (self._standing.words if self._early else ""),
         )
 
     def salvage(self) -> list[p.Event]:
@@ -150,6 +174,8 @@ class Trainer:
         Raises: Diverged, OSError, and whatever a layer raises.
         """
         yield self._started()
+        if self._recipe.compile:
+            yield from self._compile()
         try:
             yield from self._course()
         except NotFinite:
@@ -166,8 +192,8 @@ class Trainer:
 
         Raises: NotFinite.
         """
-        while not self._stopping and (self._paused or self._stepper.epoch < self._recipe.epochs):
-            if self._single and self._stepper.epoch == self._recipe.epochs:
+        while not self._stopping and (self._paused or not self._done):
+            if self._single and self._done:
                 break
             if self._controls.waiting or (self._paused and not self._single):
                 yield from self._obey()
@@ -184,6 +210,9 @@ class Trainer:
                 yield from self._halt_broken(self._watch.finite)
                 continue
             yield from self._tell()
+            if self._keep_due:
+                self._keep_due = False
+                yield self._save_last(keep=True)
             if self._single:
                 self._single = False
                 yield from self._look()
@@ -192,6 +221,21 @@ class Trainer:
                 yield from self._save()
         yield from self._look()
         yield from self._save()
+
+    def _compile(self) -> Iterator[p.Event]:
+        yield p.Working(0, 0, "Compiling")
+        told = compile_networks(self._stepper)
+        if told:
+            without = Repair("Turn Compile off", (SetRecipe({"compile": False}),))
+            problem = Problem(told, network="", severity="warning", repairs=(without,))
+            yield p.ProblemFound(self._stepper.step, problem)
+        self._start = self._flushed = time.perf_counter()
+
+    @property
+    def _done(self) -> bool:
+        """Whether no step is left to take."""
+        stepper, until = self._stepper, self._job.until
+        return self._early or stepper.epoch >= self._recipe.epochs or 0 < until <= stepper.step
 
     def _started(self) -> p.Started:
         self._start = self._flushed = time.perf_counter()
@@ -204,8 +248,8 @@ class Trainer:
             device=str(self._device),
             threads=torch.get_num_threads(),
             epochs=recipe.epochs,
-            steps_per_epoch=self._stepper.feed.steps,
-            batch_size=recipe.batch_size,
+            steps_per_epoch=self._stepper.steps,
+            batch_size=self._stepper.batch_size,
             train_samples=facts.train,
             validation_samples=facts.validation,
             task=facts.task,
@@ -213,6 +257,7 @@ class Trainer:
             nodes=self._probes.nodes,
             parameters=sum(parameter.numel() for parameter in learns),
             time=time.time(),
+            learner=recipe.learner,
         )
 
     def _burst(self) -> None:
@@ -222,24 +267,29 @@ class Trainer:
         """
         stepper, ledger, probes, watch = self._stepper, self._ledger, self._probes, self._watch
         controls, clock = self._controls, time.perf_counter
+        several, until = self._recipe.accumulate > 1, self._job.until or math.inf
         deadline = self._flushed + FLUSH_S
         with stepper.stream:
             while True:
                 rate = stepper.lr
-                ledger.add(stepper.take_step(), rate)
+                parts = stepper.take_step()
+                ledger.add(parts, rate, stepper.part_sizes if several else ())
                 if watch.each_step:
                     watch.after_step()
                 now = clock()
                 if probes.due(now):
                     self._untold += probes.take(stepper.step)
+                    self._untold += self._previews.take(stepper.step)
                     if watch.rate_hz:
                         self._look_through()
                 if stepper.at_epoch_end:
                     self._untold.append(done := self._end_epoch())
                     if (hit := watch.epoch(done)) is not None:
                         raise hit
-                    if stepper.epoch == self._recipe.epochs:
+                    if self._done or self._keep_due:
                         break
+                if stepper.step >= until:
+                    break
                 if now >= deadline or controls.waiting or self._single or ledger.full:
                     break
         ledger.read()
@@ -253,40 +303,45 @@ class Trainer:
         self._ledger.read()
         metrics, confusion = self._ledger.end_epoch(), None
         if len(stepper.validation):
-            evaluation = stepper.learning.evaluate(stepper.validation)
+            with stepper.answering():
+                evaluation = stepper.learning.evaluate(stepper.validation)
             metrics |= {f"val_{name}": value for name, value in evaluation.metrics.items()}
             confusion = evaluation.confusion
         loss = metrics.get("val_loss", metrics["train_loss"])
-        stepper.end_epoch(loss)
+        self._passed += stepper.feed.used
+        resized = stepper.end_epoch(loss)
+        if resized:
+            self._ledger.resize(stepper.sizes)
+            change: dict[str, Value] = {"batch_size": stepper.batch_size}
+            self._untold.append(p.ControlApplied("set", stepper.step, change))
         done = p.EpochDone(stepper.epoch, stepper.step, metrics, self._elapsed(), confusion)
         self._untold += [p.ProblemFound(done.step, each) for each in self._watch.missing()]
-        self._last = metrics
-        self._best = better(self._best, done)
-        self._remember_best(metrics, loss)
+        self._standing.take(done, loss, self._answering)
+        self._early = self._standing.out_of_patience
+        every = self._recipe.keep_every
+        self._keep_due = every > 0 and stepper.epoch % every == 0
         return done
 
-    def _remember_best(self, metrics: dict[str, float], loss: float) -> None:
-        value = metrics.get(self._score, -loss)
-        sign = -1 if is_low_best(self._score) else 1
-        # Of equal scores the lower loss is better: a small validation set ties often.
-        rank = (sign * value, -loss)
-        if math.isfinite(loss) and rank > self._best_rank:
-            self._best_rank = rank
-            weights = weights_of(self._stepper.networks)
-            self._best_weights = (self._stepper.step, weights, metrics)
+    def _answering(self) -> Weights:
+        """Return copies of the weights that are measured and kept."""
+        with self._stepper.answering():
+            return weights_of(self._stepper.networks)
 
     def _tell(self) -> Iterator[p.Event]:
         """Yield the steps since the last time, then what happened on the way."""
         now = time.perf_counter()
         stepper = self._stepper
-        feed, epochs = stepper.feed, self._recipe.epochs
-        samples = stepper.epoch * feed.used + feed.seen(stepper.batch)
+        epochs = self._recipe.epochs
+        samples = self._passed + stepper.seen
+        left = (epochs - stepper.epoch) * stepper.steps - stepper.batch
+        if self._job.until:
+            left = min(left, self._job.until - stepper.step)
         event = self._ledger.progress(
             epoch=min(stepper.epoch + 1, epochs),
             seconds=now - self._flushed,
             samples=samples - self._samples,
-            steps_left=epochs * feed.steps - stepper.step,
-            overhead=self._probes.seconds / max(self._elapsed(), 1e-9),
+            steps_left=max(0, left),
+            overhead=(self._probes.seconds + self._previews.seconds) / max(self._elapsed(), 1e-9),
         )
         untold, self._untold = self._untold, []
         if event is not None:
@@ -298,9 +353,10 @@ class Trainer:
         """Show the state reached, at a pause, when anybody watches."""
         if self._probes.on and self._stepper.step:
             yield from self._probes.take(self._stepper.step, record=True)
+            yield from self._previews.take(self._stepper.step, now=True)
 
     def _elapsed(self) -> float:
-        return time.perf_counter() - self._start - self._idle
+        return self._seconds_before + time.perf_counter() - self._start - self._idle
 
     # ------------------------------------------------------------------------------------- keeping
 
@@ -324,26 +380,74 @@ class Trainer:
     def _save(self) -> Iterator[p.Event]:
         """Write the best and the last weights, where they are not on disk yet."""
         start = time.perf_counter()
-        best, step = self._best_weights, self._stepper.step
-        if best is not None and best[0] not in (self._keeper.best, step):
-            size = self._keeper.save_best(best[0], best[1], self._about(best[2]))
-            path = str(self._keeper.path(best[0]))
-            epoch = -(-best[0] // self._stepper.feed.steps)
-            yield p.CheckpointSaved(path, best[0], epoch, best=True, size=size)
+        best, step = self._standing.kept, self._stepper.step
+        if best is not None and best.step not in (self._keeper.best, step):
+            size = self._keeper.save_best(best.step, best.weights, self._about(best.metrics))
+            path = str(self._keeper.path(best.step))
+            yield p.CheckpointSaved(path, best.step, best.epoch, best=True, size=size)
         if step and step != self._keeper.last:
             yield self._save_last()
         done = time.perf_counter()
         self._save_due = done + max(_SAVE_S, (done - start) / _SAVE_SHARE)
 
-    def _save_last(self) -> p.CheckpointSaved:
+    def _save_last(self, *, keep: bool = False) -> p.CheckpointSaved:
         """Raises: OSError, and NotFinite: broken weights are never kept."""
         state = self._stepper.capture()
         if not is_finite(state.weights):
             raise NotFinite
-        best = self._best_weights is not None and self._best_weights[0] == state.step
-        size = self._keeper.save_last(state, self._about(self._last), best)
+        state = replace(state, course=self._course_state())
+        best = self._standing.kept is not None and self._standing.kept.step == state.step
+        size = self._keeper.save_last(state, self._about(self._standing.last), best, keep)
         path = str(self._keeper.path(state.step))
-        return p.CheckpointSaved(path, state.step, state.epoch, best=best, size=size)
+        return p.CheckpointSaved(path, state.step, state.epoch, best=best, kept=keep, size=size)
+
+    def _course_state(self) -> dict[str, Any]:
+        """Return what going on exactly needs beside what steps are made of."""
+        return {
+            "standing": self._standing.state(),
+            "figures": self._ledger.state(),
+            "seconds": self._elapsed(),
+            "passed": self._passed,
+        }
+
+    def _begin_from(self, path: Path) -> None:
+        """Begin with the weights of another run, or where this one stood.
+
+        Raises: TrainProblem, where the checkpoint does not fit.
+        """
+        if self._job.parent:
+            told = take_over(self._stepper.networks, path)
+            if told:
+                problem = Problem(told, severity="warning")
+                self._untold.append(p.ProblemFound(0, problem))
+            if self._stepper.average is not None:
+                self._stepper.average.restore(weights_of(self._stepper.networks))
+            self._good = self._stepper.capture()
+            return
+        try:
+            self._go_on(path)
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            raise TrainProblem(
+                f"The run cannot go on from {path.name}: its state should be that of this network and "
+                f"optimiser, but is not ({reason}). Fork from it: weights that fit are taken over."
+            ) from None
+
+    def _go_on(self, path: Path) -> None:
+        """Begin where a checkpoint of the same job stands, as if the run had never stopped."""
+        state = read_state(path)
+        self._stepper.restore(state)
+        self._ledger.resize(self._stepper.sizes)
+        course = state.course
+        self._ledger.restore(state.step, course.get("figures", {}))
+        self._passed = course.get("passed", 0)
+        self._samples = self._passed + self._stepper.seen
+        self._seconds_before = course.get("seconds", 0.0)
+        if is_continued(self._job):
+            self._keeper = Keeper(self._job.folder, since=state.step)
+        if "standing" in course:
+            self._standing.restore(course["standing"], lambda step: _weights_beside(path, step))
+        self._good, self._good_before = self._stepper.capture(), None
 
     def _about(self, metrics: dict[str, float]) -> dict[str, Any]:
         return {"seed": self._recipe.seed, "metrics": metrics}
@@ -354,11 +458,12 @@ class Trainer:
         if not len(stepper.test):
             return
         last = weights_of(stepper.networks)
-        load_weights(stepper.networks, self._best_weights[1] if self._best_weights else last)
+        best = self._standing.kept
+        load_weights(stepper.networks, best.weights if best else self._answering())
         with stepper.stream:
             figures = stepper.learning.evaluate(stepper.test).metrics
         load_weights(stepper.networks, last)
-        self._last = self._last | {f"test_{name}": value for name, value in figures.items()}
+        self._test = {f"test_{name}": value for name, value in figures.items()}
 
     # --------------------------------------------------------------------------------- breakpoints
 
@@ -414,8 +519,14 @@ class Trainer:
         yield from self._hold()
 
     def _samples_of(self, step: int) -> tuple[int, ...]:
-        epoch, batch = divmod(step - 1, self._stepper.feed.steps)
-        return self._stepper.feed.positions(epoch, batch)
+        stepper = self._stepper
+        # Counted back from here: batches may have had another size in earlier epochs.
+        epoch, batch = stepper.epoch, stepper.batch - (stepper.step - step) - 1
+        if batch < 0:
+            epoch, batch = epoch - 1, batch + stepper.steps
+        together = self._recipe.accumulate
+        of_step = range(batch * together, min((batch + 1) * together, stepper.feed.steps))
+        return tuple(at for part in of_step for at in stepper.feed.positions(epoch, part))
 
     def _hold(self) -> Iterator[p.Event]:
         """Pause, with everything that is to be seen."""
@@ -444,7 +555,8 @@ class Trainer:
         """Forget what was told of steps that were gone back over."""
         stepper = self._stepper
         self._ledger.back_to(stepper.step)
-        self._samples = stepper.epoch * stepper.feed.used + stepper.feed.seen(stepper.batch)
+        self._passed = stepper.epoch * stepper.feed.used
+        self._samples = self._passed + stepper.seen
         yield p.ControlApplied("back", stepper.step)
 
     # ------------------------------------------------------------------------------------ controls
@@ -476,6 +588,9 @@ class Trainer:
                 self._paused = self._single = True
             case "stop":
                 self._stopping = True
+            case "walk":
+                if self._paused and not self._done:
+                    yield walk(self._stepper)
             case "set":
                 yield from self._change(dict(command.values))
             case "back":
@@ -497,7 +612,7 @@ class Trainer:
             return
         step, started = self._stepper.step, time.perf_counter()
         try:
-            path = self._keeper.snapshot(step, weights_of(self._stepper.networks))
+            path = self._keeper.snapshot(step, self._answering())
         except OSError as error:
             reason = error.strerror or str(error)
             answer.set_exception(
@@ -510,35 +625,21 @@ class Trainer:
             answer.set_result(p.Weights(str(path), step, time.perf_counter() - started))
 
     def _change(self, values: dict[str, Value]) -> Iterator[p.Event]:
-        groups = [group for opt in self._stepper.optimizers for group in opt.param_groups]
-        known = [name for name in groups[0] if _is_number(groups[0][name]) and name != "initial_lr"]
-        applied: dict[str, Value] = {}
-        for name, value in values.items():
-            if name not in known or not _is_number(value) or not 0 <= value < math.inf:
-                message = (
-                    f"{name} was to be set to {value!r} while training. Settings that can change "
-                    f"are {', '.join(known)}, to a number of at least 0."
-                )
-                problem = Problem(message, severity="warning")
-                yield p.ProblemFound(self._stepper.step, problem)
+        step, later = self._stepper.step, "batch_size"
+        for applied, problem in live_changes.apply(self._stepper, values):
+            if problem:
+                yield p.ProblemFound(step, Problem(problem, severity="warning"))
                 continue
-            if name == "lr":
-                try:
-                    self._stepper.set_lr(float(value))
-                except TrainProblem as error:
-                    yield p.ProblemFound(
-                        self._stepper.step, Problem(str(error), severity="warning")
-                    )
-                    continue
-            else:
-                for group in groups:
-                    if name in group:
-                        group[name] = type(group[name])(value)
-            applied[name] = value
-        if applied:
             self._good_due = 0.0  # steps must not be repeated with other settings than they had
-            yield p.ControlApplied("set", self._stepper.step, applied)
+            if later not in applied:
+                yield p.ControlApplied("set", step, applied)
+            else:
+                yield p.ControlApplied("asked", step, applied)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _weights_beside(path: Path, step: int) -> Weights | None:
+    """Return the weights of another step of the same run, None where they are not there any more."""
+    try:
+        return load_file(path.with_name(f"{step}.safetensors"))
+    except (OSError, SafetensorError):
+        return None

@@ -175,7 +175,7 @@ def test_bf16_trains_and_leaves_the_weights_in_float32(tmp_path: Path) -> None:
 
 
 def test_every_option_is_described() -> None:
-    everything = train.optimizers() | train.schedules() | train.losses() | train.learners()
+    everything = train.optimizers() | train.schedules() | train.losses() | train.learner_specs()
     for kind, spec in everything.items():
         assert spec.kind == kind
         assert spec.title

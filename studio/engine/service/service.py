@@ -182,7 +182,7 @@ class Service:
             architectures=packs.architectures,
             sources=self._sources(),
             transforms=data.transforms(),
-            learners=train.learners(),
+            learners=train.learner_specs(),
             optimizers=train.optimizers(),
             schedules=train.schedules(),
             losses=train.losses(),

@@ -1,0 +1,38 @@
+"""Samples as pictures that travel to a window: bytes, small enough, grey or in colour."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+#: The longest side of a picture that is shown.
+SIDE = 128
+
+
+def pictured(samples: Tensor, value_range: tuple[float, float]) -> NDArray[np.uint8]:
+    """Return samples as uint8 `[n, h, w]`, or `[n, h, w, 3]` where they have three channels or more.
+
+    A table's row is a picture of one line, a sequence one with a line a step.
+    """
+    values = samples.detach().float()
+    low, high = value_range
+    values = ((values - low) / max(high - low, 1e-12)).clamp(0, 1)
+    if values.ndim != 4:
+        lines = values.reshape(len(values), -1, values.shape[-1])
+        return _bytes(lines)
+    height, width = values.shape[2:]
+    if max(height, width) > SIDE:
+        shrink = SIDE / max(height, width)
+        values = adaptive_avg_pool2d(
+            values, (max(1, round(height * shrink)), max(1, round(width * shrink)))
+        )
+    if values.shape[1] >= 3:
+        return _bytes(values[:, :3].permute(0, 2, 3, 1))
+    return _bytes(values.mean(1))
+
+
+def _bytes(shares: Tensor) -> NDArray[np.uint8]:
+    found: NDArray[np.uint8] = (shares * 255).round().byte().cpu().numpy()
+    return found

@@ -2,15 +2,16 @@
 
 `<step>.safetensors` holds the weights alone, under PyTorch's own names, so that anything can load
 it; `<step>.state.safetensors` and `<step>.json` hold what going on from there would need: optimiser,
-schedule, random numbers and the position in the data. Networks other than `main` have their role
-before their names (`generator/conv1.weight`).
+schedule, random numbers, the position in the data and how the run stood. Networks other than `main`
+have their role before their names (`generator/conv1.weight`). Where a run averages its weights, the
+average is what answers: it is in the first file, and the weights that learn are in the second.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,11 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class State:
-    """Everything that the next step depends on; tensors are copies."""
+    """Everything that the next step depends on; tensors are copies.
+
+    `average` are the averaged weights, where there are any; `steered` is what was changed while
+    running; `course` is what the trainer knows of the run so far.
+    """
 
     step: int
     epoch: int
@@ -40,6 +45,15 @@ class State:
     optimizers: tuple[dict[str, Any], ...]
     schedule: dict[str, Any]
     random: dict[str, Tensor]
+    average: Weights = field(default_factory=dict)
+    scalers: tuple[dict[str, Any], ...] = ()
+    steered: dict[str, Any] = field(default_factory=dict)
+    course: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def answering(self) -> Weights:
+        """The weights that answer: averaged where the run averages them."""
+        return {**self.weights, **self.average}
 
 
 def weights_of(networks: Mapping[str, nn.Module]) -> Weights:
@@ -92,13 +106,32 @@ def is_finite(weights: Mapping[str, Tensor]) -> bool:
 
 
 class Keeper:
-    """Keeps the best and the last weights of a run on disk, and nothing older."""
+    """Keeps the best and the last weights of a run on disk, and those that are to stay for good.
 
-    def __init__(self, run_folder: str) -> None:
+    Opened on the folder of an earlier run, it goes on with what is there, up to the step `since`.
+    """
+
+    def __init__(self, run_folder: str, since: int | None = None) -> None:
         self._folder = Path(run_folder) / CHECKPOINTS
         self._snapshots = Path(run_folder) / SNAPSHOTS
         self.best: int | None = None
         self.last: int | None = None
+        self.kept: set[int] = set()
+        if since is not None:
+            self._take_over(since)
+
+    def _take_over(self, since: int) -> None:
+        self.last = since
+        for path in sorted(self._folder.glob("*.json")):
+            try:
+                about = msgspec.json.decode(path.read_bytes(), type=dict)
+                step = int(path.stem)
+            except (OSError, ValueError, RecursionError):
+                continue
+            if step <= since and about.get("best"):
+                self.best = step
+            if step <= since and about.get("kept"):
+                self.kept.add(step)
 
     def path(self, step: int) -> Path:
         """Return where the weights of a step are, or would be."""
@@ -120,9 +153,12 @@ class Keeper:
         self._prune()
         return size
 
-    def save_last(self, state: State, about: Mapping[str, Any], best: bool) -> int:
+    def save_last(
+        self, state: State, about: Mapping[str, Any], best: bool, keep: bool = False
+    ) -> int:
         """Write the last weights and all that going on needs; returns their size in bytes.
 
+        With `keep` they stay when they are no longer the last.
         Raises: OSError; what was kept before is still there then.
         """
         skeleton, tensors = _apart(
@@ -130,14 +166,20 @@ class Keeper:
                 "optimizers": list(state.optimizers),
                 "random": state.random,
                 "schedule": state.schedule,
+                "learning": state.weights if state.average else {},
+                "scalers": list(state.scalers),
+                "steered": state.steered,
+                "course": state.course,
             }
         )
         put(self._folder / f"{state.step}.state.safetensors", save(tensors))
         position = {"epoch": state.epoch, "batch": state.batch}
-        about = {**about, **position, "best": best, "state": skeleton}
-        size = self._write(state.step, state.weights, about)
+        about = {**about, **position, "best": best, "kept": keep, "state": skeleton}
+        size = self._write(state.step, state.answering, about)
         self.last = state.step
         self.best = state.step if best else self.best
+        if keep:
+            self.kept.add(state.step)
         self._prune()
         return size
 
@@ -163,10 +205,11 @@ class Keeper:
         return len(content)
 
     def _prune(self) -> None:
-        kept = {str(step) for step in (self.best, self.last) if step is not None}
+        stay = {str(step) for step in (self.best, self.last, *self.kept) if step is not None}
+        whole = {str(step) for step in (self.last, *self.kept) if step is not None}
         for file in self._folder.iterdir():
             step, _, kind = file.name.partition(".")
-            if step not in kept or (kind == "state.safetensors" and step != str(self.last)):
+            if step not in stay or (kind == "state.safetensors" and step not in whole):
                 with contextlib.suppress(OSError):
                     file.unlink()
 
@@ -179,14 +222,20 @@ def read_state(weights_path: Path) -> State:
     about = msgspec.json.decode(weights_path.with_suffix(".json").read_bytes(), type=dict)
     tensors = load_file(weights_path.with_suffix(".state.safetensors"))
     parts = _together(about["state"], tensors)
+    answering = load_file(weights_path)
+    learning = parts.get("learning", {})
     return State(
         step=about["step"],
         epoch=about["epoch"],
         batch=about["batch"],
-        weights=load_file(weights_path),
+        weights=learning or answering,
         optimizers=tuple(parts["optimizers"]),
         schedule=parts["schedule"],
         random=parts["random"],
+        average=answering if learning else {},
+        scalers=tuple(parts.get("scalers", ())),
+        steered=parts.get("steered", {}),
+        course=parts.get("course", {}),
     )
 
 

@@ -14,7 +14,7 @@ from studio.graph.breakpoints import Breakpoint
 from studio.graph.params import Value
 
 Action = Literal[
-    "pause", "resume", "step", "back", "stop", "set", "snapshot", "watch", "breakpoints"
+    "pause", "resume", "step", "walk", "back", "stop", "set", "snapshot", "watch", "breakpoints"
 ]
 
 
@@ -61,6 +61,10 @@ class Controls:
     def pause_at(self, breakpoints: tuple[Breakpoint, ...]) -> None:
         """Pause at these breakpoints from now on, and at no others."""
         self._wish(Command("breakpoints", breakpoints=breakpoints))
+
+    def walk(self) -> None:
+        """While paused, show the next step node by node; it is not taken."""
+        self._wish(Command("walk"))
 
     def stop(self) -> None:
         """End the run cleanly, with a checkpoint."""

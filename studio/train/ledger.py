@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from studio.engine import protocol as p
 from studio.train.learner import Learning, Trace
@@ -36,6 +37,9 @@ class Ledger:
         self._check = check
         self._sizes = np.asarray(sizes, dtype=np.float64)
         self._traces: list[Trace] = []
+        #: Of steps that take several batches: how many, and how many samples each has.
+        self._parts: list[int] = []
+        self._weights: list[int] = []
         self._rates: list[float] = []
         self._limit = _WAITING
         self._read_steps = self._sent_steps = 0
@@ -45,13 +49,34 @@ class Ledger:
         self._rate = self._seconds_a_step = 0.0
         self._weight = 0.0
 
-    def add(self, trace: Trace, lr: float) -> None:
-        """Take a step's trace in, without waiting for the device."""
+    def add(self, parts: Sequence[Trace], lr: float, sizes: Sequence[int] = ()) -> None:
+        """Take a step's traces in, without waiting for the device.
+
+        There is one a batch of the step; where these are several, `sizes` are their samples.
+        """
         if not self._traces:
-            size = sum(tensor.numel() * tensor.element_size() for tensor in trace)
+            size = sum(tensor.numel() * tensor.element_size() for tensor in parts[0])
             self._limit = max(16, min(_WAITING, _WAITING_BYTES // max(1, size)))
-        self._traces.append(trace)
+        self._traces += parts
         self._rates.append(lr)
+        if sizes:
+            self._parts.append(len(parts))
+            self._weights += sizes
+
+    def resize(self, sizes: Sequence[int]) -> None:
+        """Take in that epochs have steps of other sizes from now on."""
+        self._sizes = np.asarray(sizes, dtype=np.float64)
+
+    def _together(self, table: Column) -> Column:
+        """Return each step's mean of its batches, by samples. Shapes: `[figures, n]`."""
+        if not self._parts:
+            return table
+        starts = np.concatenate([[0], np.cumsum(self._parts)[:-1]])
+        weights = np.asarray(self._weights, dtype=np.float64)
+        self._parts.clear()
+        self._weights.clear()
+        sums = np.add.reduceat(table * weights, starts, axis=1)
+        return (sums / np.add.reduceat(weights, starts)).astype(np.float32)
 
     @property
     def full(self) -> bool:
@@ -68,7 +93,7 @@ class Ledger:
             return
         figures = self._learning.figures(self._traces)
         table = torch.stack([values.float() for values in figures.values()]).cpu().numpy()
-        columns = dict(zip(figures, table, strict=True))
+        columns = dict(zip(figures, self._together(table), strict=True))
         columns["lr"] = np.asarray(self._rates, dtype=np.float32)
         self._traces.clear()
         self._rates.clear()
@@ -104,6 +129,18 @@ class Ledger:
             values = np.concatenate(parts)
             self._epoch[name] = [values[: len(values) - beyond]]
         self._read_steps = self._sent_steps = step
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the figures of the epoch under way, as `restore` takes them."""
+        return {
+            name: torch.from_numpy(np.concatenate(parts)) for name, parts in self._epoch.items()
+        }
+
+    def restore(self, step: int, state: Mapping[str, Tensor]) -> None:
+        """Go on after `step` with the figures of the epoch under way."""
+        self._read_steps = self._sent_steps = step
+        self._epoch = {name: [values.numpy().copy()] for name, values in state.items()}
+        self._epoch_before = {}
 
     def end_epoch(self) -> dict[str, float]:
         """Return the epoch's mean of each figure, by samples, and begin another epoch."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from torch import nn
 
 import studio
-from studio.data import Dataset
+from studio.data import DataProblem, Dataset
 from studio.engine import protocol as p
 from studio.engine.runs import Circumstances, RunWriter
 from studio.graph.edits import SetRecipe
@@ -81,6 +81,8 @@ def run(
                     _record(writer, event)
             yield event
     finally:
+        if trainer is not None:
+            trainer.close()
         controls.end("The run is over. Its checkpoints hold its weights.")
         if writer is not None:
             writer.close()
@@ -111,7 +113,7 @@ def _ending(
         summary = trainer.summary("failed", message)
     else:
         summary = p.RunSummary(job.folder, "failed", 0, 0, 0.0, message=message)
-    plain = isinstance(error, (TrainProblem, Diverged))
+    plain = isinstance(error, (TrainProblem, DataProblem, Diverged))
     yield p.Failed(summary, "" if plain else details)
 
 

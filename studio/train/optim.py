@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 from msgspec.structs import replace
-from torch import nn
 from torch.optim import Optimizer
 
 from studio.graph.params import Param, Value
 from studio.graph.spec import OptionSpec
+from studio.train.groups import Group
 from studio.train.options import TrainProblem, checked, option_spec
 
 PREFIX = "torch.optim."
@@ -111,9 +111,9 @@ def _described(cls: type[Optimizer]) -> dict[str, Param]:
 
 
 def build_optimizers(
-    kind: str, values: Mapping[str, Value], parameters: Sequence[nn.Parameter], device: torch.device
+    kind: str, values: Mapping[str, Value], groups: Sequence[Group], device: torch.device
 ) -> tuple[Optimizer, ...]:
-    """Return the optimisers that together train `parameters`: one, but for Muon.
+    """Return the optimisers that together train the groups' weights: one, but for Muon.
 
     Muon takes matrices only; as its authors do, AdamW takes what is left, at the same rate.
     Raises: TrainProblem.
@@ -123,21 +123,37 @@ def build_optimizers(
         raise TrainProblem(
             f"There is no optimiser named {kind!r}. Choose one of {', '.join(sorted(specs))}."
         )
-    settings = checked(specs[kind], values, "optimiser")
-    cls = _classes()[kind]
+    spec, cls = specs[kind], _classes()[kind]
+    settings = checked(spec, values, "optimiser")
+    whole = [
+        (group, checked(spec, {**values, **group.values}, "optimiser, a node's own settings"))
+        for group in groups
+    ]
     if kind == PREFIX + "Muon":
-        matrices = [p for p in parameters if p.ndim == 2]
-        others = [p for p in parameters if p.ndim != 2]
-        rest = {"lr": settings["lr"], "weight_decay": settings["weight_decay"]}
-        made = [_make(cls, matrices, settings, device)] if matrices else []
-        made += [_make(torch.optim.AdamW, others, rest, device)] if others else []
+        made = []
+        parts = [(_only(group, matrices=True), own) for group, own in whole]
+        if any(group.parameters for group, _ in parts):
+            made.append(_make(cls, parts, settings, device))
+        others = [(_only(group, matrices=False), _shared_with_adamw(own)) for group, own in whole]
+        if any(group.parameters for group, _ in others):
+            shared = _shared_with_adamw(settings)
+            made.append(_make(torch.optim.AdamW, others, shared, device))
         return tuple(made)
-    return (_make(cls, parameters, settings, device),)
+    return (_make(cls, whole, settings, device),)
+
+
+def _only(group: Group, *, matrices: bool) -> Group:
+    kept = [p for p in group.parameters if (p.ndim == 2) == matrices]
+    return Group(kept, group.values)
+
+
+def _shared_with_adamw(settings: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: settings[name] for name in ("lr", "weight_decay")}
 
 
 def _make(
     cls: type[Optimizer],
-    parameters: Sequence[nn.Parameter],
+    groups: Sequence[tuple[Group, Mapping[str, Value]]],
     settings: Mapping[str, Value],
     device: torch.device,
 ) -> Optimizer:
@@ -145,8 +161,16 @@ def _make(
     # One kernel for all parameters: a third of the step of a small network (MPS has it for fewer).
     if "fused" in inspect.signature(cls).parameters and device.type in ("cpu", "cuda"):
         arguments["fused"] = True
+    held = [
+        {
+            "params": list(group.parameters),
+            **{name: own[name] for name in group.values if name in own},
+        }
+        for group, own in groups
+        if group.parameters
+    ]
     try:
-        return cls(list(parameters), **arguments)
+        return cls(held, **arguments)
     except (TypeError, ValueError, RuntimeError) as error:
         raise TrainProblem(
             f"{cls.__name__} cannot be used with these settings: {error}. Change them."

@@ -40,6 +40,12 @@ class Schedule(Protocol):
     def rescale(self, factor: float) -> None:
         """Multiply every rate, now and to come: a person has changed the learning rate."""
 
+    def check_respan(self) -> None:
+        """Raises: TrainProblem, where the number of steps cannot change any more."""
+
+    def respan(self, span: Span, epoch: int) -> None:
+        """Go on as if the run had had this span from its start; `epoch` epochs of it are done."""
+
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs, as plain values."""
 
@@ -219,6 +225,7 @@ class _Curve:
         self._optimizers = optimizers
         self._base = [float(group["lr"]) for group in _groups(optimizers)]
         self._steps = max(1, span.steps)
+        self._warmup = warmup
         self._warm = round(warmup * self._steps)
         self._floor = floor
         self._done = 0
@@ -235,6 +242,15 @@ class _Curve:
 
     def rescale(self, factor: float) -> None:
         self._base = [base * factor for base in self._base]
+        self._apply()
+
+    def check_respan(self) -> None:
+        """Nothing: the curve is a function of the share of the run that is done."""
+
+    def respan(self, span: Span, epoch: int) -> None:
+        self._steps = max(1, span.steps)
+        self._warm = round(self._warmup * self._steps)
+        self._done = epoch * self._steps // max(1, span.epochs)
         self._apply()
 
     def state(self) -> dict[str, Any]:
@@ -290,6 +306,16 @@ class _Torch:
                 rates = getattr(scheduler, name, None)
                 if rates is not None:
                     setattr(scheduler, name, [rate * factor for rate in rates])
+
+    def check_respan(self) -> None:
+        if any(hasattr(scheduler, "total_steps") for scheduler in self._schedulers):
+            raise TrainProblem(
+                "OneCycleLR was laid out over the steps of the run, so batches keep their size. "
+                "Choose another schedule to change it while running."
+            )
+
+    def respan(self, span: Span, epoch: int) -> None:
+        """Nothing: these move by epochs, or go round and round."""
 
     def state(self) -> dict[str, Any]:
         # Functions are rebuilt with the schedule; only plain values are state.

@@ -28,6 +28,7 @@ from studio.train.diagnose import (
     origin_of_weights,
 )
 from studio.train.feed import Feed
+from studio.train.feeding import make_feed
 from studio.train.learner import Learner, Setup, Trace
 from studio.train.options import TrainProblem
 from studio.train.paths import NodePath, Owners, input_names, node_paths
@@ -77,8 +78,8 @@ class Stepper:
             if channels_last:
                 network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             network.train()
-        self._samples, self._channels_last, self._device = dataset.train, channels_last, device
-        self._recipe = recipe
+        self._dataset, self._channels_last, self._device = dataset, channels_last, device
+        self._project, self._recipe = project, recipe
         self._batch_size = self._next_batch_size = recipe.batch_size
         self.feed = self._make_feed()
         self.validation = _placed(dataset.validation, device, channels_last)
@@ -99,8 +100,9 @@ class Stepper:
         self._epoch_losses: dict[int, float] = {}
 
     def _make_feed(self) -> Feed:
-        seed = self._recipe.seed
-        return Feed(self._samples, self._batch_size, seed, self._device, self._channels_last)
+        return make_feed(
+            self._project, self._dataset, self._batch_size, self._device, self._channels_last
+        )
 
     def _span(self) -> Span:
         return Span(self._recipe.epochs, self._recipe.epochs * self.steps)
@@ -207,8 +209,13 @@ class Stepper:
 
     def _take_batch_size(self, size: int) -> None:
         self._batch_size = self._next_batch_size = size
+        self.feed.close()
         self.feed = self._make_feed()
         self.schedule.respan(self._span(), self.epoch)
+
+    def close(self) -> None:
+        """End what works in the background."""
+        self.feed.close()
 
     @contextmanager
     def answering(self) -> Iterator[None]:

@@ -155,6 +155,10 @@ class Trainer:
             message or (self._standing.words if self._early else ""),
         )
 
+    def close(self) -> None:
+        """End what works in the background."""
+        self._stepper.close()
+
     def salvage(self) -> list[p.Event]:
         """Write the best and the newest good weights after an error, as far as that can be done."""
         saved: list[p.Event] = []
@@ -343,6 +347,10 @@ class Trainer:
             steps_left=max(0, left),
             overhead=(self._probes.seconds + self._previews.seconds) / max(self._elapsed(), 1e-9),
         )
+        news = stepper.feed.news()
+        if news:
+            problem = Problem(news, severity="warning")
+            self._untold.append(p.ProblemFound(stepper.step, problem))
         untold, self._untold = self._untold, []
         if event is not None:
             self._flushed, self._samples = now, samples

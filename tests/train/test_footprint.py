@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from studio import train
 from studio.graph.params import Value
 from studio.graph.project import Recipe
+from studio.train.groups import Group
 from studio.train.optim import build_optimizers, needs_closure
 
 _OPTIONS: tuple[dict[str, Value], ...] = (
@@ -28,7 +29,7 @@ CHOICES = [
 @pytest.mark.parametrize(("kind", "options"), CHOICES, ids=[f"{k} {list(o)}" for k, o in CHOICES])
 def test_optimisers_keep_what_is_said(kind: str, options: dict[str, Value]) -> None:
     weight = nn.Parameter(torch.full((64, 64), 0.5))
-    (optimizer, *_) = build_optimizers(kind, options, [weight], torch.device("cpu"))
+    (optimizer, *_) = build_optimizers(kind, options, [Group([weight])], torch.device("cpu"))
 
     def loss() -> Tensor:
         optimizer.zero_grad()

@@ -22,7 +22,7 @@ def go(walker: Stepper, steps: int) -> list[float]:
     losses = []
     with walker.stream:
         for _ in range(steps):
-            losses.append(float(walker.take_step()[0]))
+            losses.append(float(walker.take_step()[0][0]))
             if walker.at_epoch_end:
                 walker.end_epoch(losses[-1])
     return losses

@@ -173,6 +173,27 @@ class Moment(Struct, frozen=True):
     insight: Insight | None = None
 
 
+class Walk(Struct, frozen=True, array_like=True):
+    """What left an output port, or its gradient: its shape, and figures of its values."""
+
+    path: str
+    port: str
+    shape: tuple[int, ...]
+    mean: float
+    std: float
+    low: float
+    high: float
+    norm: float
+
+
+class Walked(Message, frozen=True, tag=True):
+    """The step that comes after `step`, node by node as it is computed: forward, then its gradients."""
+
+    step: int
+    forward: tuple[Walk, ...]
+    backward: tuple[Walk, ...]
+
+
 class EpochDone(Message, frozen=True, tag=True):
     """`epoch` counts from 1. `confusion` is int64 `[true, predicted]` on validation (classification)."""
 
@@ -267,4 +288,5 @@ Event = (
     | Stopped
     | Failed
     | Working
+    | Walked
 )

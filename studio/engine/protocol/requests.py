@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 from msgspec import Struct, field
 
 from studio.engine.protocol.message import Message
@@ -162,6 +163,16 @@ class Job(Struct, frozen=True, omit_defaults=True):
     moments_mb: float = 64.0
 
 
+class Embed(Message, frozen=True, tag=True):
+    """Lay points `[n, d]` out in a plane so that neighbours stay neighbours (t-SNE). Answer: `Embedded`.
+
+    `perplexity` is about how many neighbours each point minds.
+    """
+
+    points: np.ndarray
+    perplexity: float = 30.0
+
+
 class Train(Message, frozen=True, tag=True):
     """Run a job: events until the answer. Answer: `RunSummary`."""
 
@@ -174,7 +185,7 @@ class Control(Message, frozen=True, tag=True):
     `back` goes back to before the last step and holds; `watch` pauses at `breakpoints` from now on.
     """
 
-    action: Literal["pause", "resume", "step", "back", "stop", "set", "watch"]
+    action: Literal["pause", "resume", "step", "walk", "back", "stop", "set", "watch"]
     values: dict[str, Value] = field(default_factory=dict)
     breakpoints: tuple[Breakpoint, ...] = ()
 
@@ -278,6 +289,7 @@ Request = (
     | Explain
     | GetAttention
     | Peek
+    | Embed
     | Train
     | Control
     | Snapshot

@@ -7,6 +7,7 @@ writer holds `running.lock`; a writer that died has let go of it, however it die
 raises: what is cut, foreign or missing becomes a fault or is left out.
 """
 
+from studio.engine.runs.continuing import checkpoints, folder_of, is_continued, resumable
 from studio.engine.runs.folder import (
     CHECKPOINTS,
     EVENTS,
@@ -52,6 +53,9 @@ __all__ = [
     "RunWriter",
     "best_weights",
     "better",
+    "checkpoints",
+    "folder_of",
+    "is_continued",
     "is_low_best",
     "list_runs",
     "moment_steps",
@@ -64,5 +68,6 @@ __all__ = [
     "read_job",
     "read_moment",
     "read_pictures",
+    "resumable",
     "size_of",
 ]

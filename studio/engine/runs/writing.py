@@ -16,6 +16,7 @@ import numpy as np
 from studio.engine import protocol as p
 from studio.engine.event_lines import encode
 from studio.engine.locks import Lock
+from studio.engine.runs.continuing import cut_back, is_continued, step_of
 from studio.engine.runs.folder import (
     EVENTS,
     FORMAT,
@@ -43,7 +44,8 @@ class RunWriter:
     def __init__(self, job: p.Job, circumstances: Circumstances) -> None:
         self.folder = Path(job.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        if (self.folder / JOB).exists():
+        continued = is_continued(job)
+        if (self.folder / JOB).exists() and not continued:
             raise FileExistsError(errno.EEXIST, "it holds a run already", str(self.folder))
         self._lock = Lock(self.folder / LOCK)
         self._pending: list[bytes] = []
@@ -52,6 +54,8 @@ class RunWriter:
         self._flushed = self._pictured = self._stated = time.monotonic()
         self._summary = p.RunSummary(job.folder, "running", 0, 0, 0.0)
         try:
+            if continued:
+                cut_back(self.folder, step_of(Path(job.resume)))
             file = JobFile(
                 FORMAT,
                 job.name,
@@ -79,6 +83,8 @@ class RunWriter:
                 self._pictures = event
             case p.Preview():
                 self._preview = event
+            case p.Walked():
+                pass  # a step that was only looked at
             case p.Insight():
                 pass  # it lies among the moments already, where one wanted it
             case p.EpochDone():
@@ -94,7 +100,8 @@ class RunWriter:
             case _:
                 self._pending.append(encode(event))
         now = time.monotonic()
-        if now - self._flushed >= FLUSH_S:
+        # Steps are on the disk before the checkpoint that follows them, whenever this process is killed.
+        if now - self._flushed >= FLUSH_S or isinstance(event, (p.Progress, p.CheckpointSaved)):
             self.flush()
         waits = self._pictures is not None or self._preview is not None
         if waits and now - self._pictured >= PICTURES_S:

@@ -70,6 +70,8 @@ class Training:
                 controls.back()
             case "watch":
                 controls.pause_at(request.breakpoints)
+            case "walk":
+                controls.walk()
             case "stop":
                 controls.stop()
             case "set":

@@ -32,7 +32,7 @@ ROOMS: dict[str, set[str]] = {
     | {"studio.compile", "studio.data", "studio.train", "studio"},
     "studio.explain": TORCH
     | ENGINE_SIDE
-    | {"captum", "studio.compile", "studio.data", "studio.explain"},
+    | {"captum", "sklearn", "studio.compile", "studio.data", "studio.explain"},
     "studio.extensions": PURE | {"studio.graph", "studio.extensions"},
     "studio.settings": PURE | {"studio.graph"},
     "studio.paths": PURE | {"platformdirs"},

@@ -9,6 +9,7 @@ from __future__ import annotations
 from studio.explain.attention_maps import attention
 from studio.explain.attributions import explain, methods
 from studio.explain.interventions import operated
+from studio.explain.neighbours import neighbours
 from studio.explain.peek import peek
 from studio.explain.predictions import predict
 from studio.explain.question import Cancelled, ExplainProblem
@@ -20,6 +21,7 @@ __all__ = [
     "attention",
     "explain",
     "methods",
+    "neighbours",
     "operated",
     "peek",
     "predict",

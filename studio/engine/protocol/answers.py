@@ -240,6 +240,12 @@ class Peeked(Message, frozen=True, tag=True):
     target: tuple[float, ...] = ()
 
 
+class Embedded(Message, frozen=True, tag=True):
+    """Points in a plane: float32 `[n, 2]`."""
+
+    points: np.ndarray
+
+
 class Weights(Message, frozen=True, tag=True):
     """A safetensors file with the state at `step`; training waited `seconds` for it."""
 
@@ -282,6 +288,7 @@ Answer = (
     | Explanation
     | AttentionMaps
     | Peeked
+    | Embedded
     | Weights
     | RunSummary
 )

@@ -83,6 +83,7 @@ class Service:
             p.Explain: (self._slow, self._explain),
             p.GetAttention: (self._slow, self._attention),
             p.Peek: (self._slow, self._peek),
+            p.Embed: (self._slow, self._embed),
             p.Export: (self._slow, self._export),
             p.Import: (self._slow, self._import),
             p.PrepareImport: (self._quick, self._prepare_import),
@@ -239,6 +240,7 @@ class Service:
             request.revision,
             self._cache,
             lambda: work.cancelled() or time.monotonic() > until,
+            train.wanted,
         )
         if not self._inferred:
             self._inferred = True  # what the first project needed is what the next start needs
@@ -268,7 +270,7 @@ class Service:
         known = self._known
         if known is not None and known[1] == data and known[0] == project:
             return known[2]
-        return compile.infer(project, self._specs(), data, 0, self._cache)
+        return compile.infer(project, self._specs(), data, 0, self._cache, wants=train.wanted)
 
     def _source(self, work: Work) -> p.SourceText:
         request = work.request
@@ -377,6 +379,11 @@ class Service:
         assert isinstance(request, p.Peek)
         module, dataset = self._shelf.subject(request.project, request.weights)
         return explain.peek(request, module, dataset, work.cancelled)
+
+    def _embed(self, work: Work) -> p.Embedded:
+        request = work.request
+        assert isinstance(request, p.Embed)
+        return explain.neighbours(request, work.cancelled, work.report)
 
     def _subject(self, project: Project, weights: str) -> tuple[nn.Module, Dataset]:
         """Return the replica that is asked about, as the project's surgery has it, and its data."""

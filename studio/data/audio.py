@@ -71,7 +71,9 @@ def log_mel(waves: NDArray[np.float32], rate: int, mels: int, window: int) -> ND
     bands = torch.from_numpy(mel_bands(rate, mels, window))
     shape = torch.hann_window(window)
     found = []
-    for part in torch.from_numpy(waves).split(256):  # a spectrogram takes several times its wave
+    for part in torch.split(
+        torch.from_numpy(waves), 256
+    ):  # a spectrogram takes several times its wave
         spectrum = torch.stft(
             part,
             window,
@@ -82,7 +84,8 @@ def log_mel(waves: NDArray[np.float32], rate: int, mels: int, window: int) -> ND
         )
         power = bands @ spectrum.abs().square() / float(shape.square().sum())
         found.append((10 * power.clamp(min=_SILENCE).log10()).flip(1))
-    return torch.cat(found)[:, None].numpy()
+    made: NDArray[np.float32] = torch.cat(found)[:, None].numpy()
+    return made
 
 
 def mel_bands(rate: int, mels: int, window: int) -> NDArray[np.float32]:
@@ -116,8 +119,9 @@ def _files_by_class(folder: Path) -> dict[str, list[Path]]:
 
 def _sound(path: Path, rate: int) -> NDArray[np.float32]:
     """Return one sound at a rate, its channels averaged. Raises: DataProblem."""
+    mono: NDArray[np.float32]
     frames, own = _wav(path) if path.suffix.lower() == ".wav" else _other(path)
-    mono = frames.mean(axis=1)
+    mono = frames.mean(axis=1, dtype=np.float32)
     if own == rate or not len(mono):
         return mono
     # Averaging before picking keeps what a lower rate cannot hold from folding back into it.
@@ -125,7 +129,8 @@ def _sound(path: Path, rate: int) -> NDArray[np.float32]:
     if width > 1:
         mono = np.convolve(mono, np.full(width, 1 / width, np.float32), mode="same")
     at = np.arange(int(len(mono) * rate / own)) * (own / rate)
-    return np.interp(at, np.arange(len(mono)), mono).astype(np.float32)
+    placed: NDArray[np.float32] = np.interp(at, np.arange(len(mono)), mono).astype(np.float32)
+    return placed
 
 
 def _wav(path: Path) -> tuple[NDArray[np.float32], int]:
@@ -152,10 +157,10 @@ def _wav(path: Path) -> tuple[NDArray[np.float32], int]:
     if width == 3:  # 24 bits: widened to 32 by a zero byte below
         bytes_ = np.frombuffer(raw, np.uint8).reshape(-1, 3)
         raw = np.pad(bytes_, ((0, 0), (1, 0))).tobytes()
-    values = np.frombuffer(raw, {1: np.dtype("u1"), 2: np.dtype("<i2")}.get(width, np.dtype("<i4")))
-    scale = {1: 128, 2: 1 << 15}.get(width, 1 << 31)
-    centred = values.astype(np.float32) - (128 if width == 1 else 0)
-    return (centred / scale).reshape(-1, channels).astype(np.float32), rate
+    values = np.frombuffer(raw, {1: "u1", 2: "<i2"}.get(width, "<i4"))
+    half = 1 << (7 if width == 1 else 15 if width == 2 else 31)
+    centred = (values.astype(np.float32) - (half if width == 1 else 0)) / np.float32(half)
+    return centred.reshape(-1, channels), rate
 
 
 def _other(path: Path) -> tuple[NDArray[np.float32], int]:

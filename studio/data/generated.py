@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.data.source import Loaded, Source
+from studio.data.making import LENGTH_PARAM, NOISE_PARAM, Draw, made_source
+from studio.data.source import Loaded
 from studio.graph.params import Param, Value
-from studio.graph.spec import SourceSpec
-
-Draw = np.random.Generator
-Floats = NDArray[np.float32]
-
-_COUNT = Param("samples", "int", 600, minimum=20, maximum=100_000, help="How many are made")
-_SEED = Param(
-    "seed", "int", 0, minimum=0, maximum=2**31 - 1, help="Another one makes other samples"
-)
-_NOISE = Param("noise", "float", 0.1, minimum=0.0, maximum=2.0, help="Deviation of what is added")
-_LENGTH = Param("length", "int", 20, minimum=2, maximum=1000, help="Steps of a sequence")
 
 
 def _spirals(params: Mapping[str, Value], draw: Draw) -> Loaded:
@@ -164,25 +153,8 @@ def _shapes(params: Mapping[str, Value], draw: Draw) -> Loaded:
     )
 
 
-def _source(
-    kind: str,
-    title: str,
-    doc: str,
-    form: str,
-    make: Callable[[Mapping[str, Value], Draw], Loaded],
-    *params: Param,
-) -> Source:
-    def load(given: Mapping[str, Value], base: Path) -> Loaded:
-        return make(given, np.random.default_rng(int(given["seed"])))
-
-    spec = SourceSpec(
-        kind=f"generated.{kind}", title=title, doc=doc, form=form, params=(_COUNT, *params, _SEED)
-    )
-    return Source(spec, load)
-
-
 GENERATED = (
-    _source(
+    made_source(
         "spirals",
         "Spirals",
         "Arms that wind around each other: a straight line tells nothing, depth does.",
@@ -190,57 +162,57 @@ GENERATED = (
         _spirals,
         Param("arms", "int", 2, minimum=2, maximum=8),
         Param("turns", "float", 1.5, minimum=0.1, maximum=5.0, help="How far an arm winds"),
-        _NOISE,
+        NOISE_PARAM,
     ),
-    _source(
+    made_source(
         "rings",
         "Rings",
         "A disc and rings around it: the radius decides.",
         "table",
         _rings,
         Param("rings", "int", 2, minimum=2, maximum=8),
-        _NOISE,
+        NOISE_PARAM,
     ),
-    _source(
+    made_source(
         "xor",
         "XOR",
         "Opposite quadrants belong together: what a single layer cannot learn.",
         "table",
         _xor,
-        _NOISE,
+        NOISE_PARAM,
     ),
-    _source(
+    made_source(
         "adding",
         "Adding problem",
         "Two marked numbers of a sequence are to be added: it shows how long a network remembers.",
         "sequence",
         _adding,
-        _LENGTH,
+        LENGTH_PARAM,
     ),
-    _source(
+    made_source(
         "parity",
         "Parity",
         "Whether the number of ones is odd: every step counts, and none alone says anything.",
         "sequence",
         _parity,
-        _LENGTH,
+        LENGTH_PARAM,
     ),
-    _source(
+    made_source(
         "waves",
         "Waves",
         "Sine, triangle, square or sawtooth, at any phase and pace.",
         "sequence",
         _waves,
         Param("length", "int", 64, minimum=8, maximum=1000, help="Steps of a sequence"),
-        _NOISE,
+        NOISE_PARAM,
     ),
-    _source(
+    made_source(
         "shapes",
         "Shapes",
         "Circles, squares, triangles and crosses at any place and size.",
         "image",
         _shapes,
         Param("side", "int", 28, minimum=8, maximum=256, unit="px"),
-        _NOISE,
+        NOISE_PARAM,
     ),
 )

@@ -52,8 +52,8 @@ def _load(params: Mapping[str, Value], base: Path) -> Loaded:
     return Loaded(
         title=path.name,
         form="sequence",
-        inputs=np.ascontiguousarray(inputs),
-        targets=np.ascontiguousarray(targets.transpose(0, 2, 1)).reshape(count, -1),
+        inputs=inputs.copy(),
+        targets=targets.transpose(0, 2, 1).reshape(count, -1).copy(),
         times=np.arange(count, dtype=np.int64) * stride,
         features=tuple(table.names[index] for index in columns),
         target_names=names,

@@ -45,14 +45,21 @@ def _digits_table() -> npt.NDArray[np.float64]:
         return np.column_stack([bunch.data, bunch.target])
 
 
+def read_digits() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Return scikit-learn's digits. Shapes: images `[1797, 8, 8]`, 0 to 1, and labels `[1797]`."""
+    table = _digits_table()
+    images = (table[:, :-1].reshape(-1, 8, 8) / 16).astype(np.float32)
+    return images, table[:, -1].astype(np.int64)
+
+
 def _digits(params: Mapping[str, Value], base: Path) -> Loaded:
     """Shapes: `[1797, 1, 8, 8]`. Source: Alpaydin and Kaynak 1998, UCI optical digits (test half)."""
-    table = _digits_table()
+    images, labels = read_digits()
     return Loaded(
         title="Digits",
         form="image",
-        inputs=(table[:, :-1].reshape(-1, 1, 8, 8) / 16).astype(np.float32),
-        targets=table[:, -1].astype(np.int64),
+        inputs=images[:, None],
+        targets=labels,
         classes=tuple("0123456789"),
         scale=(0.0, 1.0),
     )
@@ -78,6 +85,24 @@ def _diabetes(params: Mapping[str, Value], base: Path) -> Loaded:
         targets=bunch.target[:, None].astype(np.float32),
         features=tuple(bunch.feature_names),
         target_names=("disease progression after a year",),
+    )
+
+
+def _wine(params: Mapping[str, Value], base: Path) -> Loaded:
+    """Shapes: `[178, 13]`. Source: Forina et al. 1991, UCI wine recognition data."""
+    return _classes("Wine", _bunch("wine"))
+
+
+def _linnerud(params: Mapping[str, Value], base: Path) -> Loaded:
+    """Shapes: `[20, 3]`, targets `[20, 3]`. Source: Tenenhaus 1998, La régression PLS."""
+    bunch = _bunch("linnerud")
+    return Loaded(
+        title="Linnerud",
+        form="table",
+        inputs=bunch.data.astype(np.float32),
+        targets=bunch.target.astype(np.float32),
+        features=tuple(bunch.feature_names),
+        target_names=tuple(bunch.target_names),
     )
 
 
@@ -131,5 +156,25 @@ SKLEARN = (
             params=(STANDARDIZE_PARAM,),
         ),
         _diabetes,
+    ),
+    Source(
+        SourceSpec(
+            kind="sklearn.wine",
+            title="Wine",
+            doc="178 wines of three growers by 13 chemical measures.",
+            form="table",
+            params=(STANDARDIZE_PARAM,),
+        ),
+        _wine,
+    ),
+    Source(
+        SourceSpec(
+            kind="sklearn.linnerud",
+            title="Linnerud",
+            doc="20 men: weight, waist and pulse by three exercises. Regression of several targets, too few samples.",
+            form="table",
+            params=(STANDARDIZE_PARAM,),
+        ),
+        _linnerud,
     ),
 )

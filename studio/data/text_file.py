@@ -38,8 +38,8 @@ def _load(params: Mapping[str, Value], base: Path) -> Loaded:
     return Loaded(
         title=path.name,
         form="text",
-        inputs=np.ascontiguousarray(windows[:, :-1]),
-        targets=np.ascontiguousarray(windows[:, 1:]),
+        inputs=windows[:, :-1].copy(),
+        targets=windows[:, 1:].copy(),
         task="tokens",
         classes=tokenizer.vocabulary,
         vocabulary=tokenizer.vocabulary,

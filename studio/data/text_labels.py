@@ -67,7 +67,7 @@ def _padded(
     texts: Sequence[str], tokenizer: Tokenizer, wish: Value, name: str
 ) -> tuple[NDArray[np.int64], int]:
     """Return all texts at one length `[n, length]`, and how many had to be cut for it."""
-    rows = [tokenizer.encode(text) for text in texts]
+    rows = tokenizer.encode_all(texts)
     length = int(wish or min(_LONGEST_AUTO, max(1, *(len(row) for row in rows))))
     check_size(8 * len(rows) * length, f"{name}, {len(rows)} texts of {length} tokens,")
     inputs = np.zeros((len(rows), length), dtype=np.int64)

@@ -35,7 +35,7 @@ VOCABULARY_PARAM = Param(
     "int",
     2000,
     minimum=32,
-    maximum=100_000,
+    maximum=50_000,
     help="Size of the vocabulary of words or subwords; rarer words become <unknown>",
 )
 
@@ -53,20 +53,31 @@ class Tokenizer:
 
     def encode(self, text: str) -> NDArray[np.int64]:
         """Return the tokens of a text. Shapes: `[t]`."""
-        first = len(self.vocabulary) - 256
+        return self.encode_all([text])[0]
+
+    def encode_all(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        """Return the tokens of each text; a word that was cut once is not cut again."""
         if self.kind == "bytes":
-            return np.frombuffer(text.encode(), np.uint8).astype(np.int64) + first
+            first = len(self.vocabulary) - 256
+            raw = [np.frombuffer(text.encode(), np.uint8) for text in texts]
+            return [row.astype(np.int64) + first for row in raw]
         numbers = {piece: number for number, piece in enumerate(self.vocabulary)}
         unknown = numbers.get(UNKNOWN, 0)
         if self.merges is None:
-            return np.array([numbers.get(p, unknown) for p in cut(text, self.kind)], dtype=np.int64)
+            return [
+                np.array([numbers.get(piece, unknown) for piece in cut(text, self.kind)], np.int64)
+                for text in texts
+            ]
         known: dict[str, list[int]] = {}
-        found: list[int] = []
-        for word in _WORDS.findall(text):
-            if word not in known:
-                known[word] = [numbers.get(piece, unknown) for piece in self.merges.cut(word)]
-            found += known[word]
-        return np.array(found, dtype=np.int64)
+        found: list[NDArray[np.int64]] = []
+        for text in texts:
+            row: list[int] = []
+            for word in _WORDS.findall(text):
+                if word not in known:
+                    known[word] = [numbers.get(piece, unknown) for piece in self.merges.cut(word)]
+                row += known[word]
+            found.append(np.array(row, np.int64))
+        return found
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Return the text of tokens."""

@@ -5,18 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from studio.data.audio import AUDIO
+from studio.data.cifar import CIFAR
 from studio.data.csv_file import CSV
 from studio.data.dataset import Dataset, open_dataset
 from studio.data.download import fetch
 from studio.data.generated import GENERATED
+from studio.data.generated_graphs import GRAPHS
+from studio.data.generated_pictures import PICTURES
+from studio.data.generated_points import POINTS
+from studio.data.generated_sequences import SEQUENCES
+from studio.data.graph_files import GRAPH_FILES
 from studio.data.idx import IDX
 from studio.data.image_folder import IMAGE_FOLDER
+from studio.data.image_masks import IMAGE_MASKS
+from studio.data.image_table import IMAGE_TABLE
+from studio.data.networkx_sets import NETWORKX
 from studio.data.numpy_file import NUMPY
+from studio.data.parquet_file import PARQUET
 from studio.data.published import published_set, published_sources
 from studio.data.samples import Samples
+from studio.data.series import SERIES
 from studio.data.sklearn_sets import SKLEARN
 from studio.data.source import DataProblem, Loaded, Source
 from studio.data.survey import survey
+from studio.data.tar_samples import TAR
+from studio.data.text_file import TEXT
+from studio.data.text_labels import TEXT_LABELS
 from studio.data.transforms import Fitted, Transform, builtin_transforms
 from studio.graph.project import DataRef
 from studio.graph.spec import OptionSpec, SourceSpec
@@ -41,11 +56,35 @@ __all__ = [
 ]
 
 
+#: In the order in which a person sees them: what is there, what is made up, what files hold.
+_SOURCES = (
+    *SKLEARN,
+    *NETWORKX,
+    *GENERATED,
+    *POINTS,
+    *SEQUENCES,
+    *PICTURES,
+    *GRAPHS,
+    IMAGE_FOLDER,
+    IMAGE_TABLE,
+    IMAGE_MASKS,
+    IDX,
+    CIFAR,
+    TAR,
+    CSV,
+    PARQUET,
+    NUMPY,
+    SERIES,
+    TEXT,
+    TEXT_LABELS,
+    AUDIO,
+    GRAPH_FILES,
+)
+
+
 def builtin_sources() -> dict[str, Source]:
     """Return the sources that need no plugin, by kind."""
-    return {
-        source.spec.kind: source for source in (*SKLEARN, *GENERATED, IMAGE_FOLDER, CSV, IDX, NUMPY)
-    }
+    return {source.spec.kind: source for source in _SOURCES}
 
 
 def sources() -> dict[str, SourceSpec]:

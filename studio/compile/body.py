@@ -25,7 +25,6 @@ class Body:
     def __init__(self, known: Known, sheet: Sheet) -> None:
         self.known, self.sheet, self.prefix = known, sheet, sheet.prefix
         graph = self.graph = sheet.graph
-        self._known_values: dict[str, dict[str, object]] = {}
         self.inputs = graph.of_kind(INPUT)
         self.states = graph.of_kind(STATE) if sheet.inside else ()
         self.outputs = [node for node in graph.of_kind(OUTPUT) if graph.into(node.id, "x")]
@@ -84,10 +83,7 @@ class Body:
         spec = self.known.spec(node)
         if not spec.code.make:
             return None
-        return Making(
-            owner.name, path, (self._hinted(node, Call(spec.code.make, self._values(node), spec)),),
-            False, frozen,
-        )  # fmt: skip
+        return Making(owner.name, path, (self._hinted(node, self._made(node)),), False, frozen)
 
     def _hinted(self, node: Node, call: Call) -> Call:
         """Return the call with the names that its arguments are worked out from."""
@@ -121,13 +117,15 @@ class Body:
         )
         return learned or spec.code.make.startswith("nn.Parameter")
 
-    def _values(self, node: Node) -> dict[str, object]:
-        known = self._known_values.get(node.id)
+    def _made(self, node: Node) -> Call:
+        """Return the layer of a node with its settings: checked, complete, and what is read off the wires."""
+        inferred = self.known.facts[self.prefix + node.id].inferred
+        key = (node.kind, *node.params.items(), None, *inferred.items())
+        known = self.known.layers.get(key)
         if known is None:
             spec = self.known.spec(node)
-            values = with_defaults(spec.params, check_params(spec.params, node.params))
-            known = values | self.known.facts[self.prefix + node.id].inferred
-            self._known_values[node.id] = known
+            values = with_defaults(spec.params, check_params(spec.params, node.params)) | inferred
+            known = self.known.layers[key] = Call(spec.code.make, values, spec)
         return known
 
     # ------------------------------------------------------------------------------------- statements
@@ -160,7 +158,7 @@ class Body:
             self._targets(step, tapped),
         )
         attribute = attribute_of(self.sheet.owner(node).name)
-        filling = Filling(attribute, self._inputs(node), outputs, self._values(node))
+        filling = Filling(attribute, self._inputs(node), outputs, self._made(node).values)
         wanted = [port for port in outputs if tapped or (node.id, port) in self.used]
         lines, ports = template.statements(spec, filling, wanted)
         if not tapped:

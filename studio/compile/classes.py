@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from studio.compile import template
 from studio.compile.literals import literal
@@ -43,12 +44,20 @@ class Call:
         """What cannot become an argument."""
         written = self.layer is not None and "{" in self.layer.code.make
         around = self.layer and self.values.get(self.layer.code.around)
-        return (self.name, around, self.text(self.values) if written else tuple(self.values))
+        return (self.name, around, self.plain if written else tuple(self.values))
 
     @property
     def open(self) -> bool:
         """Tell whether values may become arguments."""
         return self.layer is None or "{" not in self.layer.code.make
+
+    @cached_property
+    def plain(self) -> str:
+        """The expression with its own values.
+
+        Raises: NotLiteral.
+        """
+        return self.text(self.values)
 
     def text(self, values: Mapping[str, Value]) -> str:
         """Return the expression, with these values.
@@ -78,11 +87,10 @@ class Making:
         parts = tuple(call.fixed for call in self.calls)
         return (self.attribute, self.listed, self.frozen, self.text, parts)
 
-    def lines(self, values: Sequence[Mapping[str, Value]]) -> list[Line]:
-        """Return the assignment, with these values for its calls."""
+    def lines(self, made: Sequence[str]) -> list[Line]:
+        """Return the assignment of what these expressions make, one for each call."""
         end = ".requires_grad_(False)" if self.frozen else ""
         start = f"{attribute_of(self.attribute)} = "
-        made = [call.text(given) for call, given in zip(self.calls, values, strict=True)]
         if self.text:
             return [(f"{start}{self.text}{end}", self.path)]
         if not self.listed:
@@ -227,17 +235,21 @@ def write(name: str, drawn: Sequence[Drawn], wishes: Sequence[str] = ()) -> Writ
         head = _head("__init__", ["self", *given], "None")
         lines += [*((line, "") for line in head), ("        super().__init__()", "")]
     for number, making in enumerate(first.makings):
-        shown = [
-            {
-                key: Argument(argument[spot])
-                if (spot := (number, place, key)) in argument
-                else value
-                for key, value in call.values.items()
-            }
+        made = [
+            call.text(
+                {
+                    key: Argument(argument[spot])
+                    if (spot := (number, place, key)) in argument
+                    else value
+                    for key, value in call.values.items()
+                }
+            )
+            if argument
+            else call.plain
             for place, call in enumerate(making.calls)
         ]
         lines += [(f"        {text}", "") for text in lists.get(making.attribute, ())]
-        lines += [(f"        {text}", path) for text, path in making.lines(shown)]
+        lines += [(f"        {text}", path) for text, path in making.lines(made)]
     if first.makings:
         lines.append(("", ""))
     lines += first.methods

@@ -59,6 +59,8 @@ class Known:
     tapped: bool = True
     #: The call that makes a block's module, by the beginning of the paths inside it.
     calls: dict[str, Call] = field(default_factory=dict)
+    #: Layers with their settings, by what they follow from: large networks repeat a few of them.
+    layers: dict[object, Call] = field(default_factory=dict)
     #: What Python nodes bring, by their code.
     own: dict[str, Written] = field(default_factory=dict)
     #: Names of classes and functions of the text.

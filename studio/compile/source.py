@@ -74,17 +74,22 @@ def _head(text: str, own: Collection[Written]) -> list[str]:
     needs = ", and what it imports" if brought else " and nothing else"
     head = [f'"""A network drawn in Neuroloom. It needs PyTorch{needs}."""', ""]
     lines = [line for one in own for line in one.lines]
-    if any(re.search(r"\bmath\.", line) for line in lines):
+    if any(_speaks_of("math", line) for line in lines):
         head.append("import math")
     head += brought
-    if re.search(r"\btorch\.", text):
+    if _speaks_of("torch", text):
         head.append("import torch")
-    if re.search(r"\bF\.", text):
+    if _speaks_of("F", text):
         head.append("import torch.nn.functional as F")
     head.append("from torch import Tensor, nn")
-    if re.search(r"\bparametrizations\.", text):
+    if _speaks_of("parametrizations", text):
         head.append("from torch.nn.utils import parametrizations")
     return head
+
+
+def _speaks_of(module: str, text: str) -> bool:
+    """Tell whether a text uses a module; most texts do not even hold the letters, which is seen at once."""
+    return f"{module}." in text and re.search(rf"\b{module}\.", text) is not None
 
 
 class _Writer:
@@ -199,8 +204,11 @@ class _Writer:
 
 def _called(support: Iterable[str], lines: Iterable[Line]) -> Iterator[Line]:
     """Yield the supporting functions that the lines speak of, each below two empty lines."""
+    functions = tuple(support)
+    if not functions:
+        return
     spoken = set(re.findall(r"\w+", "\n".join(text for text, _ in lines)))
-    for text in support:
+    for text in functions:
         if spoken.intersection(re.findall(r"^(?:def|class) (\w+)", text, re.M)):
             yield from (("", ""), ("", ""), *((line, "") for line in text.rstrip().split("\n")))
 

@@ -75,41 +75,44 @@ class Param(Struct, frozen=True, omit_defaults=True):
         return self._scalar(value)
 
     def _scalar(self, value: Value) -> Value:
-        bad = ParamError(f"{self.name} needs {self._expected()}, but got {value!r}.")
+        given = value
         if self.named and isinstance(value, str):
             if not _SIZE_NAME.match(value) or value == "N":
-                raise bad
+                raise self._refused(given)
             return value
         match self.type:
             case "bool":
                 if not isinstance(value, bool):
-                    raise bad
+                    raise self._refused(given)
                 return value
             case "int" | "ints":
                 if isinstance(value, bool) or not isinstance(value, (int, float)):
-                    raise bad
+                    raise self._refused(given)
                 if not abs(value) <= LARGEST_WHOLE or value != int(value):
-                    raise bad
+                    raise self._refused(given)
                 value = int(value)
             case "float":
                 if isinstance(value, bool) or not isinstance(value, (int, float)):
-                    raise bad
+                    raise self._refused(given)
                 value = _as_float(value)
                 if math.isnan(value):
-                    raise bad
+                    raise self._refused(given)
             case "str" | "path":
                 if not isinstance(value, str):
-                    raise bad
+                    raise self._refused(given)
                 return value
             case "choice":
                 if value not in self.choices:
-                    raise bad
+                    raise self._refused(given)
                 return value
         if self.minimum is not None and value < self.minimum:
-            raise bad
+            raise self._refused(given)
         if self.maximum is not None and value > self.maximum:
-            raise bad
+            raise self._refused(given)
         return value
+
+    def _refused(self, value: Value) -> ParamError:
+        return ParamError(f"{self.name} needs {self._expected()}, but got {value!r}.")
 
     def parse(self, text: str) -> Value:
         """Return the value that a person's text stands for (command line, form field).

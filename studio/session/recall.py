@@ -81,3 +81,4 @@ class Recall:
                     "warning",
                 )
             )
+            self._tell(e.MomentChanged(history.at))

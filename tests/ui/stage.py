@@ -56,6 +56,7 @@ class FakeSession:
         self.runs_root = Path("runs")
         self.asked: list[Asked] = []
         self.live: list[dict[str, Any]] = []
+        self.looked_at: list[int | None] = []
         self.edits: list[Any] = []
         self.trained = 0
         self.opened: list[Path] = []
@@ -110,6 +111,9 @@ class FakeSession:
 
     def weights(self, on_ready: Callable[[str, int], None], on_refused: Any = None) -> None:
         on_ready(*self.weights_found)
+
+    def look_at(self, step: int | None) -> None:
+        self.looked_at.append(step)
 
     def set_live(self, values: dict[str, Any]) -> None:
         self.live.append(values)

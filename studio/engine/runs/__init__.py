@@ -27,6 +27,7 @@ from studio.engine.runs.folder import (
 from studio.engine.runs.moments import MomentWriter, moment_steps, read_moment
 from studio.engine.runs.reading import (
     best_weights,
+    checkpoint_steps,
     list_runs,
     newest_weights,
     read_circumstances,
@@ -53,6 +54,7 @@ __all__ = [
     "RunWriter",
     "best_weights",
     "better",
+    "checkpoint_steps",
     "checkpoints",
     "folder_of",
     "is_continued",

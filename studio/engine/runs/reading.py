@@ -188,6 +188,11 @@ def newest_weights(folder: Path) -> Found | None:
     return max(found, key=lambda weights: weights.step) if found else None
 
 
+def checkpoint_steps(folder: Path) -> tuple[int, ...]:
+    """Return the steps whose weights lie in a run's folder, rising."""
+    return tuple(sorted(found.step for found in _checkpoints(folder)))
+
+
 def best_weights(folder: Path) -> Found | None:
     """Return the checkpoint with the best validation figure, or None."""
     for found in sorted(_checkpoints(folder), key=lambda weights: -weights.step):

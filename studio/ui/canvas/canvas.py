@@ -294,10 +294,11 @@ class Canvas(QWidget):
                 self._tell()
                 self._sampling.ask()
                 self._lay_corners()
-            case e.HistoryOpened():
+            case e.HistoryOpened() | e.MomentChanged():
                 self._take_history()
             case e.RunEvent(p.LayerStats() as told) | e.RunEvent(p.Pictures() as told):
-                self._on_live(told)
+                if self._session.history.at is None:
+                    self._on_live(told)
         self.probes.on_event(event)
 
     def showEvent(self, event: QShowEvent) -> None:

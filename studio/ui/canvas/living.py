@@ -93,13 +93,14 @@ class Living(QObject):
         self.store.clear()
 
     def take_history(self) -> None:
-        """Take in what the shown run has told so far; the caller tells the scene."""
+        """Take in what the shown run has told so far, or had told at the moment that is looked back at;
+        the caller tells the scene."""
         self.store.clear()
-        history = self._session.history
-        if history.layers:
-            self.store.take(p.LayerStats(0, dict(history.layers), dict(history.flows)))
-        if history.pictures is not None:
-            self.store.take(history.pictures)
+        shown = self._session.history.shown
+        if shown.layers is not None:
+            self.store.take(shown.layers)
+        if shown.pictures is not None:
+            self.store.take(shown.pictures)
 
     def take(self, event: p.LayerStats | p.Pictures) -> None:
         """Take in what the running job told; show it where anything is chosen and can be seen."""

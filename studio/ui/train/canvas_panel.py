@@ -59,6 +59,10 @@ class CanvasPanel(Panel):
 
     def on_event(self, event: e.SessionEvent) -> None:
         """Follow the session; what a run tells meanwhile is caught up with when it is seen again."""
+        if isinstance(event, e.MomentChanged | e.HistoryOpened):
+            at = self._session.history.at
+            live = "live on the probe image"
+            self.remark.put(live if at is None else f"as it was at step {Theme.number(at)}")
         if self.isVisible():
             self.canvas.on_event(event)
             return
@@ -73,6 +77,8 @@ class CanvasPanel(Panel):
             case e.DocumentOpened():
                 self._before = None
                 self.canvas.on_event(event)
+            case e.MomentChanged():
+                self._missed = True
             case e.HistoryOpened():
                 self._follow()
                 self.canvas.on_event(event)

@@ -143,8 +143,7 @@ class Curves(Panel):
             epoch, value = best
             at = float(self._at_epochs(np.array([epoch], np.float64))[0])
             plot.set_best((at, value, f"best {plot.form(value)} at epoch {epoch}"))
-        self._mark_changes(plot)
-        plot.refresh()
+        self._mark(plot)
 
     def _fill_rate(self) -> None:
         started = self._history.started
@@ -166,10 +165,10 @@ class Curves(Panel):
         if curve is not None:
             x, y = curve.points()
             plot.set_points(trace, self._at(x), y)
-        self._mark_changes(plot)
-        plot.refresh()
+        self._mark(plot)
 
-    def _mark_changes(self, plot: LinePlot) -> None:
+    def _mark(self, plot: LinePlot) -> None:
+        """Mark changed settings and the moment that is looked back at, and draw."""
         marks = []
         for change in self._history.changes:
             if change.action == "set":
@@ -177,6 +176,10 @@ class Curves(Panel):
                 at = float(self._at(np.array([change.step], np.float64))[0])
                 marks.append((at, f"{words} from step {change.step}"))
         plot.set_marks(marks)
+        looked_at = self._history.at
+        held = None if looked_at is None else float(self._at(np.array([looked_at], np.float64))[0])
+        plot.hold(held)
+        plot.refresh()
 
     # ---------------------------------------------------------------------------------- the x axis
 

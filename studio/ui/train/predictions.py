@@ -53,7 +53,7 @@ class Predictions(QWidget):
         self._redraw.mark(self.strip)
 
     def _fill(self) -> None:
-        pictures, started = self._history.pictures, self._history.started
+        pictures, started = self._history.shown.pictures, self._history.started
         if pictures is None or started is None:
             self.strip.set_tiles((), ())
             self.count.setText("")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabWidget, QWidget
 
 from studio.engine import protocol as p
+from studio.engine.runs import checkpoint_steps
 from studio.graph.edits import Batch, SimpleEdit
 from studio.graph.problems import Repair
 from studio.graph.topology import name_path
@@ -16,10 +19,14 @@ from studio.ui import controls
 from studio.ui.theme import Theme
 from studio.ui.train.canvas_panel import CanvasPanel, MakeCanvas
 from studio.ui.train.curves import Curves
-from studio.ui.train.layers import Gradients, Outputs
+from studio.ui.train.embedding import EmbeddingPanel
+from studio.ui.train.filters import Filters
+from studio.ui.train.layers import LayersOverTime, Outputs
 from studio.ui.train.look_here import LookHere, Steer
 from studio.ui.train.predictions import Predictions
+from studio.ui.train.scrubber import Scrubber
 from studio.ui.train.status_row import StatusRow
+from studio.ui.train.surface import DecisionSurface
 from studio.ui.views.confusion import Confusion
 from studio.ui.views.panel import EmptyState, Panel
 from studio.ui.views.redraw import Redraw
@@ -29,9 +36,9 @@ _ROOMY = (1440, 780)
 
 
 class TrainWorkspace(QWidget):
-    """Canvas and curves above; gradients, outputs, confusion, cards and predictions below.
+    """Canvas, curves and time above; layers, what they learn, confusion, cards and predictions below.
 
-    Live and stored runs are drawn from the same `History`.
+    Live and stored runs are drawn from the same `History`, at the moment that it is looked at.
     """
 
     def __init__(
@@ -49,8 +56,12 @@ class TrainWorkspace(QWidget):
         self.redraw.register(self.status, self._fill_status)
         self.canvas = CanvasPanel(session, theme, make_canvas)
         self.curves = Curves(theme, self.redraw)
-        self.gradients = Gradients(theme, self.redraw)
+        self.scrubber = Scrubber(theme, self.redraw)
+        self.over_time = LayersOverTime(theme, self.redraw)
         self.outputs = Outputs(theme, self.redraw)
+        self.filters = Filters(theme, self.redraw)
+        self.embedding = EmbeddingPanel(session, theme, self.redraw)
+        self.surface = DecisionSurface(theme, self.redraw)
         self.confusion = Confusion(theme)
         self.confusion.empty_text = "The confusion table appears after the first epoch."
         self.redraw.register(self.confusion, self._fill_confusion)
@@ -66,12 +77,14 @@ class TrainWorkspace(QWidget):
             "live, and stay with the run.",
             "Train",
         )
+        self._seen = QTabWidget()
         self._assemble()
         self._compact: bool | None = None
         self._arrange(compact=False)
 
         self.empty.pressed.connect(lambda: session.train())
-        self.gradients.layer_picked.connect(self.show_layer)
+        self.scrubber.moment_wanted.connect(session.look_at)
+        self.over_time.layer_picked.connect(self.show_layer)
         self.look_here.layer_wanted.connect(self.show_layer)
         self.look_here.repair_wanted.connect(self._on_repair)
         self.steer.changed.connect(session.set_live)
@@ -88,6 +101,9 @@ class TrainWorkspace(QWidget):
                 self._on_run_event(told)
             case e.HistoryOpened():
                 self._show_history()
+            case e.MomentChanged():
+                self.scrubber.moment_changed()
+                self.redraw.mark_all()
             case e.TrainingChanged():
                 self.redraw.mark(self.status)
                 self._show_cards()
@@ -99,7 +115,7 @@ class TrainWorkspace(QWidget):
                 pass
 
     def _on_run_event(self, event: p.Event) -> None:
-        self.redraw.mark(self.status)
+        self.redraw.mark(self.status, self.scrubber)
         match event:
             case p.Started():
                 self._show_history()
@@ -111,10 +127,16 @@ class TrainWorkspace(QWidget):
             case p.LayerStats():
                 if not self._layer:
                     self._set_layer(self._telling_layer())
-                self.gradients.mark()
+                self.over_time.mark()
                 self.outputs.mark()
             case p.Pictures():
                 self.predictions.mark()
+            case p.Insight():
+                for panel in (self.filters, self.embedding, self.surface):
+                    panel.mark()
+                self._offer_looks()
+            case p.CheckpointSaved():
+                self._show_checkpoints()
             case p.ProblemFound() | p.ControlApplied():
                 self._show_cards()
                 self.curves.mark_steps()
@@ -126,8 +148,14 @@ class TrainWorkspace(QWidget):
     def _show_history(self) -> None:
         history = self._session.history
         self.curves.show_history(history)
-        self.gradients.show_history(history, self._name)
+        self.scrubber.show_history(history)
+        self._show_checkpoints()
+        self.over_time.show_history(history, self._name)
         self.outputs.show_history(history, self._name)
+        self.filters.show_history(history, self._name)
+        self.embedding.show_history(history, self._name)
+        self.surface.show_history(history, self._session.facts and self._session.facts.data)
+        self._offer_looks()
         self.predictions.show_history(history)
         if self._layer not in history.layer_series:
             self._set_layer(self._telling_layer())
@@ -151,7 +179,7 @@ class TrainWorkspace(QWidget):
 
     def _show_empty(self) -> None:
         started = bool(self._session.history.folder)
-        self._stack.setCurrentWidget(self.curves if started else self.empty)
+        self._stack.setCurrentWidget(self._told if started else self.empty)
         self._below.setVisible(started)
         self.predictions.setVisible(started and not self._compact)
         reason = self._session.can_train()
@@ -162,9 +190,32 @@ class TrainWorkspace(QWidget):
         session = self._session
         self.status.show_run(session.history, session.training, edited=session.edited_since_run)
 
+    def _show_checkpoints(self) -> None:
+        folder = self._session.history.folder
+        self.scrubber.set_checkpoints(checkpoint_steps(Path(folder)) if folder else ())
+
+    def _looks(self) -> dict[str, Panel]:
+        """Return the panels of which one is seen at a time."""
+        return {
+            "Output": self.outputs,
+            "Filters": self.filters,
+            "Embedding": self.embedding,
+            "Surface": self.surface,
+        }
+
+    def _offer_looks(self) -> None:
+        """Offer the decision surface only where samples lie in a plane."""
+        insight = self._session.history.insight
+        flat = insight is not None and insight.surface is not None
+        for tabs in (self._seen, self._tabs):
+            place = tabs.indexOf(self.surface)
+            if place >= 0:
+                tabs.setTabVisible(place, flat)
+
     def _fill_confusion(self) -> None:
         history = self._session.history
-        counts = history.epochs[-1].confusion if history.epochs else None
+        shown = history.epoch_shown
+        counts = shown.confusion if shown is not None else None
         classes = history.started.classes if history.started else ()
         regression = history.started is not None and history.started.task == "regression"
         if regression:
@@ -198,8 +249,9 @@ class TrainWorkspace(QWidget):
         if path and path not in self._session.history.layer_series and self._layer:
             return
         self._layer = path
-        self.gradients.set_layer(path)
+        self.over_time.set_layer(path)
         self.outputs.set_layer(path)
+        self.filters.set_layer(path)
 
     def _on_repair(self, repair: Repair) -> None:
         edits: list[SimpleEdit] = []
@@ -211,7 +263,12 @@ class TrainWorkspace(QWidget):
 
     def _assemble(self) -> None:
         self._stack = QStackedWidget()
-        self._stack.addWidget(self.curves)
+        self._told = QWidget()
+        told = controls.column(self._told)
+        told.addWidget(self.curves, 1)
+        told.addWidget(controls.rule())
+        told.addWidget(self.scrubber)
+        self._stack.addWidget(self._told)
         self._stack.addWidget(self.empty)
         above = _splitter(Qt.Orientation.Horizontal, self.canvas, self._stack)
         above.setSizes([800, 800])
@@ -219,7 +276,8 @@ class TrainWorkspace(QWidget):
         self._stack.setMinimumWidth(420)
         self._row = _splitter(Qt.Orientation.Horizontal)
         self._tabs = QTabWidget()
-        self._tabs.setDocumentMode(True)
+        for tabs in (self._tabs, self._seen):
+            tabs.setDocumentMode(True)
         self._below = QStackedWidget()
         self._below.addWidget(self._row)
         self._below.addWidget(self._tabs)
@@ -237,24 +295,25 @@ class TrainWorkspace(QWidget):
         if compact == self._compact:
             return
         self._compact = compact
-        panels = {
-            "Gradients": self.gradients,
-            "Output": self.outputs,
-            "Confusion": self.confusion_panel,
-            "Look here": self.look_here,
-        }
+        self.scrubber.set_compact(compact)
         if compact:
-            for title, panel in (panels | {"Predictions": self.predictions}).items():
+            panels: dict[str, QWidget] = {"Layers": self.over_time, **self._looks()}
+            panels |= {"Confusion": self.confusion_panel, "Look here": self.look_here}
+            panels |= {"Predictions": self.predictions}
+            for title, panel in panels.items():
                 self._tabs.addTab(panel, title)
             self._below.setCurrentWidget(self._tabs)
         else:
-            for panel in panels.values():
+            for title, look in self._looks().items():
+                self._seen.addTab(look, title)
+            for panel in (self.over_time, self._seen, self.confusion_panel, self.look_here):
                 self._row.addWidget(panel)
                 panel.show()
             self._row.setSizes([560, 360, 264, 416])
             self._foot.addWidget(self.predictions)
             self._below.setCurrentWidget(self._row)
         self._halves.setSizes([350, 230] if compact else [504, 252])
+        self._offer_looks()
         self._show_empty()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

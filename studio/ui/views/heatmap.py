@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter
+from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPen
 
 from studio.ui.theme import Theme
 from studio.ui.views.axis import decades, rounds
@@ -19,7 +19,10 @@ _FOOT = 20
 
 
 class Heatmap(View):
-    """Rows × columns in the sequential map, on a logarithmic scale; a click picks a row."""
+    """Rows × columns in the sequential map, on a logarithmic or an even scale; a click picks a row.
+
+    A column can be held: the moment that is looked back at.
+    """
 
     row_picked = Signal(str)
 
@@ -30,6 +33,8 @@ class Heatmap(View):
         self._at: np.ndarray = np.empty(0)
         self._ticks: tuple[tuple[float, str], ...] = ()
         self._chosen = ""
+        self._log = True
+        self._held: float | None = None
         self._low, self._high = 0.0, 1.0
         self._image: QImage | None = None
         self._drawn_with = ""
@@ -41,14 +46,25 @@ class Heatmap(View):
         rows: Sequence[str],
         at: np.ndarray,
         ticks: Sequence[tuple[float, str]] = (),
+        *,
+        log: bool = True,
+        limits: tuple[float, float] | None = None,
     ) -> None:
-        """Show positive values `[rows, columns]`; `at` places the columns, `ticks` names places."""
-        self._values, self._rows, self._at = values, tuple(rows), at
+        """Show values `[rows, columns]`; `at` places the columns, `ticks` names places.
+
+        On a logarithmic scale only those above zero have a colour. `limits` are the ends of an even
+        scale, which else follows the values.
+        """
+        self._values, self._rows, self._at, self._log = values, tuple(rows), at, log
         self._ticks = tuple(ticks)
-        fine = values[np.isfinite(values) & (values > 0)] if values.size else np.empty(0)
-        if fine.size:
-            low, high = np.log10(np.percentile(fine, [1, 99]))
-            self._low, self._high = float(low), float(max(high, low + 0.3))
+        fine = values[np.isfinite(values)] if values.size else np.empty(0)
+        fine = np.log10(fine[fine > 0]) if log else fine
+        if limits is not None and not log:
+            self._low, self._high = limits
+        elif fine.size:
+            low, high = np.percentile(fine, [1, 99])
+            self._low = float(low)
+            self._high = float(max(high, low + (0.3 if log else 1e-9)))
         self._image = None
         self.update()
 
@@ -56,6 +72,12 @@ class Heatmap(View):
         """Make one row's name bold."""
         if row != self._chosen:
             self._chosen = row
+            self.update()
+
+    def hold(self, at: float | None) -> None:
+        """Mark the column nearest to a place on the horizontal axis."""
+        if at != self._held:
+            self._held = at
             self.update()
 
     def value(self, row: str, column: int) -> float:
@@ -94,6 +116,11 @@ class Heatmap(View):
         for row in range(1, len(self._rows)):
             y = round(area.top() + row * height)
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+        if self._held is not None:
+            column = int(np.abs(self._at - self._held).argmin()) + 0.5
+            x = area.left() + column / self._values.shape[1] * area.width()
+            painter.setPen(QPen(colour("accent"), 2))
+            painter.drawLine(QPointF(x, area.top() - 3), QPointF(x, area.bottom() + 3))
         stride = max(1, int(np.ceil(12 / height)))
         for row in range(0, len(self._rows), stride):
             name = self._rows[row]
@@ -133,17 +160,21 @@ class Heatmap(View):
         ramp = np.linspace(1.0, 0.0, 128)[:, None]
         painter.drawImage(bar, sequential_image(self.theme, ramp, 0.0, 1.0))
         painter.setPen(self.theme.color("text.3"))
-        ticks = decades(self._low, self._high, 4) or rounds(self._low, self._high, 3)
+        ticks = decades(self._low, self._high, 4) if self._log else []
+        ticks = ticks or rounds(self._low, self._high, 3)
         for value in ticks:
             y = bar.bottom() - (value - self._low) / (self._high - self._low) * bar.height()
             box = QRectF(bar.right() + 6, y - 8, 44, 16)
-            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, short(10.0**value))
+            words = short(10.0**value if self._log else value)
+            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, words)
 
     def _picture(self) -> QImage:
         if self._image is None or self._drawn_with != self.theme.name:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                logs = np.where(self._values > 0, np.log10(self._values), self._low)
-            self._image = sequential_image(self.theme, logs, self._low, self._high)
+            shown = self._values
+            if self._log:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    shown = np.where(shown > 0, np.log10(shown), self._low)
+            self._image = sequential_image(self.theme, shown, self._low, self._high)
             self._drawn_with = self.theme.name
         return self._image
 

@@ -95,6 +95,7 @@ class LinePlot(View):
         self._best: tuple[float, float, str] | None = None
         self._marks: tuple[tuple[float, str], ...] = ()
         self._cursor: float | None = None
+        self._held: float | None = None
         self.setMinimumSize(180, 96)
 
     # ----------------------------------------------------------------------------------- what is set
@@ -187,7 +188,8 @@ class LinePlot(View):
             x, y = self.points(name)
             if not y.size:
                 continue
-            at = -1 if self._cursor is None else int(np.abs(x - self._cursor).argmin())
+            read = self._held if self._cursor is None else self._cursor
+            at = -1 if read is None else int(np.abs(x - read).argmin())
             rows.append((trace.title, self.form(float(y[at])), trace.token))
         return rows
 
@@ -195,6 +197,12 @@ class LinePlot(View):
         """Read values at `x`; None reads the last ones."""
         if x != self._cursor:
             self._cursor = x
+            self.update()
+
+    def hold(self, x: float | None) -> None:
+        """Read values at `x` while no cursor is there: a moment that is looked back at."""
+        if x != self._held:
+            self._held = x
             self.update()
 
     def table(self) -> Table:
@@ -238,12 +246,13 @@ class LinePlot(View):
         self._draw_marks(painter, area, across)
         for shape in self._shapes:
             self._draw_shape(painter, shape, across, up)
-        if self._cursor is not None:
-            painter.setPen(QPen(self.theme.color("text.3"), 1))
-            x = across.pixel(self._cursor)
-            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+        for at, token in ((self._held, "accent"), (self._cursor, "text.3")):
+            if at is not None:
+                painter.setPen(QPen(self.theme.color(token), 1))
+                x = across.pixel(at)
+                painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
         painter.restore()
-        if self._best is not None and self._cursor is None:
+        if self._best is not None and self._cursor is None and self._held is None:
             self._draw_best(painter, area, across, up)
 
     def _draw_shape(self, painter: QPainter, shape: _Shape, across: Scale, up: Scale) -> None:
@@ -337,7 +346,8 @@ class LinePlot(View):
         painter.setFont(self.theme.font("body", 600))
         painter.setPen(colour("text.1"))
         painter.drawText(bounds, middle, self._title)
-        remark = self._remark if self._cursor is None else f"at {self._form_x(self._cursor)}"
+        read = self._held if self._cursor is None else self._cursor
+        remark = self._remark if read is None else f"at {self._form_x(read)}"
         painter.setFont(self.theme.font("caption"))
         painter.setPen(colour("text.3"))
         room = max(0.0, right - left)

@@ -30,11 +30,12 @@ class Ridges(View):
     def __init__(self, theme: Theme, name: str) -> None:
         super().__init__(theme, name)
         self._moments: tuple[Moment, ...] = ()
+        self._chosen: int | None = None
         self.setMinimumSize(180, 120)
 
-    def set_moments(self, moments: Sequence[Moment]) -> None:
-        """Show these, the newest last."""
-        self._moments = tuple(moments)
+    def set_moments(self, moments: Sequence[Moment], chosen: int | None = None) -> None:
+        """Show these, the newest last; the `chosen` one stands out."""
+        self._moments, self._chosen = tuple(moments), chosen
         self.update()
 
     @property
@@ -79,6 +80,9 @@ class Ridges(View):
         for k, moment in enumerate(self._moments):
             base = area.bottom() - (count - 1 - k) * gap
             colour = QColor(*(int(part) for part in colours[k]))
+            chosen = k == self._chosen
+            if chosen:
+                colour = self.theme.color("accent")
             shape = self._shape(moment, area, low, high, base, peak)
             fill = QColor(colour)
             fill.setAlphaF(0.22)
@@ -89,11 +93,12 @@ class Ridges(View):
             painter.setOpacity(1.0)
             painter.setBrush(fill)
             painter.drawPolygon(shape)
-            painter.setPen(QPen(colour, 1.2))
+            painter.setPen(QPen(colour, 2.0 if chosen else 1.2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawPolyline(shape)
-            if k == count - 1 or (k % labels == 0 and k < count - labels):
-                painter.setPen(self.theme.color("text.2" if k == count - 1 else "text.3"))
+            regular = k == count - 1 or (k % labels == 0 and k < count - labels)
+            if chosen or (regular and (self._chosen is None or abs(k - self._chosen) >= labels)):
+                painter.setPen(self.theme.color("text.2" if k == count - 1 or chosen else "text.3"))
                 box = QRectF(0, base - 8, area.left() - 8, 16)
                 flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
                 painter.drawText(box, flags, moment.label)

@@ -100,13 +100,13 @@ def test_before_the_first_run_one_button_teaches(make: Make, qtbot: QtBot) -> No
     workspace, session = make()
     settle(workspace)
     assert workspace.empty.isVisible()
-    assert not workspace.gradients.isVisible()
+    assert not workspace.over_time.isVisible()
     assert "No run yet" in workspace.status.text()
     qtbot.mouseClick(workspace.empty.button, Qt.MouseButton.LeftButton)
     assert session.trained == 1
     session.begin()
     assert workspace.curves.isVisible()
-    assert workspace.gradients.isVisible()
+    assert workspace.over_time.isVisible()
 
 
 def test_train_is_off_with_the_reason_while_the_network_is_broken(make: Make) -> None:
@@ -191,7 +191,7 @@ def test_gradients_and_outputs_follow_the_layers(make: Make) -> None:
     session.take(started(project), layer_stats(project, 50), layer_stats(project, 100))
     settle(workspace)
     told = layer_stats(project, 100).nodes[path_of(project, "fc1")]
-    assert workspace.gradients.view.value("fc1", 1) == pytest.approx(told.grad)
+    assert workspace.over_time.view.value("fc1", 1) == pytest.approx(told.grad)
     assert workspace.outputs.title.text() == "fc1 output over time"
     assert [moment.label for moment in workspace.outputs.view.moments] == ["50", "now"]
     assert tuple(workspace.outputs.view.moments[-1].counts) == told.histogram
@@ -207,7 +207,7 @@ def test_selecting_on_the_canvas_chooses_the_layer_below(make: Make) -> None:
     canvas.selection_changed.emit((path_of(project, "conv1"),))
     assert workspace.outputs.title.text() == "conv1 output over time"
     settle(workspace)
-    workspace.gradients.view.row_picked.emit("fc2")
+    workspace.over_time.view.row_picked.emit("fc2")
     assert workspace.outputs.title.text() == "fc2 output over time"
     assert canvas.revealed == [("main", path_of(project, "fc2"))]
 
@@ -307,7 +307,7 @@ def test_a_reopened_run_looks_like_the_live_one(make: Make) -> None:
     for name in ("loss", "score", "rate", "speed"):
         one, two = getattr(live.curves, name), getattr(stored.curves, name)
         assert one.table() == two.table(), name
-    assert live.gradients.view.table() == stored.gradients.view.table()
+    assert live.over_time.view.table() == stored.over_time.view.table()
     assert live.outputs.view.table() == stored.outputs.view.table()
     assert live.confusion.table() == stored.confusion.table()
     assert live.predictions.strip.tiles == stored.predictions.strip.tiles
@@ -325,7 +325,7 @@ def test_another_run_leaves_nothing_of_the_last(make: Make) -> None:
     assert workspace.curves.loss.table() == []
     assert workspace.predictions.strip.tiles == ()
     assert workspace.confusion.is_empty()
-    assert workspace.gradients.view.is_empty()
+    assert workspace.over_time.view.is_empty()
     assert workspace.look_here.cards == []
 
 
@@ -353,11 +353,11 @@ def test_small_windows_turn_panels_into_tabs_and_back(make: Make) -> None:
     settle(workspace)
     assert workspace.canvas.isVisible()
     assert workspace.curves.isVisible()
-    assert workspace.gradients.isVisible()
+    assert workspace.over_time.isVisible()
     assert not workspace.confusion_panel.isVisible()
     assert not workspace.predictions.isVisible()
     workspace.resize(1600, 900)
-    for panel in (workspace.gradients, workspace.outputs, workspace.confusion_panel):
+    for panel in (workspace.over_time, workspace.outputs, workspace.confusion_panel):
         assert panel.isVisible()
     assert workspace.look_here.isVisible()
     assert workspace.predictions.isVisible()

@@ -30,6 +30,8 @@ from studio.train.learners import builtin_learners
 from studio.train.options import TrainProblem
 from studio.train.recipes import recipe_problems
 from studio.train.repeatable import repeatable
+from studio.train.suiting import suit_problems
+from studio.train.targets import check_targets
 from studio.train.trainer import Trainer
 
 ModuleFor = Callable[[Project, str, DataFacts], nn.Module]
@@ -61,6 +63,9 @@ def run(
         writer = RunWriter(job, _circumstances(job, dataset.facts, device, threads))
         for problem in recipe_problems(recipe, known):
             raise TrainProblem(problem.message)
+        for problem in suit_problems(recipe, dataset.facts, known):
+            raise TrainProblem(problem.message)
+        check_targets(dataset)
         with repeatable() if recipe.deterministic else contextlib.nullcontext():
             trainer = Trainer(job, module_for, dataset, controls, known[recipe.learner], chosen)
             for event in trainer.events():
@@ -108,7 +113,7 @@ def _ending(
         kept = f"The weights of step {newest} are kept." if newest is not None else ""
     message = sentence(error, step, job.project.recipe.batch_size, device, kept)
     if isinstance(error, Diverged):
-        yield p.ProblemFound(error.step, Problem(str(error), node=error.node))
+        yield p.ProblemFound(error.step, Problem(str(error), node=error.node, rule="diverged"))
     if trainer is not None:
         summary = trainer.summary("failed", message)
     else:

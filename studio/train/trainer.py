@@ -319,7 +319,7 @@ class Trainer:
             change: dict[str, Value] = {"batch_size": stepper.batch_size}
             self._untold.append(p.ControlApplied("set", stepper.step, change))
         done = p.EpochDone(stepper.epoch, stepper.step, metrics, self._elapsed(), confusion)
-        self._untold += [p.ProblemFound(done.step, each) for each in self._watch.missing()]
+        self._untold += [p.ProblemFound(done.step, each) for each in self._watch.missing(metrics)]
         self._standing.take(done, loss, self._answering)
         self._early = self._standing.out_of_patience
         every = self._recipe.keep_every
@@ -549,8 +549,8 @@ class Trainer:
         kept = [each for each in (self._good, self._good_before) if each and each.step <= step]
         if not kept or not self._ledger.reaches(step):
             message = (
-                f"No state before step {step + 1} is kept: a state is kept about every second, and "
-                "a changed setting begins anew. Go on, or start again from a checkpoint."
+                f"There is no step back from step {step + 1}: a state to go back to is kept about "
+                "every second, and anew where a setting changes. Go on, or train again."
             )
             yield p.ProblemFound(step + 1, Problem(message, severity="warning"))
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -233,12 +233,12 @@ class Watch:
         self._known |= done.metrics | {"epoch": float(done.epoch)}
         return self._asked(done.step)
 
-    def missing(self) -> list[Problem]:
-        """Return, once, which conditions read something that this run does not record."""
+    def missing(self, metrics: Iterable[str]) -> list[Problem]:
+        """Return, once, which conditions read what this run does not record, nor measures of epochs."""
         if self._complained:
             return []
         self._complained = True
-        known = self._recorded | self._known.keys()
+        known = self._recorded | self._known.keys() | set(metrics)
         found = []
         for each, condition in self._conditions.items():
             unknown = sorted(name for name in condition.reads - known if not self._comes(name))

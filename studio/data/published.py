@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from studio.data.cifar import CIFAR
 from studio.data.download import Remote, missing
 from studio.data.idx import read_idx
 from studio.data.source import DataProblem, Loaded, Source
 from studio.graph.params import Param, Value
 from studio.graph.spec import SourceSpec
 
-Pixels = NDArray[np.uint8]
+_PARTS = ("train", "t10k")
+_CIFAR = "cifar-10-binary.tar.gz"
+_CLOTHES = (
+    "T-shirt/top",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
 
 _ZALANDO = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 _LECUN = (
@@ -26,18 +40,14 @@ _LECUN = (
 
 @dataclass(frozen=True)
 class Published:
-    """A data set as its makers publish it.
-
-    `read` gives training and test samples from the folder that holds its files: images uint8
-    `[n, channels, height, width]` and class indices `[n]`.
-    """
+    """A data set as its makers publish it; `read` loads it from the folder that holds its files, the
+    last so many training samples kept for validation."""
 
     name: str
     title: str
     doc: str
     files: tuple[Remote, ...]
-    classes: tuple[str, ...]
-    read: Callable[[Path], tuple[tuple[Pixels, Pixels], tuple[Pixels, Pixels]]]
+    read: Callable[[Path, int], Loaded]
 
     @property
     def kind(self) -> str:
@@ -59,13 +69,27 @@ def _idx_files(
     )
 
 
-def _read_idx_pairs(folder: Path) -> tuple[tuple[Pixels, Pixels], tuple[Pixels, Pixels]]:
-    def pair(part: str) -> tuple[Pixels, Pixels]:
-        images = read_idx(folder / f"{part}-images-idx3-ubyte.gz").astype(np.uint8)
-        labels = read_idx(folder / f"{part}-labels-idx1-ubyte.gz").astype(np.uint8)
-        return images[:, None], labels
+def _read_idx(folder: Path, validation: int, classes: tuple[str, ...]) -> Loaded:
+    names = [(f"{part}-images-idx3-ubyte.gz", f"{part}-labels-idx1-ubyte.gz") for part in _PARTS]
+    images = [read_idx(folder / name) for name, _ in names]
+    labels = [read_idx(folder / name) for _, name in names]
+    train, test = len(labels[0]), len(labels[1])
+    cut = train - min(validation, train // 2)
+    every = np.arange(train + test, dtype=np.int64)
+    return Loaded(
+        title="",
+        form="image",
+        inputs=np.concatenate(images).astype(np.float32)[:, None] / np.float32(255),
+        targets=np.concatenate(labels).astype(np.int64),
+        classes=classes,
+        scale=(0.0, 1.0),
+        parts=(every[:cut], every[cut:train], every[train:]),
+    )
 
-    return pair("train"), pair("t10k")
+
+def _read_cifar(folder: Path, validation: int) -> Loaded:
+    path = str(folder / _CIFAR)
+    return CIFAR.load({"path": path, "labels": "fine", "validation": validation}, folder)
 
 
 PUBLISHED = (
@@ -82,8 +106,7 @@ PUBLISHED = (
                 "t10k-labels-idx1-ubyte.gz": (4542, "ec29112dd5afa0611ce80d1b7f02629c"),
             },
         ),
-        tuple("0123456789"),
-        _read_idx_pairs,
+        partial(_read_idx, classes=tuple("0123456789")),
     ),
     Published(
         "fashion_mnist",
@@ -98,19 +121,20 @@ PUBLISHED = (
                 "t10k-labels-idx1-ubyte.gz": (5148, "bb300cfdad3c16e7a12a480ee83cd310"),
             },
         ),
+        partial(_read_idx, classes=_CLOTHES),
+    ),
+    Published(
+        "cifar10",
+        "CIFAR-10",
+        "60,000 photographs in 10 classes, 32×32. Krizhevsky 2009.",
         (
-            "T-shirt/top",
-            "trouser",
-            "pullover",
-            "dress",
-            "coat",
-            "sandal",
-            "shirt",
-            "sneaker",
-            "bag",
-            "ankle boot",
+            Remote(
+                (f"https://www.cs.toronto.edu/~kriz/{_CIFAR}",),
+                170052171,
+                "c32a1d4ab5d03f1284b67883e8d87530",
+            ),
         ),
-        _read_idx_pairs,
+        _read_cifar,
     ),
 )
 
@@ -139,19 +163,9 @@ def _source(each: Published, folder: Path) -> Source:
                 f"{each.title} is not on this machine yet ({each.size / 1e6:.1f} MB). Press Download "
                 f"beside the data, or run: neuroloom download {each.name}"
             )
-        train, test = each.read(folder)
-        images = np.concatenate([train[0], test[0]])
-        labels = np.concatenate([train[1], test[1]])
-        return Loaded(
-            title=each.title,
-            form="image",
-            inputs=images.astype(np.float32) / np.float32(255),
-            targets=labels.astype(np.int64),
-            classes=each.classes,
-            scale=(0.0, 1.0),
-            parts=_parts(len(train[1]), len(test[1]), int(params["validation"])),
-            notes=("Training and test samples are divided as published.",),
-        )
+        loaded = each.read(folder, int(params["validation"]))
+        note = "Training and test samples are divided as published."
+        return replace(loaded, title=each.title, notes=(*loaded.notes, note))
 
     validation = Param(
         "validation",
@@ -170,11 +184,3 @@ def _source(each: Published, folder: Path) -> Source:
         download=each.size,
     )
     return Source(spec, load)
-
-
-def _parts(
-    train: int, test: int, validation: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    cut = train - min(validation, train // 2)
-    every = np.arange(train + test, dtype=np.int64)
-    return every[:cut], every[cut:train], every[train:]

@@ -25,6 +25,10 @@ from studio.graph.survey import ColumnFacts, Proposal, Survey
 _LOOKED_AT = 2000
 #: Rows that are shown.
 _ROWS = 12
+_TEXTS = frozenset([".txt", ".text", ".md"])
+_SOUNDS = frozenset([".wav", ".flac", ".ogg", ".mp3"])
+#: More text files than this in a folder are no classes.
+_MOST_TEXT_CLASSES = 10
 #: How a table is read, by its ending.
 _TABLES: dict[str, Callable[[Path], Table]] = {
     ".csv": read_csv,
@@ -89,7 +93,7 @@ class _Place:
         """The file's suffix, in small letters; "" of a folder."""
         return "" if self.folders or self.names or self.path.is_dir() else self.path.suffix.lower()
 
-    def holding(self, suffixes: frozenset[str] | set[str]) -> list[str]:
+    def holding(self, suffixes: frozenset[str]) -> list[str]:
         """Return the folders whose first files mostly have one of the suffixes."""
         found = []
         for folder in self.folders[:200]:
@@ -129,6 +133,21 @@ def _table(path: Path) -> Survey:
 def _readings(
     path: Path, table: Table, found: tuple[ColumnFacts, ...], target: str
 ) -> Iterator[Proposal]:
+    files = [
+        one.name
+        for one in found
+        if one.examples and all(Path(name).suffix.lower() in PICTURES for name in one.examples)
+    ]
+    if files:
+        yield _proposal(
+            f"Images named in {files[0]!r}",
+            "A column holds names of image files; the others say what each shows.",
+            "files.image_table",
+            path=str(path),
+            file=files[0],
+        )
+    if path.stem == "nodes" and (path.parent / "edges.csv").exists():
+        yield from _graph(_Place.of(path.parent))
     texts = [one.name for one in found if one.kind == "text"]
     labels = [one.name for one in found if one.kind == "category"]
     if texts and labels:
@@ -198,8 +217,35 @@ def _idx(place: _Place) -> Iterator[Proposal]:
             yield _proposal(f"Images of {path.name}", why, "files.idx", images=str(path))
 
 
+def _cifar(place: _Place) -> Iterator[Proposal]:
+    batches = [name for name in place.names if name.endswith(".bin")]
+    known = {"test_batch.bin", "data_batch_1.bin", "train.bin", "test.bin"}
+    archive = place.path.name.startswith("cifar-1") and place.path.name.endswith(".tar.gz")
+    if archive or known & {*batches, place.path.name}:
+        why = "Named as CIFAR's binary version names its parts."
+        yield _proposal("CIFAR photographs", why, "files.cifar", path=str(place.path))
+
+
+def _tars(place: _Place) -> Iterator[Proposal]:
+    inside = [name for name in place.names if name.endswith(".tar")]
+    if place.suffix == ".tar" or inside:
+        why = "Samples whose parts share a name: 000.png, 000.cls."
+        yield _proposal("Samples in tar files", why, "files.tar", path=str(place.path))
+
+
+def _graph(place: _Place) -> Iterator[Proposal]:
+    if {"nodes.csv", "edges.csv"} <= {path.name for path in _files(place.path)}:
+        why = "A table of nodes and one of edges: which class does each node belong to?"
+        nodes = str(place.path / "nodes.csv")
+        yield _proposal("A graph of nodes and edges", why, "files.graph", nodes=nodes)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+
+
 def _text(place: _Place) -> Iterator[Proposal]:
-    if place.suffix in (".txt", ".text", ".md"):
+    if place.suffix in _TEXTS:
         lines = read_text(place.path).splitlines()
         why = f"{len(lines):,} lines of plain text: what comes next is predicted.".replace(
             ",", "\u202f"
@@ -207,21 +253,62 @@ def _text(place: _Place) -> Iterator[Proposal]:
         yield _proposal("Text to continue", why, "files.text", path=str(place.path))
 
 
+def _texts(place: _Place) -> Iterator[Proposal]:
+    classes = place.holding(_TEXTS)
+    files = [name for name in place.names if Path(name).suffix.lower() in _TEXTS]
+    named = classes if len(classes) > 1 else [Path(name).stem for name in files]
+    if len(classes) > 1 or (len(files) > 1 and len(files) <= _MOST_TEXT_CLASSES):
+        what = "folder" if len(classes) > 1 else "file"
+        yield _proposal(
+            f"Texts in {len(named)} classes",
+            f"One {what} a class: {_some(named)}.",
+            "files.text_labels",
+            path=str(place.path),
+        )
+
+
+def _sounds(place: _Place) -> Iterator[Proposal]:
+    classes = place.holding(_SOUNDS)
+    if len(classes) > 1:
+        why = f"One folder a class: {_some(classes)}."
+        path = str(place.path)
+        yield _proposal(f"Sounds in {len(classes)} classes", why, "files.audio", path=path)
+
+
+def _masks(place: _Place) -> Iterator[Proposal]:
+    masks = [name for name in place.folders if name.lower() in ("masks", "mask", "labels")]
+    images = [name for name in place.folders if name.lower() in ("images", "image", "imgs")]
+    beside = any(Path(name).stem.endswith("_mask") for name in place.names)
+    if (masks and images) or beside:
+        why = "Beside each image there is a mask of its name: which class every pixel belongs to."
+        folder = place.path / images[0] if images else place.path
+        yield _proposal("Images with masks", why, "files.image_masks", path=str(folder))
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + ("…" if len(names) > 5 else "")
+
+
 def _folders_of_images(place: _Place) -> Iterator[Proposal]:
     classes = place.holding(PICTURES)
     if len(classes) > 1:
-        shown = ", ".join(classes[:5]) + ("…" if len(classes) > 5 else "")
         yield _proposal(
             f"Images in {len(classes)} classes",
-            f"One folder a class: {shown}.",
+            f"One folder a class: {_some(classes)}.",
             "files.image_folder",
             path=str(place.path),
         )
 
 
 _RULES: tuple[Callable[[_Place], Iterator[Proposal]], ...] = (
+    _graph,
+    _masks,
     _idx,
     _arrays,
+    _cifar,
+    _tars,
     _text,
     _folders_of_images,
+    _sounds,
+    _texts,
 )

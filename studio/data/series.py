@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
 from studio.data.csv_file import read_csv
 from studio.data.dates import read_date
 from studio.data.reading import check_size
 from studio.data.sklearn_sets import STANDARDIZE_PARAM
 from studio.data.source import DataProblem, Loaded, Source, existing
-from studio.data.table import MISSING_PARAM, Table
+from studio.data.table import MISSING_PARAM, Table, times_of
 from studio.graph.params import Param, Value
 from studio.graph.spec import SourceSpec
 
@@ -85,7 +84,7 @@ def _columns(table: Table, wish: str, when: int | None) -> list[int]:
 
 def _in_order(table: Table, when: int, notes: tuple[str, ...]) -> tuple[Table, tuple[str, ...]]:
     """Return the rows from the earliest to the latest. Raises: DataProblem, for a cell without time."""
-    times = _times(table, when)
+    times = times_of(table, when)
     order = np.argsort(times, kind="stable")
     repeated = int((np.diff(times[order]) == 0).sum())
     steps = np.diff(times[order])
@@ -104,22 +103,6 @@ def _in_order(table: Table, when: int, notes: tuple[str, ...]) -> tuple[Table, t
     lines = [table.lines[row] for row in rows]
     sorted_table = Table(table.file, table.names, columns, lines, table.unit)
     return sorted_table, (*notes, f"The rows were sorted by {table.names[when]!r}.")
-
-
-def _times(table: Table, when: int) -> NDArray[np.float64]:
-    if table.numeric(when):
-        return table.numbers(when)
-    cells = table.labels(when)
-    times = np.empty(len(cells))
-    for row, cell in enumerate(cells):
-        date = read_date(cell)
-        if date is None:
-            raise DataProblem(
-                f"{table.place(row, when)}: expected a date such as 2026-01-31, but got {cell[:40]!r}. "
-                "Correct the cell, or choose another time column."
-            )
-        times[row] = date.timestamp()
-    return times
 
 
 SERIES = Source(

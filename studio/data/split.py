@@ -15,7 +15,7 @@ Parts = tuple[Indices, Indices, Indices]
 
 #: What a split may go by, and what each means to a person.
 WAYS = {
-    "": "As the source comes divided, else by chance",
+    "": "As the source comes divided; where samples have a time, by time; else by chance",
     "chance": "Drawn at random: right where samples are independent of each other",
     "groups": "A group (a patient, a speaker) is never in two parts, so what is learnt is not the group",
     "time": "The latest samples validate and test, as when the future is predicted from the past",
@@ -28,7 +28,9 @@ def divided(loaded: Loaded, split: Split, seed: int) -> tuple[Parts, list[str]]:
 
     Raises: DataProblem, where the source does not have what the split goes by, or too few samples.
     """
-    way = split.by or ("published" if loaded.parts is not None else "chance")
+    # Windows of a text or a series overlap: drawn by chance, validation would repeat the training.
+    usual = "time" if loaded.times is not None else "chance"
+    way = split.by or ("published" if loaded.parts is not None else usual)
     match way:
         case "chance":
             stratify = loaded.task == "classification"

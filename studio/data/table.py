@@ -184,7 +184,8 @@ def load_table(
     Raises: DataProblem.
     """
     names = [name.strip() for name in str(params["ignore"]).split(",") if name.strip()]
-    table = read(path, names)
+    divided_by = (params["group"], params["time"])
+    table = read(path, [name for name in names if name not in divided_by])
     wanted = str(params["target"])
     targets = table.positions(wanted, "target") if wanted else [len(table.names) - 1]
     ignored = {table.position(name, "ignored column") for name in names}
@@ -212,7 +213,7 @@ def load_table(
         features=tuple(name for names in features for name in names),
         target_names=tuple(table.names[index] for index in targets),
         groups=None if group is None else _groups(table, group),
-        times=None if time is None else _times(table, time),
+        times=None if time is None else times_of(table, time),
         notes=notes,
     )
 
@@ -336,7 +337,7 @@ def _groups(table: Table, index: int) -> NDArray[np.int64]:
     return np.unique(table.labels(index), return_inverse=True)[1].astype(np.int64)
 
 
-def _times(table: Table, index: int) -> NDArray[np.float64]:
+def times_of(table: Table, index: int) -> NDArray[np.float64]:
     """Return each row's time: seconds of a date, or the column's own numbers. Raises: DataProblem."""
     if table.numeric(index):
         return table.numbers(index)

@@ -229,7 +229,7 @@ def test_every_source_and_transform_is_described() -> None:
     for kind, spec in (data.sources() | data.transforms()).items():
         assert kind == spec.kind
         assert spec.title
-        assert spec.doc.endswith(".")
+        assert spec.doc.endswith((".", "?"))
         for param in spec.params:
             assert (
                 param.default is None

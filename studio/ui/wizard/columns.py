@@ -1,4 +1,4 @@
-"""The columns of a table: what each holds, what is suspicious in it, and what it is used for."""
+"""The columns of a table: what each holds, and what it is used for."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 
 from studio.graph.params import Value
 from studio.graph.survey import ColumnFacts, Survey
+from studio.ui.controls import column
 from studio.ui.theme import Theme
 from studio.ui.views.numbers import short
 
@@ -35,8 +36,8 @@ _TIPS = {
 }
 #: Of these there is one at most.
 _SINGLE = ("group", "time")
-_HEADS = ("column", "holds", "use", "missing", "values", "worth a look")
-_ROLE, _REMARK = 2, 5
+_HEADS = ("column", "holds", "use", "empty", "values")
+_ROLE, _VALUES, _ROW = 2, 4, 34
 
 
 class ColumnTable(QTableWidget):
@@ -53,7 +54,7 @@ class ColumnTable(QTableWidget):
         self.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
         self.horizontalHeader().setHighlightSections(False)
         self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(28)
+        self.verticalHeader().setDefaultSectionSize(_ROW)
         self.setShowGrid(False)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -62,7 +63,7 @@ class ColumnTable(QTableWidget):
         self.setAccessibleName("Columns of the table")
 
     def sizeHint(self) -> QSize:
-        return QSize(560, 34 + 28 * min(8, max(2, self.rowCount())))
+        return QSize(560, 30 + _ROW * min(8, max(2, self.rowCount())))
 
     def show_columns(self, survey: Survey, params: dict[str, Value]) -> None:
         """Show a table's columns, used as a source's parameters say."""
@@ -76,16 +77,20 @@ class ColumnTable(QTableWidget):
         self.choices = []
         self.setRowCount(len(survey.columns))
         for row, one in enumerate(survey.columns):
-            texts = (one.name, one.kind, "", str(one.missing or ""), _values(one), one.remark)
+            texts = (one.name, one.kind, "", str(one.missing or ""), _values(one))
             for at, text in enumerate(texts):
                 item = QTableWidgetItem(text)
-                item.setToolTip(text)
-                if at == _REMARK:
+                item.setToolTip(one.remark or text)
+                if one.remark and at != _ROLE:
                     item.setForeground(self._theme.color("warn"))
                 self.setItem(row, at, item)
-            self.setCellWidget(row, _ROLE, self._choice(one.name, used.get(one.name, INPUT)))
+            cell = QWidget()
+            room = column(cell)
+            room.setContentsMargins(0, 3, 8, 3)
+            room.addWidget(self._choice(one.name, used.get(one.name, INPUT)))
+            self.setCellWidget(row, _ROLE, cell)
         self.resizeColumnsToContents()
-        self.horizontalHeader().setSectionResizeMode(_REMARK, QHeaderView.ResizeMode.Stretch)
+        self.horizontalHeader().setSectionResizeMode(_VALUES, QHeaderView.ResizeMode.Stretch)
         self.updateGeometry()
 
     def params(self) -> dict[str, Value]:

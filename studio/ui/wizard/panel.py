@@ -20,12 +20,16 @@ from PySide6.QtWidgets import (
 
 from studio.engine import protocol as p
 from studio.graph.edits import SetData
-from studio.graph.project import DataRef
+from studio.graph.params import Value
+from studio.graph.project import DataRef, Split
 from studio.graph.survey import Survey
 from studio.session.session import Session
 from studio.ui.controls import button, column, label, row, rule, set_property
+from studio.ui.data_panel import SPLIT_PARAMS
+from studio.ui.form import Form
 from studio.ui.theme import Theme
-from studio.ui.wizard.columns import ColumnTable
+from studio.ui.views.panel import EmptyState
+from studio.ui.wizard.columns import ROLES, ColumnTable
 from studio.ui.wizard.outcome import Outcome
 
 #: Asks for a place: whether it is a folder, a path or "" out.
@@ -51,6 +55,7 @@ class DataWizard(QDialog):
         self._session, self._theme, self._pick = session, theme, pick
         self.survey: Survey | None = None
         self._asked = ""
+        self._chosen: DataRef | None = None
         self._closed = False  # answers may come when the panel is gone
         self.setWindowTitle("Use your own data")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -59,12 +64,13 @@ class DataWizard(QDialog):
         layout = column(self, margins=20, spacing=12)
         layout.addWidget(label(theme, "Use your own data", role="heading", weight=600))
         layout.addLayout(self._place())
-        self.message = label(theme, _TEACH, tone="2", wrap=True)
+        self.message = label(theme, tone="2", wrap=True)
         layout.addWidget(self.message)
         self.halves = self._halves()
         layout.addWidget(self.halves, 1)
-        self._rest = QWidget()
-        layout.addWidget(self._rest, 1)
+        self.empty = EmptyState(theme, _TEACH, "Choose a file…")
+        self.empty.pressed.connect(lambda: self._on_pick(False))
+        layout.addWidget(self.empty, 1)
         layout.addLayout(self._buttons())
         self.finished.connect(self._on_finished)
         self._show_survey(None)
@@ -95,7 +101,6 @@ class DataWizard(QDialog):
         self._head(left, "How it is read")
         self.readings = QListWidget()
         self.readings.setAccessibleName("Ways to read it")
-        self.readings.setFixedHeight(84)
         self.readings.currentRowChanged.connect(self._on_reading)
         left.addWidget(self.readings)
         self.why = label(self._theme, tone="3", role="caption", wrap=True)
@@ -103,23 +108,33 @@ class DataWizard(QDialog):
         self.columns_head = self._head(left, "Columns")
         self.columns = ColumnTable(self._theme)
         self.columns.roles_changed.connect(self._read)
-        left.addWidget(self.columns, 1)
+        left.addWidget(self.columns)
         self.remarks = label(self._theme, tone="warn", role="caption", wrap=True)
         left.addWidget(self.remarks)
-        left.addStretch(0)
+        self._head(left, "Settings")
+        self.settings = self._settings()
+        left.addWidget(self.settings)
+        self._head(left, "Division")
+        self.division = self._settings()
+        left.addWidget(self.division)
+        left.addStretch(1)
         right = column(spacing=8)
         self._head(right, "What it becomes")
         self.outcome = Outcome(self._session, self._theme)
         self.outcome.settled.connect(self._refresh)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(self.outcome)
-        right.addWidget(scroll, 1)
-        line.addLayout(left, 3)
+        right.addWidget(_scrolled(self.outcome), 1)
+        inside = QWidget()
+        inside.setLayout(left)
+        line.addWidget(_scrolled(inside), 3)
         line.addWidget(rule(vertical=True))
         line.addLayout(right, 2)
         return both
+
+    def _settings(self) -> Form:
+        made = Form(self._theme, label_width=84)
+        made.edited.connect(self._on_setting)
+        made.cleared.connect(lambda name: self._on_setting(name, None))
+        return made
 
     def _head(self, into: QVBoxLayout, text: str) -> QWidget:
         made = label(self._theme, text, tone="1", weight=600)
@@ -162,19 +177,21 @@ class DataWizard(QDialog):
         self._session.ask(p.LookAt(path), came, refused)
 
     def _show_survey(self, survey: Survey | None) -> None:
-        self.survey = survey
+        self.survey, self._chosen = survey, None
         self.halves.setVisible(survey is not None)
-        self._rest.setVisible(survey is None)
+        self.empty.setVisible(survey is None)
         self.readings.clear()
         if survey is None:
-            self._say(_TEACH)
+            self._say("")
             self.outcome.show_nothing()
             self._refresh()
             return
         rows = f"{self._theme.number(survey.count)} rows" if survey.columns else ""
         self._say(" · ".join(part for part in (Path(survey.path).name, rows) if part))
-        self.remarks.setText("\n".join(survey.remarks))
-        self.remarks.setVisible(bool(survey.remarks))
+        doubts = [f"{one.name}: {one.remark}" for one in survey.columns if one.remark]
+        self.remarks.setText("\n".join([*survey.remarks, *doubts]))
+        self.remarks.setVisible(bool(survey.remarks or doubts))
+        self.readings.setFixedHeight(28 * min(4, len(survey.proposals)) + 4)
         self.readings.addItems([one.title for one in survey.proposals])
         self.readings.setCurrentRow(0)
 
@@ -189,26 +206,49 @@ class DataWizard(QDialog):
         self.columns_head.setVisible(table)
         if table:
             self.columns.show_columns(self.survey, chosen.data.params)
+        self._chosen = chosen.data
+        self._read()
+
+    def _on_setting(self, name: str, value: Value) -> None:
+        """Take a setting of the source or of the division; None is its own default."""
+        data = self._chosen
+        if data is None:
+            return
+        if name in self.settings.rows:
+            kept = {key: given for key, given in data.params.items() if key != name}
+            self._chosen = replace(data, params=kept if value is None else kept | {name: value})
+        elif name == "seed":
+            self._chosen = replace(data, seed=value or 0)
+        else:
+            usual = getattr(Split(), name)
+            split = replace(data.split, **{name: usual if value is None else value})
+            self._chosen = replace(data, split=split)
         self._read()
 
     def data(self) -> DataRef | None:
         """Return the data as it is chosen now."""
-        index = self.readings.currentRow()
-        if self.survey is None or index < 0:
-            return None
-        chosen = self.survey.proposals[index].data
-        if chosen.kind not in _TABLES:
+        chosen = self._chosen
+        if chosen is None or chosen.kind not in _TABLES:
             return chosen
-        kept = {key: value for key, value in chosen.params.items() if key in ("path", "missing")}
+        kept = {key: value for key, value in chosen.params.items() if key not in ROLES}
         given = self.columns.params()
-        by = "groups" if given.get("group") else "time" if given.get("time") else ""
+        by = "groups" if given.get("group") else "time" if given.get("time") else chosen.split.by
         return replace(chosen, params=kept | given, split=replace(chosen.split, by=by))
 
     def _read(self) -> None:
         data = self.data()
         if data is not None:
+            self._show_settings(data)
             self.outcome.show_data(data)
         self._refresh()
+
+    def _show_settings(self, data: DataRef) -> None:
+        spec = self._session.catalog.sources.get(data.kind)
+        hidden = ("path", "images", *ROLES) if data.kind in _TABLES else ("path", "images")
+        params = [one for one in (spec.params if spec else ()) if one.name not in hidden]
+        self.settings.show_params(params, data.params)
+        split = {name: getattr(data.split, name) for name in Split.__struct_fields__}
+        self.division.show_params(SPLIT_PARAMS, split | {"seed": data.seed})
 
     # --------------------------------------------------------------------------------------- acting
 
@@ -232,6 +272,7 @@ class DataWizard(QDialog):
 
     def _say(self, text: str, tone: str = "2") -> None:
         self.message.setText(text)
+        self.message.setVisible(bool(text))
         set_property(self.message, "tone", tone)
 
     # ------------------------------------------------------------------------------- dropping files
@@ -245,3 +286,11 @@ class DataWizard(QDialog):
         if paths:
             event.acceptProposedAction()
             self.look_at(paths[0])
+
+
+def _scrolled(inside: QWidget) -> QScrollArea:
+    made = QScrollArea()
+    made.setWidgetResizable(True)
+    made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    made.setWidget(inside)
+    return made

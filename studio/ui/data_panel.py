@@ -29,7 +29,12 @@ SPLIT_PARAMS = (
 
 
 class DataPanel(QScrollArea):
-    """Chooses the project's data and shows what it is; every change is an edit."""
+    """Chooses the project's data and shows what it is; every change is an edit.
+
+    `own_wanted` asks for the wizard that makes data of a file or a folder.
+    """
+
+    own_wanted = Signal()
 
     def __init__(self, session: Session, theme: Theme) -> None:
         super().__init__()
@@ -48,6 +53,9 @@ class DataPanel(QScrollArea):
         self.source.setAccessibleName("Data source")
         self.source.activated.connect(self._on_source)
         layout.addWidget(self.source)
+        self.own = button(theme, "From a file or folder…", icon="folder", small=True)
+        self.own.clicked.connect(self.own_wanted)
+        layout.addWidget(self.own)
         self.doc = label(theme, tone="3", role="caption", wrap=True)
         layout.addWidget(self.doc)
         self.form = Form(theme, label_width=60)

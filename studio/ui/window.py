@@ -64,6 +64,7 @@ class MainWindow(QWidget):
         self.bridge.add(self.on_event)
         self.actions_table = Actions(theme, self)
         self.build = BuildWorkspace(session, theme, preferences)
+        self.build.library.data.own_wanted.connect(lambda: self.use_data())
         self.actions_table.add(entries(self))
         self.palette_popup = CommandPalette(theme, self)
         self._assemble()
@@ -198,6 +199,14 @@ class MainWindow(QWidget):
         if self.session.train():
             self.show_workspace(TRAIN)
 
+    def use_data(self, path: str = "") -> None:
+        """Open the wizard that makes data of a file or a folder."""
+        from studio.ui.wizard import DataWizard  # seldom needed, so not at every start
+
+        wizard = DataWizard(self.session, self.theme, self.documents.pick_data, self)
+        wizard.show()
+        wizard.look_at(path)
+
     def find_command(self) -> None:
         """Open the command palette."""
         self.refresh()
@@ -290,14 +299,18 @@ class MainWindow(QWidget):
             self.window().close()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if _loom_of(event) is not None:
+        if _dropped(event) is not None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        path = _loom_of(event)
-        if path is not None:
-            event.acceptProposedAction()
+        path = _dropped(event)
+        if path is None:
+            return
+        event.acceptProposedAction()
+        if path.suffix == ".loom":
             self.documents.open(path)
+        else:
+            self.use_data(str(path))
 
     def minimised(self, yes: bool) -> None:
         """Nobody looks at a minimised window: the job need not show its inside."""
@@ -305,9 +318,7 @@ class MainWindow(QWidget):
             self.session.watch(0.0 if yes else 4.0)
 
 
-def _loom_of(event: QDragEnterEvent | QDropEvent) -> Path | None:
-    for url in event.mimeData().urls():
-        path = Path(url.toLocalFile())
-        if path.suffix == ".loom" and path.is_file():
-            return path
-    return None
+def _dropped(event: QDragEnterEvent | QDropEvent) -> Path | None:
+    """Return the project, the file or the folder that is dropped: the first that is there."""
+    paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+    return next((path for path in paths if path.exists()), None)

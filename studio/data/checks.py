@@ -139,7 +139,7 @@ def _place(at: tuple[int, ...]) -> str:
 def doubts(loaded: Loaded, parts: Parts) -> list[str]:
     """Return sentences about what makes figures doubtful, each with what to do about it."""
     found: list[str] = []
-    if len(parts[0]) < 50:
+    if len(parts[0]) < 50 and loaded.form != "graph":  # one graph is all there is to see
         found.append(
             f"Only {len(parts[0])} samples to train on: figures will vary much from seed to seed."
         )

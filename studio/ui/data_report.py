@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QImage, QPainter, QPaintEvent
-from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QGridLayout, QWidget
 
 from studio.engine import protocol as p
 from studio.graph.facts import DataFacts
 from studio.session import events as e
 from studio.session.session import Session
 from studio.ui.controls import column, label
-from studio.ui.theme import THIN_SPACE, Theme
+from studio.ui.data_samples import SampleGrid
+from studio.ui.theme import Theme
 from studio.ui.views.numbers import percent, short, size
-from studio.ui.views.tiles import sample_image
 
 _SAMPLES = 10
 _BARS = 12
@@ -45,6 +45,8 @@ class DataReport(QWidget):
         layout.addWidget(self.parts)
         self.classes = ClassBars(theme)
         layout.addWidget(self.classes)
+        self.notes = label(theme, tone="3", role="caption", wrap=True)
+        layout.addWidget(self.notes)
         self.warnings = label(theme, tone="warn", wrap=True)
         layout.addWidget(self.warnings)
         self._show(None)
@@ -67,9 +69,12 @@ class DataReport(QWidget):
         self.problem.setProperty("tone", "error" if facts else "3")
         self.problem.style().polish(self.problem)
         self.problem.setVisible(data is None)
-        for widget in (self.samples, self._facts_box, self.parts):
+        for widget in (self.samples, self._facts_box):
             widget.setVisible(data is not None)
+        # Every split of a graph is the same graph; how many nodes each knows is among the notes.
+        self.parts.setVisible(data is not None and data.form != "graph")
         self.classes.setVisible(data is not None and bool(data.balance))
+        self.notes.setVisible(data is not None and bool(data.notes))
         self.warnings.setVisible(data is not None and bool(data.warnings))
         if data is None:
             self._shown = self._wanted = ""
@@ -77,6 +82,7 @@ class DataReport(QWidget):
         self._show_facts(data)
         self.parts.show_counts(data.train, data.validation, data.test)
         self.classes.show_classes(data.classes, data.balance)
+        self.notes.setText("\n".join(data.notes))
         self.warnings.setText("\n".join(data.warnings))
         if data.fingerprint != self._shown or not data.fingerprint:
             self._ask_samples(data)
@@ -89,9 +95,12 @@ class DataReport(QWidget):
                 widget.deleteLater()
         outputs = len(data.classes) or int(np.prod(data.target_shape or (1,)))
         low, high = data.value_range
+        values = ("values", f"{short(low)} to {short(high)}, {data.sample.dtype}")
+        if data.vocabulary:
+            values = ("tokens", f"{self._theme.number(len(data.vocabulary))} different")
         lines = [
             ("one sample", "×".join(str(dim) for dim in data.sample.shape)),
-            ("values", f"{short(low)} to {short(high)}, {data.sample.dtype}"),
+            values,
             ("task", f"{data.task}, {outputs} {'classes' if data.classes else 'outputs'}"),
             ("samples", self._theme.number(data.train + data.validation + data.test)),
             ("in memory", size(data.bytes)),
@@ -120,57 +129,6 @@ class DataReport(QWidget):
         request = p.GetSamples(project.data, split, tuple(range(count)))
         # The data may have changed meanwhile; the facts' own problem says what is wrong then.
         self._session.ask(request, take, lambda refused: None)
-
-
-class SampleGrid(QWidget):
-    """A few samples as the network gets them: pictures, or a strip of values."""
-
-    def __init__(self, theme: Theme) -> None:
-        super().__init__()
-        self._theme = theme
-        self._pictures: list[QImage] = []
-        self._words: list[str] = []
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        theme.changed.connect(self.update)
-
-    def show_samples(self, samples: p.SampleSet, data: DataFacts) -> None:
-        """Show these samples with their targets."""
-        inputs = np.asarray(samples.inputs)
-        self._pictures = [sample_image(self._theme, one, *data.value_range) for one in inputs]
-        self._words = [_target(one, data) for one in np.asarray(samples.targets)]
-        self.setAccessibleName(f"{len(self._words)} samples: {', '.join(self._words)}")
-        self.updateGeometry()
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        rows = -(-len(self._pictures) // 5)
-        return QSize(200, rows * (self._side() + 20))
-
-    def minimumSizeHint(self) -> QSize:
-        return self.sizeHint()
-
-    def _side(self) -> int:
-        return max(24, min(48, (max(self.width(), 200) - 4 * 6) // 5))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setFont(self._theme.font("caption"))
-        side = self._side()
-        for at, (picture, words) in enumerate(zip(self._pictures, self._words, strict=True)):
-            left, top = (at % 5) * (side + 6), (at // 5) * (side + 20)
-            area = QRectF(left, top, side, side)
-            painter.fillRect(area, self._theme.color("bg.input"))
-            fitted = picture.size().scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio)
-            inner = QRectF(0, 0, fitted.width(), fitted.height())
-            inner.moveCenter(area.center())
-            painter.drawImage(inner, picture)
-            painter.setPen(self._theme.color("line"))
-            painter.drawRect(area)
-            painter.setPen(self._theme.color("text.2"))
-            words = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, side)
-            below = QRectF(left, top + side + 2, side, 14)
-            painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, words)
-        painter.end()
 
 
 class SplitBar(QWidget):
@@ -263,13 +221,6 @@ class ClassBars(QWidget):
             area = QRectF(0, _BARS * self._ROW, self.width(), self._ROW)
             painter.drawText(area, middle, f"{len(self._balance) - _BARS} more classes")
         painter.end()
-
-
-def _target(target: np.ndarray, data: DataFacts) -> str:
-    if data.classes and np.ndim(target) == 0:
-        index = int(target)
-        return data.classes[index] if 0 <= index < len(data.classes) else str(index)
-    return f",{THIN_SPACE}".join(short(float(part)) for part in np.atleast_1d(target)[:3])
 
 
 def _some(names: tuple[str, ...], most: int = 4) -> str:

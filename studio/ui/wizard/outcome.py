@@ -10,7 +10,8 @@ from studio.graph.facts import DataFacts
 from studio.graph.project import DataRef
 from studio.session.session import Session
 from studio.ui.controls import column, label, set_property
-from studio.ui.data_report import ClassBars, SampleGrid, SplitBar
+from studio.ui.data_report import ClassBars, SplitBar
+from studio.ui.data_samples import SampleGrid
 from studio.ui.theme import Theme
 
 _SAMPLES = 10

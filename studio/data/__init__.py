@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from studio.data.audio import AUDIO
+from studio.data.augmentation import augmenter, builtin_augmentations
 from studio.data.cifar import CIFAR
 from studio.data.csv_file import CSV
 from studio.data.dataset import Dataset, open_dataset
@@ -44,6 +45,8 @@ __all__ = [
     "Samples",
     "Source",
     "Transform",
+    "augmentations",
+    "augmenter",
     "builtin_sources",
     "builtin_transforms",
     "fetch",
@@ -95,6 +98,11 @@ def sources() -> dict[str, SourceSpec]:
 def transforms() -> dict[str, OptionSpec]:
     """Return what the catalogue shows of the built-in transforms, by kind."""
     return {kind: transform.spec for kind, transform in builtin_transforms().items()}
+
+
+def augmentations() -> dict[str, OptionSpec]:
+    """Return what the catalogue shows of the built-in augmentations, by kind."""
+    return {kind: one.spec for kind, one in builtin_augmentations().items()}
 
 
 def open(

@@ -70,6 +70,17 @@ class _Script:
                 f"A script repeats supervised training, but this project learns by {recipe.learner}. "
                 "Export the network's source instead."
             )
+        beyond = (
+            (bool(project.data.augment), "augments its data"),
+            (dataset.streamed is not None, "streams data that does not fit into memory"),
+            (recipe.sampling != "shuffled", f"draws samples {recipe.sampling}"),
+        )
+        for does, what in beyond:
+            if does:
+                raise TrainProblem(
+                    f"A script has all samples in memory, shuffled, as they are, but this project {what}. "
+                    "Change that, or export the network's source."
+                )
         if recipe.optimizer.endswith(("LBFGS", "Muon")):
             raise TrainProblem(
                 f"{recipe.optimizer} needs a loop of its own, which a script does not have yet. "

@@ -136,7 +136,10 @@ class DataAnswer(Message, frozen=True, tag=True):
 
 
 class SampleSet(Message, frozen=True, tag=True):
-    """Samples as the network gets them, float32 `[n, …]`, and their targets `[n]` or `[n, k]`."""
+    """Samples as the network gets them, float32 `[n, …]`, and their targets in the form of the task.
+
+    Of mixed samples the targets are shares, float32 `[n, classes]`.
+    """
 
     split: str
     indices: tuple[int, ...]
@@ -254,6 +257,15 @@ class Weights(Message, frozen=True, tag=True):
     seconds: float = 0.0
 
 
+class Tried(Message, frozen=True, tag=True):
+    """What came of steps after `step`: `losses` float32 `[2, n]` and the metrics after the last of them,
+    first as the run is, then with the change."""
+
+    step: int
+    losses: np.ndarray
+    metrics: tuple[dict[str, float], dict[str, float]]
+
+
 class RunSummary(Message, frozen=True, tag=True):
     """How a run ended: `finished`, `stopped` or `failed`. `best` holds each metric's best and its epoch."""
 
@@ -290,6 +302,7 @@ Answer = (
     | Peeked
     | Embedded
     | Weights
+    | Tried
     | RunSummary
 )
 

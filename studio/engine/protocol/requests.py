@@ -82,11 +82,15 @@ class Fetch(Message, frozen=True, tag=True):
 
 
 class GetSamples(Message, frozen=True, tag=True):
-    """Samples by position in a split (`train`, `validation`, `test`). Answer: `SampleSet`."""
+    """Samples by position in a split (`train`, `validation`, `test`). Answer: `SampleSet`.
+
+    `augmented` is the seed of a draw of the data's augmentations; 0 leaves samples as they are.
+    """
 
     data: DataRef
     split: str = "validation"
     indices: tuple[int, ...] = ()
+    augmented: int = 0
 
 
 class Predict(Message, frozen=True, tag=True):
@@ -194,6 +198,19 @@ class Snapshot(Message, frozen=True, tag=True):
     """The state at the next batch boundary, written to a file. Answer: `Weights`."""
 
 
+class TryChange(Message, frozen=True, tag=True):
+    """Take some steps from where a run stands, without and with a change. Answer: `Tried`.
+
+    The run under way is tried from at its next batch boundary, another one from the newest checkpoint in
+    `folder`.
+    """
+
+    project: Project
+    changed: Project
+    folder: str
+    steps: int = 60
+
+
 class Watch(Message, frozen=True, tag=True):
     """Choose what the running job shows (pictures and statistics a second; 0 turns them off). Answer: `Done`."""
 
@@ -293,6 +310,7 @@ Request = (
     | Train
     | Control
     | Snapshot
+    | TryChange
     | Watch
     | Export
     | Import

@@ -22,6 +22,7 @@ from studio.engine import catalogue_cache
 from studio.engine import protocol as p
 from studio.engine.lanes import Do, Lane, Work
 from studio.engine.service import exporting, importing, weighing
+from studio.engine.service.augmenting import augmented
 from studio.engine.service.foreign import Spare
 from studio.engine.service.foresight import Foresight
 from studio.engine.service.refusals import NotHere, refusal
@@ -37,7 +38,7 @@ from studio.graph.problems import Problem
 from studio.graph.project import Project
 from studio.graph.spec import LayerSpec, SourceSpec
 
-_JOB = (p.Train, p.Control, p.Snapshot, p.Watch)
+_JOB = (p.Train, p.Control, p.Snapshot, p.Watch, p.TryChange)
 
 
 class Service:
@@ -83,6 +84,7 @@ class Service:
             p.Explain: (self._slow, self._explain),
             p.GetAttention: (self._slow, self._attention),
             p.Peek: (self._slow, self._peek),
+            p.TryChange: (self._slow, self._try_change),
             p.Embed: (self._slow, self._embed),
             p.Export: (self._slow, self._export),
             p.Import: (self._slow, self._import),
@@ -119,6 +121,8 @@ class Service:
                     respond(self._training.watch(ask.body.rate_hz))
                 case p.Snapshot():
                     self._training.snapshot(respond)
+                case p.TryChange() if self._training.running:
+                    self._training.try_change(ask.body, respond)
                 case _:
                     lane, do = self._table[type(ask.body)]
                     lane.put(work, do, newest_only=isinstance(ask.body, p.Infer))
@@ -183,6 +187,7 @@ class Service:
             architectures=packs.architectures,
             sources=self._sources(),
             transforms=data.transforms(),
+            augmentations=data.augmentations(),
             learners=train.learner_specs(),
             optimizers=train.optimizers(),
             schedules=train.schedules(),
@@ -230,6 +235,7 @@ class Service:
         wrong: tuple[Problem, ...] = ()
         try:
             facts = self._shelf.dataset(request.project.data).facts
+            data.augmenter(request.project.data.augment, facts)
         except DataProblem as error:
             wrong = (Problem(str(error), network=""),)
         until = math.inf if request.proofs_s is None else time.monotonic() + request.proofs_s
@@ -339,19 +345,15 @@ class Service:
     def _samples(self, work: Work) -> p.SampleSet:
         request = work.request
         assert isinstance(request, p.GetSamples)
-        split = self._shelf.dataset(request.data).split(request.split)
-        outside = [index for index in request.indices if not 0 <= index < len(split)]
-        if outside:
-            raise DataProblem(
-                f"The {request.split} split has {len(split)} samples, counted from 0, but sample "
-                f"{outside[0]} was asked for. Choose a smaller number."
-            )
-        wanted = torch.tensor(request.indices, dtype=torch.int64)
+        dataset = self._shelf.dataset(request.data)
+        samples = dataset.at(request.split, request.indices)
+        if request.augmented:
+            samples = augmented(dataset, request)
         return p.SampleSet(
             request.split,
             request.indices,
-            split.inputs[wanted].numpy().astype(np.float32, copy=False),
-            split.targets[wanted].numpy(),
+            samples.inputs.numpy().astype(np.float32, copy=False),
+            samples.targets.numpy(),
         )
 
     # --------------------------------------------------------------------------- about what it sees
@@ -406,6 +408,13 @@ class Service:
         torch.nn.functional.cross_entropy(module(few.inputs), few.targets).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         return p.Done()
+
+    def _try_change(self, work: Work) -> p.Tried:
+        request = work.request
+        assert isinstance(request, p.TryChange)
+        dataset = self._shelf.dataset(request.project.data)
+        learner = train.builtin_learners()[request.project.recipe.learner]
+        return train.compare_stored(request, self._shelf.module, dataset, learner, work.cancelled)
 
     def _job(self, job: p.Job) -> Run:
         def run(controls: train.Controls) -> Iterator[p.Event]:

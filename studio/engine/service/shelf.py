@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 import torch
+from msgspec.structs import replace
 from torch import nn
 
 from studio import compile, data, explain
@@ -49,6 +50,7 @@ class Shelf:
 
         Raises: DataProblem.
         """
+        ref = replace(ref, augment=())  # which changes batches, not the data
         key = (_digest(ref), *(_stamp(self._base / value) for value in _texts(ref)))
         return self._datasets.get(key, lambda: data.open(ref, self._base, self._published))
 

@@ -14,6 +14,8 @@ from studio.train.optim import optimizers
 from studio.train.options import TrainProblem
 from studio.train.recipes import recipe_problems
 from studio.train.schedules import schedules
+from studio.train.suiting import suit_problems
+from studio.train.trial import compare_stored
 
 __all__ = [
     "Controls",
@@ -23,6 +25,7 @@ __all__ = [
     "Setup",
     "TrainProblem",
     "builtin_learners",
+    "compare_stored",
     "cores",
     "device_memory",
     "devices",
@@ -36,6 +39,7 @@ __all__ = [
     "recipe_problems",
     "run",
     "schedules",
+    "suit_problems",
     "wanted",
 ]
 

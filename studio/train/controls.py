@@ -9,13 +9,33 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Literal
 
-from studio.engine.protocol import Weights
+from studio.engine.protocol import Tried, Weights
 from studio.graph.breakpoints import Breakpoint
 from studio.graph.params import Value
+from studio.graph.project import Project
 
 Action = Literal[
-    "pause", "resume", "step", "walk", "back", "stop", "set", "snapshot", "watch", "breakpoints"
+    "pause",
+    "resume",
+    "step",
+    "walk",
+    "back",
+    "stop",
+    "set",
+    "snapshot",
+    "watch",
+    "breakpoints",
+    "try",
 ]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A change to try for some steps from where the run stands."""
+
+    changed: Project
+    steps: int
+    answer: Future[Tried]
 
 
 @dataclass(frozen=True)
@@ -27,6 +47,7 @@ class Command:
     rate_hz: float = 0.0
     answer: Future[Weights] | None = None
     breakpoints: tuple[Breakpoint, ...] = ()
+    trial: Trial | None = None
 
 
 class Controls:
@@ -87,6 +108,15 @@ class Controls:
         self._wish(Command("snapshot", answer=answer))
         return answer
 
+    def try_change(self, changed: Project, steps: int) -> Future[Tried]:
+        """Ask what some steps with a change would come to, beside as many without it.
+
+        The future fails with RuntimeError where the run is over or the change cannot be tried.
+        """
+        answer: Future[Tried] = Future()
+        self._wish(Command("try", trial=Trial(changed, steps, answer)))
+        return answer
+
     def take(self, timeout_s: float = 0.0) -> list[Command]:
         """Return the wishes made since the last call, waiting up to `timeout_s` for a first one."""
         with self._changed:
@@ -119,5 +149,7 @@ class Controls:
 
     @staticmethod
     def _refuse(command: Command, message: str) -> None:
-        if command.answer is not None and command.answer.set_running_or_notify_cancel():
-            command.answer.set_exception(RuntimeError(message))
+        waiting = (command.answer, command.trial.answer if command.trial else None)
+        for answer in waiting:
+            if answer is not None and answer.set_running_or_notify_cancel():
+                answer.set_exception(RuntimeError(message))

@@ -20,6 +20,7 @@ from studio.graph.breakpoints import Breakpoint
 from studio.graph.edits import SetRecipe
 from studio.graph.params import Value
 from studio.graph.problems import Problem, Repair
+from studio.graph.project import Project
 from studio.train import live_changes
 from studio.train.checkpoint import (
     Keeper,
@@ -42,6 +43,7 @@ from studio.train.probes import Probes
 from studio.train.recording import Recorder
 from studio.train.standing import Standing
 from studio.train.stepper import ModuleFor, Stepper
+from studio.train.trial import compare
 from studio.train.walking import walk
 from studio.train.watch import Columns, Hit, Watch
 
@@ -72,7 +74,12 @@ class Trainer:
         self._controls = controls
         self._device = device
         self._standing = Standing(learner.score(dataset.facts), self._recipe)
-        self._stepper = Stepper(job.project, module_for, dataset, learner, device)
+
+        def fresh(project: Project) -> Stepper:
+            return Stepper(project, module_for, dataset, learner, device)
+
+        self._fresh = fresh
+        self._stepper = fresh(job.project)
         self._watch = Watch(self._recipe.breakpoints, self._stepper.network, self._stepper.nodes)
         self._ledger = Ledger(self._stepper.learning, self._stepper.sizes, self._check)
         watched = self._stepper.validation if self._facts.validation else self._stepper.train_part
@@ -547,6 +554,7 @@ class Trainer:
         """Go back to before the last step, and pause."""
         step = self._stepper.step - 1
         kept = [each for each in (self._good, self._good_before) if each and each.step <= step]
+        kept = kept if self._good_due else []  # a setting has changed since
         if not kept or not self._ledger.reaches(step):
             message = (
                 f"There is no step back from step {step + 1}: a state to go back to is kept about "
@@ -613,6 +621,8 @@ class Trainer:
                     yield from self._look()
             case "snapshot":
                 self._answer(command)
+            case "try":
+                self._try(command)
 
     def _answer(self, command: Command) -> None:
         answer = command.answer
@@ -632,17 +642,42 @@ class Trainer:
         else:
             answer.set_result(p.Weights(str(path), step, time.perf_counter() - started))
 
+    def _try(self, command: Command) -> None:
+        """Try a change from here; the clock of the run stands still meanwhile."""
+        trial = command.trial
+        if trial is None or not trial.answer.set_running_or_notify_cancel():
+            return
+        started, state = time.perf_counter(), self._stepper.capture()
+        try:
+            tried = compare(
+                self._fresh,
+                self._job.project,
+                trial.changed,
+                state,
+                trial.steps,
+                lambda: self._controls.waiting,
+            )
+        except Exception as error:  # a changed network may fail in any way, and the run goes on
+            trial.answer.set_exception(
+                RuntimeError(f"The change could not be tried: {error} The run is as it was.")
+            )
+        else:
+            trial.answer.set_result(tried)
+        took = time.perf_counter() - started
+        self._idle += took
+        self._flushed += took
+
     def _change(self, values: dict[str, Value]) -> Iterator[p.Event]:
-        step, later = self._stepper.step, "batch_size"
-        for applied, problem in live_changes.apply(self._stepper, values):
-            if problem:
-                yield p.ProblemFound(step, Problem(problem, severity="warning"))
-                continue
+        step = self._stepper.step
+        applied, wrong = live_changes.apply(self._stepper, values)
+        for sentence in wrong:
+            yield p.ProblemFound(step, Problem(sentence, severity="warning"))
+        later = {name: applied.pop(name) for name in ("batch_size",) if name in applied}
+        if later:  # the epoch that it begins with says when it has come into force
+            yield p.ControlApplied("asked", step, later)
+        if applied:
             self._good_due = 0.0  # steps must not be repeated with other settings than they had
-            if later not in applied:
-                yield p.ControlApplied("set", step, applied)
-            else:
-                yield p.ControlApplied("asked", step, applied)
+            yield p.ControlApplied("set", step, applied)
 
 
 def _weights_beside(path: Path, step: int) -> Weights | None:

@@ -34,6 +34,7 @@ from studio.engine.protocol.answers import (
     SourceRead,
     SourceText,
     Surveyed,
+    Tried,
     WeightNames,
     Weights,
     WeightsTaken,
@@ -94,6 +95,7 @@ from studio.engine.protocol.requests import (
     TakeWeights,
     Train,
     Trust,
+    TryChange,
     Watch,
 )
 
@@ -175,7 +177,9 @@ __all__ = [
     "TakeWeights",
     "ToEngine",
     "Train",
+    "Tried",
     "Trust",
+    "TryChange",
     "Walk",
     "Walked",
     "Watch",

@@ -17,6 +17,8 @@ from studio.engine.protocol import (
     Refused,
     RunSummary,
     Stopped,
+    Tried,
+    TryChange,
     Weights,
 )
 from studio.engine.service.refusals import NotHere, refusal
@@ -97,6 +99,18 @@ class Training:
             respond(weights.result() if error is None else Refused(str(error)))
 
         self._running().snapshot().add_done_callback(answer)
+
+    def try_change(self, request: TryChange, respond: Respond) -> None:
+        """Answer with what a change comes to, tried at the job's next batch boundary.
+
+        Raises: NotHere.
+        """
+
+        def answer(tried: Future[Tried]) -> None:
+            error = tried.exception()
+            respond(tried.result() if error is None else Refused(str(error)))
+
+        self._running().try_change(request.changed, request.steps).add_done_callback(answer)
 
     def cancel(self, number: int) -> None:
         """Stop the job, if it is the one with this id."""

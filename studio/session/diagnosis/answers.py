@@ -1,0 +1,128 @@
+"""Answers that cannot be right, and batches that are too small for what is measured on them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from studio.graph.edits import RemoveNodes, SetRecipe
+from studio.session.diagnosis.finding import NETWORK, Case, Change, Finding, figure
+
+#: A share of predictions that one class gets, though it has no such share of the samples.
+_MOST, _OWN = 0.8, 0.7
+#: Samples of a batch below which BatchNorm's figures are mostly chance.
+_TINY = 8
+#: What ends a network although the loss takes raw scores: lowest and highest that it gives.
+_SQUASHED = {
+    "torch.nn.Softmax": (0.0, 1.0),
+    "core.softmax": (0.0, 1.0),
+    "torch.nn.Sigmoid": (0.0, 1.0),
+    "torch.nn.Hardsigmoid": (0.0, 1.0),
+    "torch.nn.Tanh": (-1.0, 1.0),
+}
+_NORMS = tuple(f"torch.nn.BatchNorm{dims}d" for dims in (1, 2, 3))
+
+
+def collapsed(case: Case) -> Finding | None:
+    """Nearly every sample is taken for one class."""
+    done = [epoch for epoch in case.history.epochs if epoch.confusion is not None]
+    if len(done) < 2 or done[-1].confusion is None:
+        return None
+    counts = done[-1].confusion
+    total = int(counts.sum())
+    if total < 10 or len(counts) < 2:
+        return None
+    predicted, true = counts.sum(axis=0) / total, counts.sum(axis=1) / total
+    winner = int(predicted.argmax())
+    missed = [k for k in range(len(counts)) if k != winner and true[k] and not counts[k, k]]
+    if predicted[winner] < _MOST or not missed:
+        return None
+    started = case.history.started
+    classes = started.classes if started is not None else ()
+    name = classes[winner] if winner < len(classes) else str(winner)
+    common = true[winner] > 1.5 / len(counts)
+    if common or true[winner] >= _OWN:
+        words = (
+            f"{true[winner]:.0%} of the samples are {name}, so always saying so is cheap. Balanced class "
+            "weights make a rare class count as much as a common one; accuracy then says more, too."
+        )
+    else:
+        words = (
+            "The classes are about equally common, so this is no imbalance: the network gives every "
+            "sample nearly the same scores. A lower learning rate or normalised inputs usually help."
+        )
+    change = _balanced(case) if common else case.with_lr(case.lr / 10)
+    return Finding(
+        "collapsed predictions",
+        f"{predicted[winner]:.0%} of all predictions are {name}",
+        words,
+        (
+            figure(f"predicted {name}", f"{predicted[winner]:.0%}"),
+            figure(f"truly {name}", f"{true[winner]:.0%}"),
+            figure("classes never found", str(len(missed))),
+        ),
+        change,
+        curve="val_accuracy",
+    )
+
+
+def _balanced(case: Case) -> Change | None:
+    recipe = case.project.recipe
+    if recipe.learner_params.get("class_weights") == "balanced":
+        return Change("Balanced batches", (SetRecipe({"sampling": "balanced"}),))
+    params = recipe.learner_params | {"class_weights": "balanced"}
+    return Change("Balanced class weights", (SetRecipe({"learner_params": params}),))
+
+
+def wrong_ending(case: Case) -> Finding | None:
+    """Scores are squeezed before a loss that does so itself, and the loss shows it."""
+    started, ending = case.history.started, case.ending()
+    if started is None or started.task != "classification" or ending is None:
+        return None
+    if ending.kind not in _SQUASHED or len(started.classes) < 2 or not len(case.losses):
+        return None
+    if case.project.recipe.loss not in ("", "torch.nn.CrossEntropyLoss"):
+        return None
+    low, high = _SQUASHED[ending.kind]
+    floor = math.log(1 + (len(started.classes) - 1) * math.exp(low - high))
+    now = float(np.median(case.losses[-20:]))
+    return Finding(
+        "wrong ending",
+        f"Behind {ending.name} the loss cannot fall below {floor:.3g}",
+        "Cross-entropy takes a softmax of the network's scores itself. Squeezed before, they stay so "
+        "near each other that even a sure answer counts as a doubtful one. Let the network end in raw "
+        "scores.",
+        (figure("loss now", now), figure("lowest possible", floor)),
+        Change(f"Take {ending.name} out", (RemoveNodes(NETWORK, (ending.id,), heal=True),)),
+        ending.id,
+        "train_loss",
+    )
+
+
+def tiny_batches(case: Case) -> Finding | None:
+    """BatchNorm measures mean and spread on a handful of samples."""
+    started = case.history.started
+    if started is None or started.batch_size >= _TINY or not case.history.epochs:
+        return None
+    found = [
+        path for path in case.history.layers if (at := case.place(path)) and at[1].kind in _NORMS
+    ]
+    if not found:
+        return None
+    val, train = case.metric("val_loss"), case.metric("train_loss")
+    seen = [figure("samples a batch", str(started.batch_size))]
+    if len(val):
+        seen.append(figure("validation loss", float(val[-1])))
+    seen.append(figure("training loss", float(train[-1])))
+    return Finding(
+        "BatchNorm with tiny batches",
+        f"{case.name(found[0])} normalises by {started.batch_size} samples",
+        "Mean and spread of so few samples are mostly chance: training is noisy, and validation, which "
+        "uses the running averages, is judged by others. Batches of 32 make it steady; GroupNorm or "
+        "LayerNorm do not look at the batch.",
+        tuple(seen),
+        Change("Batches of 32", (SetRecipe({"batch_size": 32}),)),
+        found[0],
+        severity="hint",
+    )

@@ -40,16 +40,17 @@ class Foresight:
     def problems(
         self, project: Project, facts: ProjectFacts, needed: TrainingMemory
     ) -> tuple[Problem, ...]:
-        """Return what keeps the project from training, apart from its shapes and data."""
+        """Return what keeps the project from training, apart from its shapes and the data itself."""
         if not project.networks:
             words = "The project has no network. Draw an architecture from the Library."
             return (Problem(words, network=""),)
         if project.recipe != self._seen[0]:
             self._seen = (project.recipe, train.recipe_problems(project.recipe))
+        suits = train.suit_problems(project.recipe, facts.data) if facts.data is not None else ()
         memory = compile.memory_bytes()
         sizes = [compile.too_large(name, found, memory) for name, found in facts.networks.items()]
         found = [problem for problem in sizes if problem is not None]
         if not found:
             tight = compile.does_not_fit(needed, project.recipe.batch_size, facts.networks)
             found += [tight] if tight is not None else []
-        return (*self._seen[1], *found)
+        return (*self._seen[1], *suits, *found)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
+
+from msgspec import Struct
 
 from studio.compile.literals import NotLiteral, literal
 from studio.graph.graph import is_name
@@ -35,14 +38,13 @@ class Argument:
             raise NotLiteral(f"{self.name!r} cannot be the name of an argument.")
 
 
-@dataclass(frozen=True)
-class Filling:
+class Filling(Struct, frozen=True):
     """What the slots of one node's templates stand for: texts of variables, and values of parameters."""
 
     attribute: str = ""
-    inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    values: Mapping[str, Value] = field(default_factory=dict)
+    inputs: Mapping[str, tuple[str, ...]] = {}
+    outputs: Mapping[str, str] = {}
+    values: Mapping[str, Value] = {}
 
 
 def make(spec: LayerSpec, values: Mapping[str, Value]) -> str:
@@ -103,13 +105,16 @@ def statements(
         for number, line in enumerate(spec.code.lines)
         if number == 0 or wanted.intersection(outputs_of(line))
     ][::-1]
-    texts = [_ALL_UNUSED.sub("_", fill(line, filling)) for line in chosen]
-    return texts, [tuple(outputs_of(line)) for line in chosen]
+    texts = [fill(line, filling) for line in chosen]
+    if "_" in filling.outputs.values():
+        texts = [_ALL_UNUSED.sub("_", text) for text in texts]
+    return texts, [outputs_of(line) for line in chosen]
 
 
-def outputs_of(line: str) -> list[str]:
+@lru_cache(maxsize=1024)
+def outputs_of(line: str) -> tuple[str, ...]:
     """Return the ports that a line gives values to."""
-    return [slot[0] for slot in _SLOT.findall(line.split(" = ", 1)[0])]
+    return tuple(slot[0] for slot in _SLOT.findall(line.split(" = ", 1)[0]))
 
 
 def inputs_of(spec: LayerSpec, connected: Iterable[str]) -> set[str]:
@@ -128,7 +133,9 @@ def inputs_of(spec: LayerSpec, connected: Iterable[str]) -> set[str]:
 
 def fill(template: str, filling: Filling) -> str:
     """Return `template` with its slots filled and its optional pieces kept or dropped."""
-    kept = _OPTIONAL.sub(lambda found: found[1] if _is_on(found[1], filling) else "", template)
+    kept = template
+    if "<" in template:
+        kept = _OPTIONAL.sub(lambda found: found[1] if _is_on(found[1], filling) else "", template)
     return _SLOT.sub(lambda found: _text(found[1], found[2] or "", filling), kept)
 
 

@@ -198,7 +198,8 @@ class Loss:
         if targets.is_floating_point() and targets.shape == outputs.shape:
             return targets
         if self._classes == 2 and outputs.numel() == len(targets):
-            return targets.to(outputs.dtype)
+            second = targets[:, 1] if targets.is_floating_point() else targets
+            return second.to(outputs.dtype)
         if outputs.ndim != 2 or outputs.shape[1] != self._classes:
             raise TrainProblem(self._misfit(outputs))
         return one_hot(targets, self._classes).to(outputs.dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from studio.graph.params import Value
 from studio.train.options import TrainProblem
@@ -13,21 +13,24 @@ from studio.train.stepper import Stepper
 NODE = "node"
 
 
-def apply(stepper: Stepper, values: Mapping[str, Value]) -> Iterator[tuple[dict[str, Value], str]]:
-    """Change settings; yield each that was applied, or the sentence why it was not.
+def apply(stepper: Stepper, values: Mapping[str, Value]) -> tuple[dict[str, Value], list[str]]:
+    """Change settings; return those that were changed, and a sentence for each that was not.
 
     `frozen` and `p` are those of a `node`; `batch_size` counts from the next epoch on; all else is
     an optimiser's number, for all weights.
     """
+    applied: dict[str, Value] = {}
+    wrong: list[str] = []
     rest = dict(values)
     node = rest.pop(NODE, None)
     for name, value in rest.items():
         try:
             _set(stepper, name, value, node)
         except TrainProblem as error:
-            yield {}, str(error)
+            wrong.append(str(error))
         else:
-            yield ({name: value} if node is None else {NODE: node, name: value}), ""
+            applied[name] = value
+    return ({NODE: node} | applied if applied and node is not None else applied), wrong
 
 
 def _set(stepper: Stepper, name: str, value: Value, node: Value) -> None:

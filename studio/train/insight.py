@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
 import torch
@@ -16,8 +17,10 @@ from studio.train.learner import Modes
 from studio.train.paths import NodePath, Owners
 from studio.train.probes import Present
 
-#: Samples of an embedding and its principal components.
-EMBEDDED, COMPONENTS = 400, 32
+#: Samples of an embedding, at least and at most, and its principal components.
+FEW, EMBEDDED, COMPONENTS = 64, 400, 32
+#: An embedding has as many samples as pass through the network in this time.
+_PASS_S = 0.01
 #: Filters of a layer, their longest side, and layers whose filters are shown.
 FILTERS, FILTER_SIDE, FILTERED = 64, 64, 64
 #: Rows and columns of a decision surface, training samples upon it, and how far it reaches beyond them.
@@ -48,11 +51,12 @@ class Insights:
         """`split` is where the `watched` samples are from."""
         self._network, self._present, self._names = network, present, inputs
         self._facts, self._split = facts, split
-        self._positions = _spread_over(len(watched), EMBEDDED, watched.inputs.device)
-        self._samples = watched.take(self._positions)
         self._filtered = _filtered(network, nodes, facts)
         weighted = {owner.path for owner in Owners(network, nodes).of.values() if owner}
-        self._last_but_one = self._find_last_but_one(weighted)
+        self._last_but_one = self._find_last_but_one(weighted, watched.slice(0, 2))
+        count = self._affordable(watched.slice(0, FEW)) if self._last_but_one else FEW
+        self._positions = _spread_over(len(watched), count, watched.inputs.device)
+        self._samples = watched.take(self._positions)
         flat = facts.sample.shape == (2,) and not facts.more and len(inputs) <= 1
         self._ground = _Ground(train, watched.inputs.device) if flat else None
         self._axes: Tensor | None = None
@@ -69,7 +73,15 @@ class Insights:
 
     # ------------------------------------------------------------------------------ the embedding
 
-    def _find_last_but_one(self, weighted: set[str]) -> str:
+    def _affordable(self, few: Samples) -> int:
+        """Return how many samples may be looked at, by the time that few of them take."""
+        start = time.perf_counter()
+        with Modes([self._network]), torch.no_grad():
+            self._seen(few)
+        took = time.perf_counter() - start
+        return max(FEW, min(EMBEDDED, int(len(few) * _PASS_S / max(took, 1e-9))))
+
+    def _find_last_but_one(self, weighted: set[str], few: Samples) -> str:
         """Return the id path of what feeds the last node with weights, by the order of execution."""
         told: list[str] = []
 
@@ -78,7 +90,6 @@ class Insights:
                 told.append(path)
             return tensor
 
-        few = self._samples.slice(0, 2)
         with Modes([self._network]), torch.no_grad():
             self._network.forward_tapped(*few.fed(self._names), tap)  # type: ignore[operator]
         last = max((k for k, path in enumerate(told) if path in weighted), default=0)

@@ -146,6 +146,7 @@ class Probes:
         self._period = 0.0
         self._next = math.inf
         self._record_next = clock() if records is not None else math.inf
+        self._warming = True
         self.seconds = 0.0
         self.watch(rate_hz)
         self.nodes = tuple(self._run(samples.slice(0, 2)).stats)
@@ -167,7 +168,8 @@ class Probes:
 
         One step earlier the weights are remembered, so that it is known what that step changes.
         """
-        if now < min(self._next, self._record_next):
+        # What is recorded is looked at anyway; where nobody watches, recording has its own pace.
+        if now < (self._next if self.on else self._record_next):
             return False
         if self._before:
             return True
@@ -187,16 +189,17 @@ class Probes:
         events: list[p.Event] = [layers, pictures, *self._dead(step, taken.stats)]
         now = self._clock()
         # The first pass also warms caches up: the next one will cost much less.
-        first = 1.0 if self.seconds else 0.3
-        self._next = now + max(self._period, (now - start) * first / self._share)
+        share, self._warming = (0.3 if self._warming else 1.0), False
+        self._next = now + max(self._period, (now - start) * share / self._share)
+        self.seconds += now - start
         records = self._records
         if records is not None and (record or now >= self._record_next):
             if record or records.wants(step):
                 events.append(records.record(layers, pictures))
             done = self._clock()
-            self._record_next = done + max(1 / RECORD_HZ, (done - start) * first / _RECORDED)
-            now = done
-        self.seconds += now - start
+            cost = done - (now if self.on else start)
+            self._record_next = done + max(1 / RECORD_HZ, cost * share / _RECORDED)
+            self.seconds += done - now
         return events
 
     # ----------------------------------------------------------------------------------- one pass

@@ -78,6 +78,8 @@ class TrainWorkspace(QWidget):
             "Train",
         )
         self._seen = QTabWidget()
+        controls.set_property(self._seen, "surface", "panel")
+        self._seen.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._assemble()
         self._compact: bool | None = None
         self._arrange(compact=False)
@@ -263,7 +265,7 @@ class TrainWorkspace(QWidget):
 
     def _assemble(self) -> None:
         self._stack = QStackedWidget()
-        self._told = QWidget()
+        self._told = controls.surface("panel")
         told = controls.column(self._told)
         told.addWidget(self.curves, 1)
         told.addWidget(controls.rule())

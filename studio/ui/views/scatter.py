@@ -153,10 +153,12 @@ class Scatter(View):
 
     def _draw_legend(self, painter: QPainter) -> None:
         left, y = self.width() - _LEGEND + 12, 8.0
+        # Many classes stand closer, so that all are named.
+        pitch = max(11.0, min(16.0, (self.height() - 8) / max(1, len(self._names))))
         painter.setFont(self.theme.font("caption"))
         metrics = QFontMetricsF(painter.font())
         for kind, name in enumerate(self._names):
-            if y > self.height() - 12 or self._ramp is not None:
+            if y > self.height() - 4 or self._ramp is not None:
                 break
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(kind_color(self.theme, kind))
@@ -164,7 +166,7 @@ class Scatter(View):
             painter.setPen(self.theme.color("text.2"))
             shown = metrics.elidedText(name, Qt.TextElideMode.ElideRight, _LEGEND - 28)
             painter.drawText(QPointF(left + 14, y + 5), shown)
-            y += 16
+            y += pitch
 
     def _draw_card(self, painter: QPainter) -> None:
         words = self._words[self.looked_at]

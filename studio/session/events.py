@@ -68,6 +68,12 @@ class RunEvent(Struct, frozen=True):
     event: protocol.Event
 
 
+class TrialChanged(Struct, frozen=True):
+    """A trial of a finding's change began, ended or failed; `rule` names the finding."""
+
+    rule: str
+
+
 class HistoryOpened(Struct, frozen=True):
     """Another run is shown (a new one began, or a stored one was opened): draw `history` afresh."""
 
@@ -123,6 +129,7 @@ SessionEvent = (
     | EngineChanged
     | TrainingChanged
     | RunEvent
+    | TrialChanged
     | HistoryOpened
     | MomentChanged
     | RunsChanged

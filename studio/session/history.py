@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from msgspec.structs import replace
 
 from studio.engine import protocol as p
 from studio.engine.runs import is_low_best
@@ -64,6 +65,16 @@ class Curve:
         self._count = half
         self._size *= 2
 
+    def cut(self, x: float) -> None:
+        """Forget what lies beyond `x`; in a long curve, to the bucket that begins after it."""
+        self._count = int(np.searchsorted(self._table[0, : self._count], x, side="right"))
+        self._rest = self._rest[:, self._rest[0] <= x]
+        drawn = self.points()[1]
+        if self._rest.shape[1]:
+            self.last = float(self._rest[1, -1])
+        elif len(drawn):
+            self.last = float(drawn[-1])
+
     def points(self) -> tuple[np.ndarray, np.ndarray]:
         """Return x and y to draw: every value, or each bucket's least and greatest."""
         table = self._table[:, : self._count]
@@ -101,6 +112,8 @@ class History:
         self.checkpoints: list[p.CheckpointSaved] = []
         self.found: list[p.ProblemFound] = []
         self.changes: list[p.ControlApplied] = []
+        #: Where breakpoints were hit, the newest last.
+        self.hits: list[p.BreakpointHit] = []
 
     @classmethod
     def of(cls, folder: str, events: Iterable[p.Event], status: str = "") -> History:
@@ -180,11 +193,15 @@ class History:
                 self.epochs.append(event)
             case p.CheckpointSaved():
                 self.checkpoints.append(event)
+            case p.ControlApplied(action="back"):
+                self._go_back(event.step)
             case p.ControlApplied():
                 self.changes.append(event)
                 self.status = {"paused": "paused", "resumed": "running"}.get(
                     event.action, self.status
                 )
+            case p.BreakpointHit():
+                self.hits.append(event)
             case p.ProblemFound():
                 known = [old for old in self.found if old.problem.node != event.problem.node]
                 self.found = [*known, event]
@@ -193,6 +210,19 @@ class History:
                 self.status = event.summary.status
             case p.Working():
                 pass
+
+    def _go_back(self, step: int) -> None:
+        """Forget what was told of the steps after `step`: they are taken again."""
+        for curve in self.curves.values():
+            curve.cut(step)
+        self.epochs = [epoch for epoch in self.epochs if epoch.step <= step]
+        count = sum(seen <= step for seen in self.layer_steps)
+        dropped = len(self.layer_steps) - count
+        if dropped:
+            self.layer_steps = self.layer_steps[:count]
+            self.layer_series = {path: row[:-dropped] for path, row in self.layer_series.items()}
+        if self.progress is not None:
+            self.progress = replace(self.progress, step=step)
 
     def _take_layers(self, event: p.LayerStats) -> None:
         self.layers, self.flows = dict(event.nodes), dict(event.flows)

@@ -35,6 +35,7 @@ from studio.session.space import Space, clean_up, measure
 from studio.session.stored import StoredRun, put_in_bin, read_history, read_stored
 from studio.session.training import Training
 from studio.session.trust import TrustStore
+from studio.session.watching import Watching
 from studio.session.workbench import Workbench
 
 AUTOSAVE_SECONDS = 5.0
@@ -66,6 +67,7 @@ class Session:
         self.document = Document()
         self.code = OwnCode(self, TrustStore(paths.trusted), self._tell)
         self._training = Training(connect, self._tell, self.code.consent)
+        self.watching = Watching(self, self._training, lambda: self.document.project, self._tell)
         self._recall = Recall(lambda: self._training.history, self._tell)
         self._workbench = Workbench(
             connect,
@@ -222,6 +224,7 @@ class Session:
         def changed(before: Project, after: Project, title: str) -> None:
             self._tell(e.DocumentChanged(before, after, title))
             self._tell_saved()
+            self.watching.follow(before, after, self.document.path)
             if _computes_otherwise(before, after):
                 self._workbench.ask_facts()
 
@@ -483,6 +486,10 @@ class Session:
         """Take one step, then hold."""
         self._training.control("step")
 
+    def step_back(self) -> None:
+        """Go back to before the last step, then hold."""
+        self._training.control("back")
+
     def stop(self) -> None:
         """End the run cleanly, with a checkpoint."""
         self._training.control("stop")
@@ -658,11 +665,15 @@ def _computes_otherwise(before: Project, after: Project) -> bool:
     """Whether shapes, cost or training may differ: not when only places, frames or notes do."""
     if before is after:
         return False
-    if replace(before, networks={}, blocks={}, notes="", surgery=()) != replace(
-        after, networks={}, blocks={}, notes="", surgery=()
-    ):
+    if _beside_networks(before) != _beside_networks(after):
         return True
     return not _same_networks(before, after)
+
+
+def _beside_networks(project: Project) -> Project:
+    """Return what else a project computes with."""
+    recipe = replace(project.recipe, breakpoints=())
+    return replace(project, networks={}, blocks={}, notes="", surgery=(), recipe=recipe)
 
 
 def _same_networks(one: Project, other: Project) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from studio.engine import protocol as p
 from studio.engine.client import Client
+from studio.graph.breakpoints import Breakpoint
 from studio.graph.params import Value
 from studio.graph.project import Project
 from studio.graph.trust import code_digest
@@ -85,6 +86,25 @@ class Training:
                 self._become("stopping")
             request = p.Control(action, values or {})  # type: ignore[arg-type]
             self._engine.ask(request, lambda answer: None, self._notice)
+
+    def pause_at(self, breakpoints: tuple[Breakpoint, ...]) -> None:
+        """Let the running job pause at these breakpoints from now on."""
+        if self.busy and self._engine is not None:
+            request = p.Control("watch", breakpoints=breakpoints)
+            self._engine.ask(request, lambda answer: None, self._notice)
+
+    def try_change(
+        self,
+        request: p.TryChange,
+        on_answer: Callable[[p.Answer], None],
+        on_refused: Callable[[p.Refused], None],
+    ) -> None:
+        """Try a change from where the run stands, or where its newest checkpoint is."""
+        self.warm()
+        assert self._engine is not None
+        if code_digest(request.changed):
+            self._engine.ask(self._consent(), lambda answer: None, self._notice)
+        self._engine.ask(request, on_answer, on_refused)
 
     def watch(self, rate_hz: float) -> None:
         """Choose how often the job shows its inside; 0 while nobody looks."""

@@ -115,7 +115,7 @@ def test_a_change_that_cannot_learn_is_told_and_the_run_goes_on(tmp_path: Path) 
     case = Case(tmp_path, live=False)
     changed = with_recipe(case.project, optimizer_params={"lr": -1.0})
     with pytest.raises(
-        RuntimeError, match="The change could not be tried: .* The run is as it was"
+        RuntimeError, match=r"The change could not be tried: .* The run is as it was"
     ):
         tried_at(case, 5, changed)
 

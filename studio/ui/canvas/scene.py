@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 
 from PySide6.QtCore import QObject, QPointF, QRectF, Signal
 from PySide6.QtWidgets import QGraphicsScene
@@ -27,6 +28,8 @@ from studio.ui.canvas.writings import Writings
 from studio.ui.theme import Theme
 
 _ROOM = 4000.0
+#: From so many nodes more or fewer on, the scene is indexed anew rather than node by node.
+_MANY = 400
 
 
 class SheetScene(QGraphicsScene):
@@ -85,25 +88,36 @@ class SheetScene(QGraphicsScene):
 
     def show_sheet(self, sheet: Sheet, told: Told) -> None:
         """Draw another sheet from nothing."""
-        self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
-        self._empty()
-        self.told = told
-        collects = gc.isenabled()
-        gc.disable()  # nothing made now is garbage, and looking for it takes up to a fifth of the time
-        try:
-            self.sync(sheet)
-        finally:
-            if collects:
-                gc.enable()
-        # A new index learns how large the scene is only from a change; without, it is one flat list.
-        room = self.sceneRect()
-        self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.BspTreeIndex)
-        self.setSceneRect(QRectF())
-        self.setSceneRect(room)
+        with self._in_bulk():
+            self._empty()
+            self.told = told
+            self._sync(sheet)
         self.selection_changed.emit()
 
     def sync(self, sheet: Sheet) -> None:
         """Redraw what differs between the sheet shown and this one."""
+        many = abs(len(sheet.graph.nodes) - len(self.nodes)) > _MANY
+        with self._in_bulk() if many else nullcontext():
+            self._sync(sheet)
+
+    @contextmanager
+    def _in_bulk(self) -> Iterator[None]:
+        """Put or take many items: the index of where they are is made once, at the end."""
+        self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
+        collects = gc.isenabled()
+        gc.disable()  # nothing made now is garbage, and looking for it takes up to a fifth of the time
+        try:
+            yield
+        finally:
+            if collects:
+                gc.enable()
+            # A new index learns how large the scene is only from a change; without, it is one flat list.
+            room = self.sceneRect()
+            self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.BspTreeIndex)
+            self.setSceneRect(QRectF())
+            self.setSceneRect(room)
+
+    def _sync(self, sheet: Sheet) -> None:
         before, self.sheet = self.sheet, sheet
         old, new = before.graph, sheet.graph
         cut, laid = rewired(old.links, new.links)

@@ -57,7 +57,7 @@ class Turns:
     def _deepened(self, graph: Graph, stale: set[str]) -> set[str]:
         """Return the nodes with another depth, beginning with those whose wires may differ."""
         stale &= graph.nodes.keys()
-        if self._circling or 2 * len(stale) > len(graph.nodes):
+        if self._circling or 3 * len(stale) > len(graph.nodes):
             return self._measured(graph)
         found: set[str] = set()
         known = self._depths

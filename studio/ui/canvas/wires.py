@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _PATIENCE, _DRAG_PATIENCE = 4000, 400
 #: How many wires of others make way at once for what is dragged.
 _CROWD = 6
+#: From so many nodes on that come or move at once, no wire of others makes way: that would take seconds.
+_MULTITUDE = 1000
 
 
 class Wires:
@@ -68,7 +70,7 @@ class Wires:
         graph = self._scene.sheet.graph
         stale = [link for key in moved for link in graph.incoming.get(key, ())]
         stale += [link for key in moved for link in graph.outgoing.get(key, ())]
-        if len(moved) < len(self._scene.nodes):
+        if len(moved) < min(len(self._scene.nodes), _MULTITUDE):
             disturbed = self._disturbed(moved)
             # A crowd of other wires makes way when the node is dropped.
             stale += [] if dragging and len(disturbed) > _CROWD else disturbed

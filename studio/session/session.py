@@ -25,6 +25,7 @@ from studio.graph.project import Project
 from studio.graph.spec import LayerSpec
 from studio.graph.surgery import in_place, under
 from studio.paths import Paths
+from studio.session import continuing
 from studio.session import events as e
 from studio.session.block_shelf import BlockShelf
 from studio.session.history import History
@@ -455,11 +456,19 @@ class Session:
             return False
         document = self.document.path
         name = name or (Path(document).stem if document else "untitled")
+        made = self._run_folder(name, folder)
+        if made is None:
+            return False
+        # Wire surgery is for asking a network, not for teaching it.
+        project = under(self.document.project, ())
+        self._training.start(project, made, name, document, live)
+        return True
+
+    def _run_folder(self, name: str, folder: Path | None = None) -> Path | None:
         try:
             if folder is None:
-                folder = runs.new_run_folder(self.runs_root, name)
-            else:
-                folder.mkdir(parents=True, exist_ok=True)
+                return runs.new_run_folder(self.runs_root, name)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             self._tell(
                 e.Noticed(
@@ -468,10 +477,66 @@ class Session:
                     "error",
                 )
             )
+            return None
+        return folder
+
+    def can_continue(self, folder: Path) -> str:
+        """Return nothing, or the sentence why a stored run cannot go on."""
+        if self._training.busy:
+            return "A run is under way. Stop it first."
+        try:
+            continuing.standing(folder)
+        except continuing.Refusal as refusal:
+            return str(refusal)
+        return ""
+
+    def continue_run(self, folder: Path, epochs: int = 0) -> bool:
+        """Go on with a stored run exactly where it stands, up to `epochs` where that is more."""
+        reason = self.can_continue(folder)
+        if not reason:
+            try:
+                job = continuing.continued(folder, epochs)
+            except continuing.Refusal as refusal:
+                reason = str(refusal)
+        if reason:
+            self._tell(e.Noticed(reason, "warning"))
             return False
-        # Wire surgery is for asking a network, not for teaching it.
+        step, _ = continuing.standing(folder)
+        self._training.begin(job, continuing.history_until(folder, step))
+        return True
+
+    def can_fork(self) -> str:
+        """Return nothing, or the sentence why no run can be forked from the shown one."""
+        history = self.history
+        if self.training not in ("running", "paused"):
+            if not history.folder or not runs.checkpoints(Path(history.folder)):
+                return "No run with a checkpoint is shown. Train first."
+            return self.can_train()
+        return ""
+
+    def fork(self, checkpoint: Path | None = None, name: str = "") -> bool:
+        """Start a run of the present document with the weights of a checkpoint, where they fit.
+
+        Without one, the shown run's newest. A run under way is stopped first, with a checkpoint.
+        """
+        reason = self.can_fork()
+        if reason:
+            self._tell(e.Noticed(reason, "warning"))
+            return False
+        if self._training.busy:
+            self._training.when_ended(lambda: self.fork(checkpoint, name))
+            self.stop()
+            return True
+        found = runs.newest_weights(Path(self.history.folder))
+        chosen = checkpoint or (found.path if found is not None else None)
+        document = self.document.path
+        name = name or f"{Path(document).stem if document else 'untitled'} fork"
+        folder = self._run_folder(name) if chosen is not None else None
+        if chosen is None or folder is None:
+            return False
         project = under(self.document.project, ())
-        self._training.start(project, folder, name, document, live)
+        job = continuing.forked(chosen, project, folder, name, document, live=True)
+        self._training.begin(job, History(str(folder)))
         return True
 
     def pause(self) -> None:
@@ -485,6 +550,10 @@ class Session:
     def step(self) -> None:
         """Take one step, then hold."""
         self._training.control("step")
+
+    def walk(self) -> None:
+        """While paused, show the step that comes next node by node, without taking it."""
+        self._training.control("walk")
 
     def step_back(self) -> None:
         """Go back to before the last step, then hold."""

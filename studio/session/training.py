@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from studio.engine import protocol as p
 from studio.engine.client import Client
 from studio.graph.breakpoints import Breakpoint
@@ -36,6 +38,7 @@ class Training:
         self.history = History()
         self.hello: p.Hello | None = None
         self._started = False
+        self._then: Callable[[], object] | None = None
         self.snapshot_s = 0.0
         #: What the moments of a run may take. Units: MiB.
         self.moments_mb = 64.0
@@ -60,19 +63,16 @@ class Training:
 
     def start(self, project: Project, folder: Path, name: str, document: str, live: bool) -> None:
         """Begin a run in `folder`, which is there and empty."""
+        job = p.Job(project, str(folder), name=name, live=live, document=document)
+        self.begin(job, History(str(folder)))
+
+    def begin(self, job: p.Job, history: History) -> None:
+        """Begin with a job; `history` is what its run has told already."""
         self.warm()
-        trusted = code_digest(project)
-        self.job = p.Job(
-            project,
-            str(folder),
-            name=name,
-            live=live,
-            document=document,
-            trusted=trusted,
-            moments_mb=self.moments_mb,
-        )
-        self.history = History(str(folder))
-        self._tell(e.HistoryOpened(str(folder)))
+        trusted = code_digest(job.project)
+        self.job = replace(job, trusted=trusted, moments_mb=self.moments_mb)
+        self.history = history
+        self._tell(e.HistoryOpened(history.folder))
         self._become("starting")
         assert self._engine is not None
         if trusted:
@@ -159,16 +159,24 @@ class Training:
                 pass
         self._tell(e.RunEvent(event))
 
+    def when_ended(self, then: Callable[[], object]) -> None:
+        """Do something once, when the run under way has ended."""
+        self._then = then
+
     def _ended(self, answer: p.Answer) -> None:
         message = answer.message if isinstance(answer, p.RunSummary) else ""
         self._become("ended", message)
         self._tell(e.RunsChanged())
+        then, self._then = self._then, None
+        if then is not None:
+            then()
 
     def _refused(self, refused: p.Refused) -> None:
         if self._engine is None or not self._engine.alive:
             self.history.status = "interrupted"
         elif self.history.status in ("", "running", "paused"):
             self.history.status = "failed"
+        self._then = None
         self._notice(refused)
         self._become("ended", refused.message)
         self._tell(e.RunsChanged())

@@ -7,7 +7,14 @@ writer holds `running.lock`; a writer that died has let go of it, however it die
 raises: what is cut, foreign or missing becomes a fault or is left out.
 """
 
-from studio.engine.runs.continuing import checkpoints, folder_of, is_continued, resumable
+from studio.engine.runs.continuing import (
+    checkpoints,
+    events_until,
+    folder_of,
+    is_continued,
+    position,
+    resumable,
+)
 from studio.engine.runs.folder import (
     CHECKPOINTS,
     EVENTS,
@@ -56,6 +63,7 @@ __all__ = [
     "better",
     "checkpoint_steps",
     "checkpoints",
+    "events_until",
     "folder_of",
     "is_continued",
     "is_low_best",
@@ -63,6 +71,7 @@ __all__ = [
     "moment_steps",
     "new_run_folder",
     "newest_weights",
+    "position",
     "put",
     "read_circumstances",
     "read_events",

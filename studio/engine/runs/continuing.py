@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -23,14 +24,21 @@ def folder_of(checkpoint: Path) -> Path:
     return checkpoint.parent.parent
 
 
+def events_until(folder: Path, step: int) -> Iterator[p.Event]:
+    """Yield what a run told up to a step, without how it ended.
+
+    Raises: OSError.
+    """
+    with (folder / EVENTS).open("rb") as lines:
+        yield from (event for event in decode(lines) if _stays(event, step))
+
+
 def cut_back(folder: Path, step: int) -> None:
     """Drop the events after a step, and those that ended the run.
 
     Raises: OSError; the events are as they were then.
     """
-    with (folder / EVENTS).open("rb") as lines:
-        kept = [encode(event) for event in decode(lines) if _stays(event, step)]
-    put(folder / EVENTS, b"".join(kept))
+    put(folder / EVENTS, b"".join(encode(event) for event in events_until(folder, step)))
 
 
 def _stays(event: p.Event, step: int) -> bool:

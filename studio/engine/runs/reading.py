@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from studio.engine import protocol as p
 from studio.engine.event_lines import decode
@@ -167,6 +168,8 @@ def _told(folder: Path) -> p.RunSummary:
                     event.metrics,
                     better(summary.best, event),
                 )
+            case p.Progress():
+                summary = replace(summary, steps=event.step)
             case _:
                 pass
     return summary

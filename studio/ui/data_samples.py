@@ -145,10 +145,9 @@ def answer_of(target: np.ndarray, data: DataFacts) -> str:
             return text_of(target[target >= 0], names)
         case "nodes":
             return f"{int((target >= 0).sum())} known"
-        case "segmentation":
-            return ", ".join(
-                names[int(kind)] for kind in np.unique(target) if 0 <= kind < len(names)
-            )
+        case "segmentation":  # the first class is what lies behind all others, in every picture
+            kinds = (int(kind) for kind in np.unique(target))
+            return ", ".join(names[kind] for kind in kinds if 0 < kind < len(names))
         case "detection":
             return ", ".join(names[int(kind)] for kind in target[:, 0] if 0 <= kind < len(names))
         case "multi-label":

@@ -8,19 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.data.source import DataProblem, Loaded
-from studio.graph.project import Split
+from studio.graph.project import SPLITS, Split
 
 Indices = NDArray[np.int64]
 Parts = tuple[Indices, Indices, Indices]
-
-#: What a split may go by, and what each means to a person.
-WAYS = {
-    "": "As the source comes divided; where samples have a time, by time; else by chance",
-    "chance": "Drawn at random: right where samples are independent of each other",
-    "groups": "A group (a patient, a speaker) is never in two parts, so what is learnt is not the group",
-    "time": "The latest samples validate and test, as when the future is predicted from the past",
-    "published": "As the source comes divided, so that figures compare with published ones",
-}
 
 
 def divided(loaded: Loaded, split: Split, seed: int) -> tuple[Parts, list[str]]:
@@ -29,7 +20,8 @@ def divided(loaded: Loaded, split: Split, seed: int) -> tuple[Parts, list[str]]:
     Raises: DataProblem, where the source does not have what the split goes by, or too few samples.
     """
     # Windows of a text or a series overlap: drawn by chance, validation would repeat the training.
-    usual = "time" if loaded.times is not None else "chance"
+    grouped = "groups" if loaded.groups is not None else "chance"
+    usual = "time" if loaded.times is not None else grouped
     way = split.by or ("published" if loaded.parts is not None else usual)
     match way:
         case "chance":
@@ -48,7 +40,7 @@ def divided(loaded: Loaded, split: Split, seed: int) -> tuple[Parts, list[str]]:
         case "time":
             has = "names no times. Choose the column that holds them among the source's settings."
         case _:
-            has = f"cannot be split by {way!r}. Choose one of {', '.join(filter(None, WAYS))}."
+            has = f"cannot be split by {way!r}. Choose one of {', '.join(filter(None, SPLITS))}."
     raise DataProblem(f"{loaded.title} {has}")
 
 

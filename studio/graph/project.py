@@ -54,6 +54,16 @@ class Step(Struct, frozen=True, omit_defaults=True):
     params: dict[str, Value] = field(default_factory=dict)
 
 
+#: What a split may go by, and what that means to a person.
+SPLITS = {
+    "": "As the source comes divided; by groups or times where it names them; else at random.",
+    "chance": "At random: right where samples do not depend on each other.",
+    "groups": "A group, such as a patient, is never in two parts: what is learnt is not the group.",
+    "time": "The latest samples validate and test: the future is predicted from the past.",
+    "published": "As the source comes divided, so that figures compare with published ones.",
+}
+
+
 class Split(Struct, frozen=True, omit_defaults=True):
     """How samples are divided: shares between 0 and 1, stratified where the task has classes.
 

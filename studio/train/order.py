@@ -18,7 +18,7 @@ class Order:
         self._seed = seed
         self._members: list[Tensor] = []
         if classes is not None:
-            self._members = [torch.where(classes == one)[0] for one in classes.unique()]
+            self._members = [torch.where(classes == one)[0] for one in torch.unique(classes)]
 
     def of(self, epoch: int) -> Tensor:
         """Return the positions of an epoch's samples. Shapes: int64 `[count]`."""

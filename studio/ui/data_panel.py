@@ -2,29 +2,63 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QMenu, QScrollArea, QWidget
+from PySide6.QtWidgets import QScrollArea, QWidget
 
 from studio.graph.edits import SetData
 from studio.graph.params import Param, Value
-from studio.graph.project import DataRef, Split, Step
-from studio.graph.spec import OptionSpec
+from studio.graph.project import SPLITS, DataRef, Handling, Split
 from studio.session import events as e
 from studio.session.session import Session
-from studio.ui.controls import button, column, label, row, surface
+from studio.ui.controls import button, column, label, surface
+from studio.ui.data_preview import AugmentPreview, TransformPreview
 from studio.ui.data_report import DataReport
+from studio.ui.data_steps import StepList
 from studio.ui.download_row import DownloadRow
 from studio.ui.editors import Choice
 from studio.ui.form import Form
 from studio.ui.theme import Theme
-from studio.ui.views.view import plain
 
 SPLIT_PARAMS = (
+    Param("by", "choice", "", choices=tuple(SPLITS), help="What keeps the parts apart"),
     Param("validation", "float", 0.2, minimum=0.0, maximum=0.9, help="Share of all samples"),
     Param("test", "float", 0.0, minimum=0.0, maximum=0.9, help="Share of all samples"),
     Param("stratified", "bool", True, help="Every part gets the same share of each class"),
     Param("seed", "int", 0, minimum=0, maximum=2**31 - 1, help="Another seed, another split"),
+)
+
+HANDLING_PARAMS = (
+    Param(
+        "missing",
+        "choice",
+        "refuse",
+        choices=("refuse", "drop", "fill"),
+        help="Values that are no numbers: refused, their samples dropped, or filled by the mean",
+    ),
+    Param(
+        "duplicates",
+        "choice",
+        "keep",
+        choices=("keep", "drop"),
+        help="Samples that repeat an earlier one",
+    ),
+    Param(
+        "memory",
+        "choice",
+        "auto",
+        choices=("auto", "resident", "stream"),
+        help="Auto: what does not fit is read from the disk while training",
+    ),
+    Param(
+        "memory_gb",
+        "float",
+        0.0,
+        minimum=0,
+        maximum=100_000,
+        unit="GiB",
+        help="That samples may take; 0: half of what is free",
+    ),
 )
 
 
@@ -41,7 +75,6 @@ class DataPanel(QScrollArea):
         self._session = session
         self._theme = theme
         self._kinds: list[str] = []
-        self.steps: list[TransformCard] = []
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inside = surface("panel")
@@ -67,12 +100,24 @@ class DataPanel(QScrollArea):
 
         layout.addSpacing(8)
         layout.addWidget(_heading(theme, "Transforms"))
-        self._step_box = column(spacing=6)
-        layout.addLayout(self._step_box)
-        self.add_step = button(theme, "Add transform", icon="plus", look="menu", small=True)
-        self.step_menu = QMenu(self.add_step)
-        self.add_step.setMenu(self.step_menu)
-        layout.addWidget(self.add_step)
+        self.transforms = StepList(theme, "transform")
+        self.transforms.changed.connect(
+            lambda steps: self._do(replace(self._data, transforms=steps))
+        )
+        layout.addWidget(self.transforms)
+        self.transformed = TransformPreview(session, theme)
+        layout.addWidget(self.transformed)
+
+        layout.addSpacing(8)
+        layout.addWidget(_heading(theme, "Augmentation"))
+        layout.addWidget(
+            label(theme, "Of training batches only, anew each time", tone="3", role="caption")
+        )
+        self.augment = StepList(theme, "augmentation")
+        self.augment.changed.connect(lambda steps: self._do(replace(self._data, augment=steps)))
+        layout.addWidget(self.augment)
+        self.augmented = AugmentPreview(session, theme)
+        layout.addWidget(self.augmented)
 
         layout.addSpacing(8)
         layout.addWidget(_heading(theme, "Split"))
@@ -84,6 +129,17 @@ class DataPanel(QScrollArea):
             )
         )
         layout.addWidget(self.split)
+        self.way = label(theme, tone="3", role="caption", wrap=True)
+        layout.addWidget(self.way)
+
+        layout.addSpacing(8)
+        layout.addWidget(_heading(theme, "What does not fit"))
+        self.handling = Form(theme, label_width=60)
+        self.handling.edited.connect(self._on_handling)
+        self.handling.cleared.connect(
+            lambda name: self._on_handling(name, getattr(Handling(), name))
+        )
+        layout.addWidget(self.handling)
 
         layout.addSpacing(8)
         layout.addWidget(_heading(theme, "What came in"))
@@ -101,8 +157,11 @@ class DataPanel(QScrollArea):
             case e.DocumentChanged(before=before, after=after):
                 if before.data is not after.data:
                     self._show()
-            case e.FactsChanged():
+            case e.FactsChanged(facts=facts):
                 self._show_download()
+                self._show_steps()
+                self.transformed.show_data(facts.data)
+                self.augmented.show_data(facts.data)
             case _:
                 pass
         self.report.on_event(event)
@@ -127,42 +186,22 @@ class DataPanel(QScrollArea):
         self.form.set_base(path.rpartition("/")[0])
         self.form.show_params(spec.params if spec else (), data.params)
         self._show_download()
-        self._show_steps(data)
-        values = {
-            "validation": data.split.validation,
-            "test": data.split.test,
-            "stratified": data.split.stratified,
-            "seed": data.seed,
-        }
-        self.split.show_params(SPLIT_PARAMS, values)
+        self._show_steps()
+        self.split.show_params(SPLIT_PARAMS, asdict(data.split) | {"seed": data.seed})
+        self.way.setText(SPLITS.get(data.split.by, ""))
+        self.handling.show_params(HANDLING_PARAMS, asdict(data.handling))
 
     def _show_download(self) -> None:
         facts = self._session.facts
         spec = self._session.catalog.sources.get(self._data.kind)
         self.download.show_source(spec, facts is None or facts.data is not None)
 
-    def _show_steps(self, data: DataRef) -> None:
-        catalog = self._session.catalog
-        if [card.kind for card in self.steps] != [step.kind for step in data.transforms]:
-            for card in self.steps:
-                self._step_box.removeWidget(card)
-                card.hide()
-                card.deleteLater()
-            self.steps = []
-            for index, step in enumerate(data.transforms):
-                card = TransformCard(self._theme, step.kind, catalog.transforms.get(step.kind))
-                card.changed.connect(lambda values, at=index: self._on_step(at, values))
-                card.removed.connect(lambda at=index: self._on_step_removed(at))
-                self.steps.append(card)
-                self._step_box.addWidget(card)
-        for card, step in zip(self.steps, data.transforms, strict=True):
-            card.show_step(step, catalog.transforms.get(step.kind))
-        self.step_menu.clear()
-        for kind, spec in catalog.transforms.items():
-            action = self.step_menu.addAction(spec.title)
-            action.setToolTip(plain(spec.doc))
-            action.triggered.connect(lambda _=False, chosen=kind: self._on_step_added(chosen))
-        self.add_step.setEnabled(bool(catalog.transforms))
+    def _show_steps(self) -> None:
+        catalog, data, facts = self._session.catalog, self._data, self._session.facts
+        form = facts.data.form if facts is not None and facts.data is not None else ""
+        # Transforms may change the form: what fits a later one is told when it is there.
+        self.transforms.show_steps(data.transforms, catalog.transforms, "")
+        self.augment.show_steps(data.augment, catalog.augmentations, form)
 
     # ------------------------------------------------------------------------------------- changing
 
@@ -182,8 +221,8 @@ class DataPanel(QScrollArea):
         before = self._session.catalog.sources.get(self._data.kind)
         after = self._session.catalog.sources.get(kind)
         same_form = before is not None and after is not None and before.form == after.form
-        transforms = self._data.transforms if same_form else ()
-        self._do(replace(self._data, kind=kind, params={}, transforms=transforms))
+        transforms, augment = (self._data.transforms, self._data.augment) if same_form else ((), ())
+        self._do(replace(self._data, kind=kind, params={}, transforms=transforms, augment=augment))
 
     def _on_param(self, name: str, value: Value) -> None:
         self._do(replace(self._data, params=self._data.params | {name: value}))
@@ -202,54 +241,8 @@ class DataPanel(QScrollArea):
             return
         self._do(replace(self._data, split=split))
 
-    def _on_step(self, index: int, values: dict[str, Value]) -> None:
-        steps = list(self._data.transforms)
-        steps[index] = Step(steps[index].kind, values)
-        self._do(replace(self._data, transforms=tuple(steps)))
-
-    def _on_step_added(self, kind: str) -> None:
-        self._do(replace(self._data, transforms=(*self._data.transforms, Step(kind))))
-
-    def _on_step_removed(self, index: int) -> None:
-        steps = self._data.transforms
-        self._do(replace(self._data, transforms=steps[:index] + steps[index + 1 :]))
-
-
-class TransformCard(QWidget):
-    """One transform with its settings."""
-
-    changed = Signal(dict)
-    removed = Signal()
-
-    def __init__(self, theme: Theme, kind: str, spec: OptionSpec | None) -> None:
-        super().__init__()
-        self.kind = kind
-        self._values: dict[str, Value] = {}
-        self.setProperty("surface", "card")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        outer = column(self, spacing=2)
-        outer.setContentsMargins(10, 6, 6, 6)
-        head = row()
-        self.title = label(theme, weight=500)
-        head.addWidget(self.title, 1)
-        remove = button(theme, icon="close", look="ghost", small=True, tip="Remove this transform")
-        remove.clicked.connect(self.removed)
-        head.addWidget(remove)
-        outer.addLayout(head)
-        self.form = Form(theme, label_width=60)
-        self.form.edited.connect(
-            lambda name, value: self.changed.emit(self._values | {name: value})
-        )
-        self.form.cleared.connect(
-            lambda name: self.changed.emit({k: v for k, v in self._values.items() if k != name})
-        )
-        outer.addWidget(self.form)
-
-    def show_step(self, step: Step, spec: OptionSpec | None) -> None:
-        """Show a transform's settings; one whose plugin is missing shows its kind."""
-        self._values = dict(step.params)
-        self.title.setText(spec.title if spec else step.kind)
-        self.form.show_params(spec.params if spec else (), step.params)
+    def _on_handling(self, name: str, value: Value) -> None:
+        self._do(replace(self._data, handling=replace(self._data.handling, **{name: value})))
 
 
 def _heading(theme: Theme, text: str) -> QWidget:

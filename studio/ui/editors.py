@@ -229,7 +229,7 @@ class ChoiceEditor(Editor):
         layout = row(self)
         self._choices = choices
         self.box = Choice()
-        self.box.addItems(["none" if choice is None else str(choice) for choice in choices])
+        self.box.addItems(["none" if c is None else str(c) or "automatic" for c in choices])
         self.box.activated.connect(lambda index: self.submitted.emit(self._choices[index]))
         layout.addWidget(self.box)
         self.setFocusProxy(self.box)

@@ -52,13 +52,13 @@ def test_a_source_of_another_form_drops_transforms_that_cannot_fit(
 
 
 def test_transforms_are_added_changed_and_removed(panel: DataPanel, session: Session) -> None:
-    panel.step_menu.actions()[0].trigger()
+    panel.transforms.menu.actions()[0].trigger()
     assert data(session).transforms == (Step("core.resize"),)
-    panel.steps[0].form.edited.emit("size", 32)
+    panel.transforms.cards[0].form.edited.emit("size", 32)
     assert data(session).transforms == (Step("core.resize", {"size": 32}),)
-    panel.steps[0].removed.emit()
+    panel.transforms.cards[0].removed.emit()
     assert data(session).transforms == ()
-    assert panel.steps == []
+    assert panel.transforms.cards == []
 
 
 def test_the_split_is_checked_in_words(panel: DataPanel, session: Session) -> None:

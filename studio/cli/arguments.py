@@ -68,7 +68,13 @@ def build_parser() -> argparse.ArgumentParser:
     _add_json(check)
 
     train = commands.add_parser("train", help="train a project into a run folder")
-    train.add_argument("file", metavar="FILE", type=Path)
+    train.add_argument("file", metavar="FILE", type=Path, nargs="?", help="the project to train")
+    train.add_argument(
+        "--resume",
+        type=Path,
+        metavar="RUN",
+        help="go on with this run exactly where it stands, up to --epochs where that is more",
+    )
     _add_trust(train)
     train.add_argument("--epochs", type=_at_least(1), metavar="N")
     train.add_argument("--seed", type=_at_least(0), metavar="S")

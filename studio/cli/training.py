@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,6 +17,7 @@ from studio.cli.output import metrics, print_json
 from studio.cli.progress import Teller
 from studio.cli.settings_given import recipe_given
 from studio.engine.protocol import RunSummary
+from studio.engine.runs import read_job
 from studio.graph.edits import SetRecipe
 from studio.paths import Paths
 from studio.session.events import RunEvent, SessionEvent
@@ -24,7 +25,14 @@ from studio.session.history import History
 
 
 def train(given: argparse.Namespace, here: Paths) -> int:
-    """Train a project into a run folder."""
+    """Train a project into a run folder, or go on with a run.
+
+    Raises: WrongUse, JobFailed.
+    """
+    if (given.file is None) == (given.resume is None):
+        raise WrongUse("Name either a project file to train, or with --resume a run to go on with.")
+    if given.resume is not None:
+        return _go_on(given, here)
     folder = _folder(given.out)
     with Headless(here) as studio:
         studio.open(given.file, given.trust)
@@ -40,8 +48,34 @@ def train(given: argparse.Namespace, here: Paths) -> int:
         if facts.errors:
             first = facts.errors[0].message
             raise JobFailed(f"{given.file} cannot be trained: {first} neuroloom check says more.")
-        summary, stopped = _run(studio, folder)
+        summary, stopped = _run(studio, lambda: session.train(folder=folder))
         best = best_epoch(session.history)
+    return _told(given, summary, best, stopped)
+
+
+def _go_on(given: argparse.Namespace, here: Paths) -> int:
+    """Go on with a run in its own folder."""
+    folder = given.resume.absolute()
+    if given.set or given.out or given.seed is not None or given.device is not None:
+        raise WrongUse(
+            "A run goes on as it was begun: --resume takes --epochs, and no other setting. Train "
+            "the project anew to change them."
+        )
+    job = read_job(folder)
+    if job is None:
+        raise WrongUse(f"{given.resume} is no run that can be read; name a run's folder.")
+    with Headless(here) as studio:
+        session = studio.session
+        session.new(job.project)
+        studio.check_trust(str(given.resume), given.trust)
+        summary, stopped = _run(studio, lambda: session.continue_run(folder, given.epochs or 0))
+        best = best_epoch(session.history)
+    return _told(given, summary, best, stopped)
+
+
+def _told(
+    given: argparse.Namespace, summary: RunSummary, best: dict[str, float], stopped: bool
+) -> int:
     if given.json:
         print_json(as_json(summary, best))
     else:
@@ -66,7 +100,7 @@ def _check_device(name: str, devices: dict[str, str]) -> None:
         raise WrongUse(f"There is no device {name!r} here; there is auto, {', '.join(devices)}.")
 
 
-def _run(studio: Headless, folder: Path | None) -> tuple[RunSummary, bool]:
+def _run(studio: Headless, begin: Callable[[], object]) -> tuple[RunSummary, bool]:
     """Train until the end; the first Ctrl-C stops cleanly, a second one at once."""
     session = studio.session
     teller = Teller(sys.stderr)
@@ -78,7 +112,7 @@ def _run(studio: Headless, folder: Path | None) -> tuple[RunSummary, bool]:
     asked_to_stop = False
     with _interrupts() as interrupted:
         unsubscribe = session.subscribe(tell)
-        session.train(folder=folder)
+        begin()
         studio.raise_errors()
         for _ in studio.events(lambda: session.training in ("idle", "ended")):
             if interrupted and not asked_to_stop:

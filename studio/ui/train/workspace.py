@@ -17,10 +17,12 @@ from studio.session import events as e
 from studio.session.session import Session
 from studio.ui import controls
 from studio.ui.theme import Theme
+from studio.ui.train.breakpoints_panel import BreakpointsPanel
 from studio.ui.train.canvas_panel import CanvasPanel, MakeCanvas
 from studio.ui.train.curves import Curves
 from studio.ui.train.embedding import EmbeddingPanel
 from studio.ui.train.filters import Filters
+from studio.ui.train.guard import Guard
 from studio.ui.train.layers import LayersOverTime, Outputs
 from studio.ui.train.look_here import LookHere, Steer
 from studio.ui.train.predictions import Predictions
@@ -70,6 +72,9 @@ class TrainWorkspace(QWidget):
         self.look_here = LookHere(theme)
         self.steer = Steer(theme)
         self.look_here.body.addWidget(self.steer)
+        self.breakpoints = BreakpointsPanel(theme)
+        self.guard = Guard(session, self.look_here, self.breakpoints, self._name)
+        self.redraw.register(self.look_here, self.guard.diagnose)
         self.predictions = Predictions(theme, self.redraw)
         self.empty = EmptyState(
             theme,
@@ -78,8 +83,10 @@ class TrainWorkspace(QWidget):
             "Train",
         )
         self._seen = QTabWidget()
-        controls.set_property(self._seen, "surface", "panel")
-        self._seen.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._cards = QTabWidget()
+        for tabs in (self._seen, self._cards):
+            controls.set_property(tabs, "surface", "panel")
+            tabs.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._assemble()
         self._compact: bool | None = None
         self._arrange(compact=False)
@@ -88,6 +95,7 @@ class TrainWorkspace(QWidget):
         self.scrubber.moment_wanted.connect(session.look_at)
         self.over_time.layer_picked.connect(self.show_layer)
         self.look_here.layer_wanted.connect(self.show_layer)
+        self.look_here.curve_wanted.connect(self.curves.point_out)
         self.look_here.repair_wanted.connect(self._on_repair)
         self.steer.changed.connect(session.set_live)
         self.canvas.layer_chosen.connect(self._set_layer)
@@ -98,6 +106,8 @@ class TrainWorkspace(QWidget):
     def on_event(self, event: e.SessionEvent) -> None:
         """Tell the panels that an event concerns."""
         self.canvas.on_event(event)
+        if self.guard.on_event(event):
+            self.redraw.mark(self.look_here)
         match event:
             case e.RunEvent(event=told):
                 self._on_run_event(told)
@@ -131,7 +141,7 @@ class TrainWorkspace(QWidget):
                     self._set_layer(self._telling_layer())
                 self.over_time.mark()
                 self.outputs.mark()
-            case p.Pictures():
+            case p.Pictures() | p.Preview():
                 self.predictions.mark()
             case p.Insight():
                 for panel in (self.filters, self.embedding, self.surface):
@@ -139,6 +149,10 @@ class TrainWorkspace(QWidget):
                 self._offer_looks()
             case p.CheckpointSaved():
                 self._show_checkpoints()
+            case p.BreakpointHit():
+                self._show_hit(event)
+            case p.ControlApplied(action="back"):
+                self._show_history()
             case p.ProblemFound() | p.ControlApplied():
                 self._show_cards()
                 self.curves.mark_steps()
@@ -191,6 +205,14 @@ class TrainWorkspace(QWidget):
     def _fill_status(self) -> None:
         session = self._session
         self.status.show_run(session.history, session.training, edited=session.edited_since_run)
+
+    def _show_hit(self, hit: p.BreakpointHit) -> None:
+        """Open the layer that a breakpoint speaks of, and the card with the batch."""
+        if hit.node:
+            self.show_layer(hit.node)
+        for tabs in (self._tabs, self._cards):
+            if tabs.indexOf(self.look_here) >= 0:
+                tabs.setCurrentWidget(self.look_here)
 
     def _show_checkpoints(self) -> None:
         folder = self._session.history.folder
@@ -278,7 +300,7 @@ class TrainWorkspace(QWidget):
         self._stack.setMinimumWidth(420)
         self._row = _splitter(Qt.Orientation.Horizontal)
         self._tabs = QTabWidget()
-        for tabs in (self._tabs, self._seen):
+        for tabs in (self._tabs, self._seen, self._cards):
             tabs.setDocumentMode(True)
         self._below = QStackedWidget()
         self._below.addWidget(self._row)
@@ -301,6 +323,7 @@ class TrainWorkspace(QWidget):
         if compact:
             panels: dict[str, QWidget] = {"Layers": self.over_time, **self._looks()}
             panels |= {"Confusion": self.confusion_panel, "Look here": self.look_here}
+            panels |= {"Breakpoints": self.breakpoints}
             panels |= {"Predictions": self.predictions}
             for title, panel in panels.items():
                 self._tabs.addTab(panel, title)
@@ -308,7 +331,9 @@ class TrainWorkspace(QWidget):
         else:
             for title, look in self._looks().items():
                 self._seen.addTab(look, title)
-            for panel in (self.over_time, self._seen, self.confusion_panel, self.look_here):
+            self._cards.addTab(self.look_here, "Look here")
+            self._cards.addTab(self.breakpoints, "Breakpoints")
+            for panel in (self.over_time, self._seen, self.confusion_panel, self._cards):
                 self._row.addWidget(panel)
                 panel.show()
             self._row.setSizes([560, 360, 264, 416])

@@ -26,7 +26,16 @@ ROOMS: dict[str, set[str]] = {
     "studio.layers": TORCH | {"studio.graph", "studio.layers"},
     "studio.compile": TORCH | {"onnx", "onnxruntime", "tqdm", "studio.graph", "studio.compile"},
     "studio.data": TORCH
-    | {"PIL", "sklearn", "networkx", "pyarrow", "soundfile", "studio.graph", "studio.data"},
+    | {
+        "PIL",
+        "sklearn",
+        "networkx",
+        "pyarrow",
+        "soundfile",
+        "gymnasium",
+        "studio.graph",
+        "studio.data",
+    },
     "studio.train": TORCH
     | ENGINE_SIDE
     | {"studio.compile", "studio.data", "studio.train", "studio"},

@@ -34,6 +34,7 @@ from studio.data.tar_samples import TAR
 from studio.data.text_file import TEXT
 from studio.data.text_labels import TEXT_LABELS
 from studio.data.transforms import Fitted, Transform, builtin_transforms
+from studio.data.worlds import GYMNASIUM
 from studio.graph.project import DataRef
 from studio.graph.spec import OptionSpec, SourceSpec
 
@@ -82,6 +83,7 @@ _SOURCES = (
     TEXT_LABELS,
     AUDIO,
     GRAPH_FILES,
+    GYMNASIUM,
 )
 
 

@@ -7,7 +7,7 @@ from studio.train.controls import Controls
 from studio.train.devices import cores, device_memory, devices, pick_device, pick_threads
 from studio.train.footprint import optimizer_bytes
 from studio.train.learner import Evaluation, Learner, Learning, Setup
-from studio.train.learners import builtin_learners, proposed, wanted
+from studio.train.learners import builtin_learners, proposed, seen, wanted
 from studio.train.loop import run
 from studio.train.losses import losses
 from studio.train.optim import optimizers
@@ -39,6 +39,7 @@ __all__ = [
     "recipe_problems",
     "run",
     "schedules",
+    "seen",
     "suit_problems",
     "wanted",
 ]

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -138,6 +138,14 @@ class Learning(Protocol):
 
         Changes nothing; it is asked for now and then, while somebody watches. The loop sets its step.
         """
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A run whose network gets something else than the data's own samples: noise on them, masks, the time."""
+
+    def prepared(self, batch: Samples, generator: torch.Generator | None = None) -> Samples:
+        """Return a batch as the first role's network gets it; without a generator, from the run's stream."""
 
 
 class Learner(Protocol):

@@ -29,7 +29,7 @@ from studio.train.diagnose import (
 )
 from studio.train.feed import Feed
 from studio.train.feeding import make_feed
-from studio.train.learner import Learner, Setup, Trace
+from studio.train.learner import Learner, Preparing, Setup, Trace
 from studio.train.options import TrainProblem
 from studio.train.paths import NodePath, Owners, input_names, node_paths
 from studio.train.schedules import Span, build_schedule
@@ -155,6 +155,14 @@ class Stepper:
             raise TrainProblem(f"A batch needs at least 1 sample, but {size} came.")
         self.schedule.check_respan()
         self._next_batch_size = size
+
+    def shown(self, samples: Samples) -> Samples:
+        """Return samples as the first role's network is looked into with, the same every time."""
+        if not isinstance(self.learning, Preparing):
+            return samples
+        generator = torch.Generator(samples.inputs.device).manual_seed(self._recipe.seed)
+        prepared = self.learning.prepared(samples, generator)
+        return replace(samples, inputs=prepared.inputs, more=prepared.more)
 
     def take_step(self) -> Parts:
         """Take the next step. Call within `with stepper.stream:`."""
@@ -295,7 +303,7 @@ class Stepper:
             with self.stream:
                 self.feed.begin(self.epoch)
                 at = self.batch * self._recipe.accumulate
-                fed = self.feed.batch(at).fed(self.inputs[self._first])
+                fed = self.shown(self.feed.batch(at)).fed(self.inputs[self._first])
                 origin, order = first_output(self.network, self.nodes, fed)
             self.restore(before)
             origin = (

@@ -86,13 +86,13 @@ class Trainer:
         self._probes = Probes(
             self._stepper.network,
             self._stepper.nodes,
-            watched,
+            self._stepper.shown(watched),
             dataset.facts,
             self._stepper.learning.present,
             max(RATE_HZ if job.live else 0.0, self._watch.rate_hz),
             time.perf_counter,
             self._stepper.inputs[learner.roles[0]],
-            self._recorder(dataset, watched) if job.live else None,
+            self._recorder(dataset, self._stepper.shown(watched)) if job.live else None,
         )
         self._previews = Previews(
             self._stepper.learning,

@@ -167,4 +167,4 @@ def better(
 
 def is_low_best(metric: str) -> bool:
     """Tell whether smaller values of a metric are better."""
-    return metric.endswith(("loss", "mae", "mse", "rmse", "perplexity"))
+    return metric.endswith(("loss", "mae", "mse", "rmse", "perplexity", "distance"))

@@ -35,7 +35,7 @@ def export(shelf: Shelf, layers: Mapping[str, LayerSpec], request: p.Export) -> 
     """
     project, network, path = request.project, request.network, Path(request.path)
     dataset = shelf.dataset(project.data)
-    facts = compile.infer(project, layers, dataset.facts, cache=shelf.cache())
+    facts = compile.infer(project, layers, shelf.facts(project), cache=shelf.cache())
     source = compile.source(project, network, layers, facts)
     if network == "main":
         module = shelf.replica(project, request.weights, dataset.facts)

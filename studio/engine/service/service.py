@@ -234,7 +234,7 @@ class Service:
         facts: DataFacts | None = None
         wrong: tuple[Problem, ...] = ()
         try:
-            facts = self._shelf.dataset(request.project.data).facts
+            facts = self._shelf.facts(request.project)
             data.augmenter(request.project.data.augment, facts)
         except DataProblem as error:
             wrong = (Problem(str(error), network=""),)
@@ -281,7 +281,7 @@ class Service:
     def _source(self, work: Work) -> p.SourceText:
         request = work.request
         assert isinstance(request, p.GetSource)
-        facts = self._shelf.dataset(request.project.data).facts
+        facts = self._shelf.facts(request.project)
         found = self._facts(request.project, facts)
         written = compile.source(
             request.project, request.network, self._specs(), found, request.tapped
@@ -291,7 +291,7 @@ class Service:
     def _read_source(self, work: Work) -> p.SourceRead:
         request = work.request
         assert isinstance(request, p.ReadSource)
-        facts = self._shelf.dataset(request.project.data).facts
+        facts = self._shelf.facts(request.project)
         found = self._facts(request.project, facts)
         reader = compile.Reader(
             request.project, request.network, self._specs(), facts, self._cache, found

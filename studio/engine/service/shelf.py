@@ -14,7 +14,7 @@ import torch
 from msgspec.structs import replace
 from torch import nn
 
-from studio import compile, data, explain
+from studio import compile, data, explain, train
 from studio.data import Dataset
 from studio.graph.facts import DataFacts
 from studio.graph.project import DataRef, Project
@@ -54,11 +54,19 @@ class Shelf:
         key = (_digest(ref), *(_stamp(self._base / value) for value in _texts(ref)))
         return self._datasets.get(key, lambda: data.open(ref, self._base, self._published))
 
+    def facts(self, project: Project) -> DataFacts:
+        """Return what a project's networks see of its data.
+
+        Raises: DataProblem.
+        """
+        return train.seen(project.recipe, self.dataset(project.data).facts)
+
     def module(self, project: Project, network: str, facts: DataFacts) -> nn.Module:
         """Return a module of a network as training would start with it: fresh, or with its start weights.
 
         Raises: Unfinished, StartProblem.
         """
+        facts = train.seen(project.recipe, facts)
         module = compile.build(project, network, self._specs(), facts, self.cache())
         if project.weights and network == "main":
             compile.start_from(module, self._base / project.weights)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+import msgspec
 
 from studio.graph.answers import Wanted
-from studio.graph.facts import DataFacts
+from studio.graph.facts import DataFacts, TensorType
+from studio.graph.params import Value
 from studio.graph.project import Recipe
 from studio.train.learner import Learner
+from studio.train.learners.adversarial import Adversarial
 from studio.train.learners.detection import Detection
+from studio.train.learners.diffusion import Diffusion
 from studio.train.learners.masked_token import MaskedToken
 from studio.train.learners.next_token import NextToken
 from studio.train.learners.reconstruction import Reconstruction
+from studio.train.learners.reinforce import Reinforce
 from studio.train.learners.sequence_to_sequence import SequenceToSequence
 from studio.train.options import TrainProblem, checked
 from studio.train.supervised import Supervised
@@ -26,6 +33,9 @@ def builtin_learners() -> dict[str, Learner]:
         NextToken(),
         MaskedToken(),
         Reconstruction(),
+        Adversarial(),
+        Diffusion(),
+        Reinforce(),
     )
     return {learner.spec.kind: learner for learner in made}
 
@@ -34,6 +44,26 @@ def proposed(facts: DataFacts, learners: Mapping[str, Learner] | None = None) ->
     """Return the kind of the usual learner for some data, "" where none is for it."""
     known = learners or builtin_learners()
     return next((kind for kind, learner in known.items() if not learner.suits(facts)), "")
+
+
+@runtime_checkable
+class Giving(Protocol):
+    """A learner that feeds its networks something beside the data: random numbers, the time of a step."""
+
+    def gives(self, facts: DataFacts, params: Mapping[str, Value]) -> dict[str, TensorType]:
+        """Return the types of what it gives, by the name of the network's input that gets it."""
+
+
+def seen(recipe: Recipe, facts: DataFacts) -> DataFacts:
+    """Return the data as networks see it: with what the recipe's learner gives beside it."""
+    learner = builtin_learners().get(recipe.learner)
+    if not isinstance(learner, Giving):
+        return facts
+    try:
+        params = checked(learner.spec, recipe.learner_params, "learner")
+    except TrainProblem:  # told by the recipe
+        return facts
+    return msgspec.structs.replace(facts, more={**facts.more, **learner.gives(facts, params)})
 
 
 def wanted(recipe: Recipe, facts: DataFacts) -> Wanted:

@@ -25,6 +25,19 @@ _LABELS = (".cls", ".json", ".txt")
 Parts = dict[str, bytes]
 
 
+class _Member(tarfile.TarInfo):
+    """A header of an archive; one that is cut or broken is a fault, where tarfile takes it for the end."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> _Member:
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the types leave it out
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"after {archive.offset} bytes, {error}") from None
+
+
 def _load(params: Mapping[str, Value], base: Path) -> Loaded:
     """Shapes: inputs `[n, channels, height, width]`."""
     what = "a .tar of images with labels beside, or a folder of such files"
@@ -92,7 +105,7 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
     Nothing is written to disk, so that no name in the archive can lead anywhere.
     """
     try:
-        with tarfile.open(path, "r|*") as archive:
+        with tarfile.open(path, "r|*", tarinfo=_Member) as archive:
             for member in archive:
                 name = PurePosixPath(member.name).name
                 if not member.isfile() or name.startswith("."):

@@ -22,6 +22,7 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Settings as a value; change them with `msgspec.structs.replace`.
 
     `guides` lets nodes line up while dragged; `reduced_motion` lets nothing glide.
+    `keys` are those that a person gave to actions, by the action's name; several are parted by ` | `.
     `geometry` and `panels` hold what Qt's `save…` methods return, as base64 text.
     Units: `run_budget_gb` in GB (10⁹ bytes) of all run folders together; `moments_mb` in MiB of what one
     run keeps to look back at (0: nothing).
@@ -35,6 +36,7 @@ class Settings(Struct, frozen=True, kw_only=True, omit_defaults=True):
     moments_mb: NotNegative = 64.0
     guides: bool = True
     reduced_motion: bool = False
+    keys: dict[str, str] = field(default_factory=dict)
 
     def opened(self, project: Path) -> Settings:
         """Return the settings with `project` as the most recent one."""

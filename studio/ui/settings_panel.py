@@ -1,19 +1,21 @@
-"""Settings: the look, what stored runs may take on the disk, and where everything lies."""
+"""Settings: the look, the keys, what stored runs may take on the disk, and where everything lies."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtWidgets import QDialog, QWidget
+from PySide6.QtWidgets import QDialog, QStackedWidget, QWidget
 
 from studio.graph.params import Param, Value
 from studio.session import events as e
 from studio.session.session import Session
 from studio.session.space import Space
 from studio.settings import Settings
-from studio.ui.controls import button, column, label, row
+from studio.ui.controls import Segments, button, column, label, row
 from studio.ui.form import Form
 from studio.ui.inspector.node import section
+from studio.ui.keymap import Keymap
+from studio.ui.keys_page import KeysPage
 from studio.ui.preferences import Preferences
 from studio.ui.prompts import Ask, Choice
 from studio.ui.theme import Theme
@@ -66,6 +68,8 @@ class SettingsPanel(QDialog):
         preferences: Preferences,
         ask: Ask,
         set_dark: Callable[[bool], None],
+        keymap: Keymap,
+        gather: Callable[[], None],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -75,8 +79,18 @@ class SettingsPanel(QDialog):
         self._set_dark = set_dark
         self.setWindowTitle("Settings")
         self.setMinimumWidth(520)
-        outer = column(self, margins=20, spacing=8)
-        outer.addWidget(label(theme, "Settings", role="heading", weight=600))
+        whole = column(self, margins=20, spacing=8)
+        whole.addWidget(label(theme, "Settings", role="heading", weight=600))
+        self.pages = Segments(theme, ("General", "Keys"))
+        whole.addWidget(self.pages)
+        self._stack = QStackedWidget()
+        self.pages.picked.connect(self._stack.setCurrentIndex)
+        whole.addWidget(self._stack, 1)
+        general = QWidget()
+        self.keys = KeysPage(theme, keymap, gather)
+        self._stack.addWidget(general)
+        self._stack.addWidget(self.keys)
+        outer = column(general, spacing=8)
         self.form = Form(theme)
         self.form.edited.connect(self._on_edited)
         self.form.cleared.connect(self._on_cleared)

@@ -278,8 +278,18 @@ def _run(window: MainWindow) -> list[Entry]:
         Entry("resume", "Run", "Resume", session.resume, icon="play", why_not=paused),
         Entry("pause_key", "", "Pause or resume", pause_or_resume, "Space", why_not=steerable),
         Entry("step", "Run", "Take one step", session.step, icon="step", why_not=steerable),
+        Entry("step_back", "Run", "Step back", session.step_back, ",", why_not=steerable),
         Entry("step_key", "", "Step", session.step, ".", why_not=steerable),
         Entry("stop", "Run", "Stop", session.stop, icon="stop", why_not=busy),
+        Entry(
+            "fork",
+            "Run",
+            "Fork from the newest checkpoint",
+            session.fork,
+            "Shift+F",
+            "Train this document from the shown run's weights, in a run of its own",
+            why_not=session.can_fork,
+        ),
         Entry(
             "folder",
             "Run",

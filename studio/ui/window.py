@@ -14,11 +14,13 @@ from studio.session.session import Session
 from studio.ui.actions import Actions
 from studio.ui.bridge import Bridge
 from studio.ui.build import BuildWorkspace
+from studio.ui.canvas import Canvas
 from studio.ui.collecting import Collector
 from studio.ui.controls import column
 from studio.ui.documents import Documents
 from studio.ui.frame import MINIMUM
 from studio.ui.header import MenuRow, StatusRow, Toolbar
+from studio.ui.keymap import EVERYWHERE, Keymap
 from studio.ui.palette import CommandPalette, commands_of
 from studio.ui.plugins_panel import PluginsPanel
 from studio.ui.preferences import Preferences
@@ -28,7 +30,7 @@ from studio.ui.settings_panel import SettingsPanel
 from studio.ui.table import MENUS, entries
 from studio.ui.theme import Theme
 from studio.ui.views.numbers import size
-from studio.ui.workspaces import TRAIN, Workspaces
+from studio.ui.workspaces import BUILD, TRAIN, WORKSPACES, Workspaces
 
 #: How long a run has to end cleanly before the window closes without it.
 STOP_MS = 20_000
@@ -63,6 +65,7 @@ class MainWindow(QWidget):
         self.bridge = Bridge(session, self)
         self.bridge.add(self.on_event)
         self.actions_table = Actions(theme, self)
+        self.keymap = Keymap(preferences, self)
         self.build = BuildWorkspace(session, theme, preferences)
         self.build.library.data.own_wanted.connect(lambda: self.use_data())
         self.actions_table.add(entries(self))
@@ -95,10 +98,37 @@ class MainWindow(QWidget):
         layout.addWidget(self.workspaces, 1)
         layout.addWidget(self.status)
         self._fill_menus()
+        everywhere = []
         for action in self.actions_table.all():
             if action.objectName() not in ("pause_key", "step_key", "search"):
                 self.addAction(action)
+                everywhere.append(action)
         self.build.addAction(self.actions_table["search"])
+        self.keymap.take(EVERYWHERE, everywhere)
+        self.keymap.take("Build", [self.actions_table["search"]])
+        self.keymap.take("Train", keys)
+        self._take_keys(BUILD, self.build)
+        self.workspaces.made.connect(self._take_keys)
+        self.keymap.changed.connect(self._on_keys_changed)
+
+    def _take_keys(self, index: int, workspace: QWidget) -> None:
+        """Give the actions of a workspace, and of canvases in it, the keys that a person chose."""
+        given = (self.actions_table["pause_key"], self.actions_table["step_key"])
+        known = (*given, self.actions_table["search"])
+        own = [action for action in workspace.actions() if action not in known]
+        self.keymap.take(WORKSPACES[index], own)
+        for canvas in workspace.findChildren(Canvas):
+            self.keymap.take("Canvas", canvas.actions())
+
+    def _make_workspaces(self) -> None:
+        """Make all of them, so that all of their actions are known."""
+        for index in range(len(WORKSPACES)):
+            self.workspaces.get(index)
+
+    def _on_keys_changed(self) -> None:
+        self.actions_table.refresh()
+        for canvas in self.findChildren(Canvas):
+            canvas.commands.refresh()
 
     def _fill_menus(self) -> None:
         for title in MENUS:
@@ -149,6 +179,8 @@ class MainWindow(QWidget):
                 self.toolbar.refresh()
                 # Nobody has asked for it yet; made now, it stalls nothing when Train is pressed.
                 QTimer.singleShot(0, self, lambda: self.workspaces.prepare(TRAIN))
+            case e.RunEvent(event=p.BreakpointHit()):
+                self.show_workspace(TRAIN)
             case e.RunEvent(event=p.EpochDone() | p.Started()) | e.EngineChanged():
                 self.toolbar.refresh()
             case e.Noticed(text=text, severity=severity, details=details):
@@ -234,7 +266,14 @@ class MainWindow(QWidget):
         """Show the settings."""
         if self.settings is None:
             self.settings = SettingsPanel(
-                self.session, self.theme, self.preferences, self.prompts.ask, self.set_theme, self
+                self.session,
+                self.theme,
+                self.preferences,
+                self.prompts.ask,
+                self.set_theme,
+                self.keymap,
+                self._make_workspaces,
+                self,
             )
         self.settings.show()
         self.settings.raise_()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
@@ -21,6 +21,9 @@ _MENUS = {TRAIN: "Run", EXPLAIN: "Explain", RUNS: "Run"}
 
 class Workspaces(QStackedWidget):
     """Makes workspaces, lets them hear the session, and knows their actions and panels."""
+
+    #: A workspace has been made: its number and itself.
+    made = Signal(int, QWidget)
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class Workspaces(QStackedWidget):
             self._made[index] = made
             self.addWidget(made)
             self._bridge.add(listener)
+            self.made.emit(index, made)
         return self._made[index]
 
     def prepare(self, index: int) -> None:

@@ -114,6 +114,8 @@ class History:
         self.changes: list[p.ControlApplied] = []
         #: Where breakpoints were hit, the newest last.
         self.hits: list[p.BreakpointHit] = []
+        #: The one that holds the run now.
+        self.held: p.BreakpointHit | None = None
 
     @classmethod
     def of(cls, folder: str, events: Iterable[p.Event], status: str = "") -> History:
@@ -197,16 +199,19 @@ class History:
                 self._go_back(event.step)
             case p.ControlApplied():
                 self.changes.append(event)
+                if event.action in ("resumed", "stepped"):
+                    self.held = None
                 self.status = {"paused": "paused", "resumed": "running"}.get(
                     event.action, self.status
                 )
             case p.BreakpointHit():
                 self.hits.append(event)
+                self.held = event
             case p.ProblemFound():
                 known = [old for old in self.found if old.problem.node != event.problem.node]
                 self.found = [*known, event]
             case p.Finished() | p.Stopped() | p.Failed():
-                self.summary = event.summary
+                self.summary, self.held = event.summary, None
                 self.status = event.summary.status
             case p.Working():
                 pass

@@ -9,16 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from studio.engine import protocol as p
+from studio.graph.breakpoints import Breakpoint
 from studio.graph.builder import Net
 from studio.graph.catalog import Catalog
 from studio.graph.document import Document
+from studio.graph.edits import SetRecipe
 from studio.graph.facts import DataFacts, ProjectFacts, TensorType
 from studio.graph.params import Param
 from studio.graph.problems import Problem
 from studio.graph.project import Project, Recipe
 from studio.graph.spec import MethodSpec, OptionSpec
 from studio.session import events as e
+from studio.session.diagnosis import Change, Finding
 from studio.session.history import History
+from studio.session.watching import Trial
 
 DIGITS = tuple("0123456789")
 
@@ -42,6 +46,44 @@ class FakeTicket:
         self.cancelled = True
 
 
+class FakeWatching:
+    """Findings and trials as a test says; what was asked for is written down."""
+
+    def __init__(self, session: FakeSession) -> None:
+        self._session = session
+        self.found: tuple[Finding, ...] = ()
+        self.trials: dict[str, Trial] = {}
+        self.reason = ""
+        self.tried: list[Finding] = []
+        self.kept: list[Finding] = []
+        self.ignored: list[Breakpoint] = []
+
+    def findings(self) -> tuple[Finding, ...]:
+        return self.found
+
+    def trial(self, rule: str) -> Trial | None:
+        return self.trials.get(rule)
+
+    def no_trial(self, change: Change) -> str:
+        return change.no_trial or self.reason
+
+    def try_change(self, finding: Finding) -> None:
+        self.tried.append(finding)
+
+    def keep(self, finding: Finding) -> bool:
+        self.kept.append(finding)
+        return True
+
+    def set_breakpoints(self, breakpoints: tuple[Breakpoint, ...]) -> bool:
+        before = self._session.document.project
+        self._session.document.do(SetRecipe({"breakpoints": breakpoints}))
+        self._session.tell(e.DocumentChanged(before, self._session.document.project))
+        return True
+
+    def ignore(self, breakpoint: Breakpoint) -> None:
+        self.ignored.append(breakpoint)
+
+
 class FakeSession:
     """What the workspaces use of a session; engines are the test itself."""
 
@@ -53,6 +95,8 @@ class FakeSession:
         self.training = "idle"
         self.edited_since_run = False
         self.job: p.Job | None = None
+        self.watching = FakeWatching(self)
+        self.steered: list[str] = []
         self.runs_root = Path("runs")
         self.asked: list[Asked] = []
         self.live: list[dict[str, Any]] = []
@@ -117,6 +161,12 @@ class FakeSession:
 
     def set_live(self, values: dict[str, Any]) -> None:
         self.live.append(values)
+
+    def resume(self) -> None:
+        self.steered.append("resume")
+
+    def step_back(self) -> None:
+        self.steered.append("back")
 
     def do(self, edit: Any) -> bool:
         self.edits.append(edit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 
 from studio.session.history import History
@@ -103,6 +104,11 @@ class Curves(Panel):
         for plot in self.plots:
             plot.clear()
         self._redraw.mark(*self.plots)
+
+    def point_out(self, figure: str) -> None:
+        """Give the keyboard, and so a ring, to the plot that shows a figure (`val_accuracy`)."""
+        plot = {"lr": self.rate}.get(figure, self.loss if figure.endswith("loss") else self.score)
+        plot.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def mark_steps(self) -> None:
         """Say that per-step values came."""

@@ -6,23 +6,33 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QLocale, Qt, Signal
 from PySide6.QtGui import QDoubleValidator
-from PySide6.QtWidgets import QLineEdit, QScrollArea, QWidget
+from PySide6.QtWidgets import QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
+from studio.engine import protocol as p
 from studio.graph.problems import Problem
+from studio.session.diagnosis import Change, Finding
 from studio.session.history import History
+from studio.session.watching import Trial
 from studio.ui import controls
 from studio.ui.theme import Theme
+from studio.ui.train.finding_card import FindingCard
+from studio.ui.train.hit_card import HitCard
 from studio.ui.views.panel import Card, Flow, Panel
 
+#: Problems that the run tells by themselves and a finding tells with figures and a change.
+_DIAGNOSED = ("dead units",)
 _ICONS = {"error": "error", "warning": "warning", "hint": "info"}
 _TONES = {"error": "error", "warning": "warn", "hint": ""}
 
 
 class LookHere(Panel):
-    """One card a problem: what was seen, and what can be done about it."""
+    """Where a breakpoint holds the run, then a card a finding and a problem: what was seen, what helps."""
 
     layer_wanted = Signal(str)
+    curve_wanted = Signal(str)
     repair_wanted = Signal(object)
+    trial_wanted = Signal(object)
+    keep_wanted = Signal(object)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, "Look here", parent=parent)
@@ -30,12 +40,18 @@ class LookHere(Panel):
         self.badge = controls.badge(theme, "badge-warn")
         self.head_row.insertWidget(1, self.badge)
         self.cards: list[ProblemCard] = []
+        self.hit: HitCard | None = None
+        self.findings: dict[str, FindingCard] = {}
         self._problems: tuple[Problem, ...] = ()
+        self._first = controls.column(spacing=8)
+        self._found = controls.column(spacing=8)
         self._list = controls.column(spacing=8)
         holder = QWidget()
         holder.setProperty("surface", "")
         outer = controls.column(holder)
-        outer.addLayout(self._list)
+        outer.setSpacing(8)
+        for cards in (self._first, self._found, self._list):
+            outer.addLayout(cards)
         outer.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -51,9 +67,11 @@ class LookHere(Panel):
         self, problems: tuple[Problem, ...], message: str, name: Callable[[str], str]
     ) -> None:
         """Show a card for each problem; `message` is how the run failed, where it says more."""
+        problems = tuple(problem for problem in problems if problem.rule not in _DIAGNOSED)
         if message and not any(message == problem.message for problem in problems):
             problems = (Problem(message), *problems)
         if problems == self._problems and problems:
+            self._count()
             return
         self._problems = problems
         for card in self.cards:
@@ -67,12 +85,78 @@ class LookHere(Panel):
             card.repair_wanted.connect(self.repair_wanted)
             self.cards.append(card)
             self._list.addWidget(card)
-        self.nothing.setVisible(not problems)
+        self._count()
+
+    def show_findings(
+        self,
+        findings: tuple[Finding, ...],
+        name: Callable[[str], str],
+        trial: Callable[[str], Trial | None],
+        no_trial: Callable[[Change], str],
+    ) -> None:
+        """Show a card for each finding; one that lasts keeps its card."""
+        lasting = {finding.rule for finding in findings}
+        for rule in [rule for rule in self.findings if rule not in lasting]:
+            if trial(rule) is None:  # what a trial has shown stays to be kept
+                _drop(self.findings.pop(rule), self._found)
+        for finding in findings:
+            card = self.findings.get(finding.rule)
+            if card is not None and card.finding.node != finding.node:
+                _drop(self.findings.pop(finding.rule), self._found)
+                card = None
+            if card is None:
+                card = FindingCard(self._theme, finding, name(finding.node) if finding.node else "")
+                card.layer_wanted.connect(self.layer_wanted)
+                card.curve_wanted.connect(self.curve_wanted)
+                card.trial_wanted.connect(self.trial_wanted)
+                card.keep_wanted.connect(self.keep_wanted)
+                self.findings[finding.rule] = card
+                self._found.addWidget(card)
+            change = finding.change
+            card.show_finding(finding, trial(finding.rule), no_trial(change) if change else "")
+        self._count()
+
+    def show_hit(self, hit: p.BreakpointHit | None, layer: str) -> bool:
+        """Show where the run is held; returns whether its batch is still to be shown."""
+        if hit is self.hit_shown:
+            return False
+        if self.hit is not None:
+            _drop(self.hit, self._first)
+            self.hit = None
+        if hit is not None:
+            self.hit = HitCard(self._theme, hit, layer)
+            self.hit.layer_wanted.connect(self.layer_wanted)
+            self._first.addWidget(self.hit)
+        self._count()
+        return hit is not None
+
+    @property
+    def hit_shown(self) -> p.BreakpointHit | None:
+        """The hit that has a card."""
+        return self.hit.hit if self.hit is not None else None
+
+    def forget(self) -> None:
+        """Drop every finding: another run is shown."""
+        for card in self.findings.values():
+            _drop(card, self._found)
+        self.findings = {}
+        self._count()
+
+    def _count(self) -> None:
+        count = len(self.findings) + len(self._problems)
+        self.nothing.setVisible(not count and self.hit is None)
         self.nothing.setText(
-            "Nothing needs a look: all values are finite, and no layer is largely dead."
+            "Nothing needs a look: the loss falls as it should, gradients reach every layer, and no "
+            "layer is largely dead."
         )
-        self.badge.setText(str(len(problems)))
-        self.badge.setVisible(bool(problems))
+        self.badge.setText(str(count))
+        self.badge.setVisible(bool(count))
+
+
+def _drop(card: Card, cards: QVBoxLayout) -> None:
+    cards.removeWidget(card)
+    card.hide()
+    card.deleteLater()
 
 
 class ProblemCard(Card):

@@ -75,6 +75,7 @@ class TrainWorkspace(QWidget):
         self.breakpoints = BreakpointsPanel(theme)
         self.guard = Guard(session, self.look_here, self.breakpoints, self._name)
         self.redraw.register(self.look_here, self.guard.diagnose)
+        self.redraw.register(self.breakpoints, self.guard.show_breakpoints)
         self.predictions = Predictions(theme, self.redraw)
         self.empty = EmptyState(
             theme,
@@ -121,7 +122,7 @@ class TrainWorkspace(QWidget):
                 self._show_cards()
                 self._show_empty()
             case e.DocumentChanged() | e.DocumentOpened() | e.FactsChanged():
-                self.redraw.mark(self.status)
+                self.redraw.mark(self.status, self.breakpoints)
                 self._show_empty()
             case _:
                 pass

@@ -30,12 +30,12 @@ PROBED = 64
 SHOWN = 24
 #: Feature maps a node, their longest side, and bins of a histogram.
 MAPS, MAP_SIDE, BINS = 8, 64, 32
-#: Moments a second that are recorded at most.
-RECORD_HZ = 2.0
 #: Values of a layer that its figures and its histogram are taken from, spread over all of them.
 _MEASURED, _COUNTED = 65_536, 8192
 #: The share of the run's time that live views may take, and that part of it which recording has.
 _SHARE, _RECORDED = 0.02, 0.008
+#: What recording may take beyond its part, once: a short run has moments too. Units: seconds.
+_CREDIT_S = 0.03
 #: From this share of dead units on, a layer is worth a warning.
 _MANY_DEAD = 0.5
 
@@ -142,7 +142,10 @@ class Probes:
         self._warned: set[str] = set()
         self._records = records
         self._share = _SHARE - _RECORDED if records is not None else _SHARE
+        self._credit = _CREDIT_S
         self._before: list[Tensor] = []
+        self._noted: int | None = None
+        self._known: tuple[int, _Norms] = (0, _Norms())
         self._period = 0.0
         self._next = math.inf
         self._record_next = clock() if records is not None else math.inf
@@ -183,7 +186,9 @@ class Probes:
         Raises: OSError, where a moment cannot be written.
         """
         start = self._clock()
-        taken = self._run(self._samples, self._norms())
+        if self._known[0] != step:
+            self._known = (step, self._norms(step))
+        taken = self._run(self._samples, self._known[1])
         layers = p.LayerStats(step, taken.stats, taken.flows)
         pictures = p.Pictures(step, taken.maps, self._inputs, self._outputs, self._targets)
         events: list[p.Event] = [layers, pictures, *self._dead(step, taken.stats)]
@@ -197,9 +202,13 @@ class Probes:
             if record or records.wants(step):
                 events.append(records.record(layers, pictures))
             done = self._clock()
-            cost = done - (now if self.on else start)
-            self._record_next = done + max(1 / RECORD_HZ, cost * share / _RECORDED)
+            cost = (done - (now if self.on else start)) * share
+            lent = min(cost, self._credit)
+            self._credit -= lent
+            self._record_next = done + (cost - lent) / _RECORDED
             self.seconds += done - now
+        if record:
+            self._remember(step)  # the next look may come after a single step
         return events
 
     # ----------------------------------------------------------------------------------- one pass
@@ -230,13 +239,17 @@ class Probes:
         self._outputs = self._present(outputs[:SHOWN]).float().cpu().numpy()
         return taken
 
-    def _remember(self) -> None:
+    def _remember(self, step: int | None = None) -> None:
+        """Note the weights as they are, after `step` where that is known, else one step before a probe."""
         start = self._clock()
+        self._noted = step
         self._before = [_spread(par.detach(), _MEASURED).clone() for par, _ in self._parameters]
         self.seconds += self._clock() - start
 
-    def _norms(self) -> _Norms:
+    def _norms(self, step: int) -> _Norms:
         before, self._before = self._before, []
+        if self._noted not in (None, step - 1):
+            before = []
         known = [k for k, (par, _) in enumerate(self._parameters) if par.grad is not None]
         if not known:
             return _Norms()
@@ -252,8 +265,9 @@ class Probes:
         paths = [self._parameters[k][1] for k in known]
         count = len(known)
         by = [_by_node(norms[k : k + count], paths) for k in range(0, len(norms), count)]
-        changed, old_norms = (by[2], by[3]) if before else ({}, {})
-        update = {path: norm / (old_norms[path] + 1e-12) for path, norm in changed.items()}
+        if not before or not any(by[2].values()):
+            return _Norms(by[0], by[1])  # no step was taken since the weights were noted
+        update = {path: norm / (by[3][path] + 1e-12) for path, norm in by[2].items()}
         return _Norms(by[0], by[1], update)
 
     def _dead(self, step: int, stats: dict[str, p.LayerStat]) -> list[p.Event]:

@@ -86,7 +86,7 @@ def moment_steps(folder: Path) -> tuple[int, ...]:
         names = [path.stem for path in (folder / MOMENTS).iterdir() if path.suffix == ".npz"]
     except OSError:
         return ()
-    return tuple(sorted(int(name) for name in names if name.isdecimal() and len(name) < 18))
+    return tuple(sorted(int(name) for name in names if name.isascii() and name.isdecimal() and len(name) < 18))
 
 
 def read_moment(folder: Path, step: int) -> p.Moment | None:

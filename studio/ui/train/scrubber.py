@@ -252,7 +252,7 @@ class Scrubber(View):
         self._draw_diamond(painter, QPointF(18, line.center().y()), 4.5)
         painter.setPen(self.theme.color("text.3"))
         middle = Qt.AlignmentFlag.AlignVCenter
-        text = "checkpoint: explain from here"
+        text = "checkpoint: the weights of this step are kept"
         painter.drawText(line.adjusted(16, 0, 0, 0), middle, text)
         count = len(self._history.moments)
         kept = "1 moment kept" if count == 1 else f"{count} moments kept"

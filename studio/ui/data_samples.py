@@ -11,7 +11,7 @@ from studio.engine import protocol as p
 from studio.graph.facts import DataFacts
 from studio.ui.reporting import reported
 from studio.ui.theme import THIN_SPACE, Theme
-from studio.ui.views.numbers import percent, short
+from studio.ui.views.numbers import short
 from studio.ui.views.tiles import sample_image
 
 _COLUMNS = 5
@@ -157,8 +157,8 @@ def answer_of(target: np.ndarray, data: DataFacts) -> str:
         index = int(target)
         return names[index] if 0 <= index < len(names) else str(index)
     if names:  # of mixed samples, the largest shares
-        largest = [int(kind) for kind in np.argsort(-target)[:2] if target[int(kind)] > 0]
-        return ", ".join(f"{names[kind]} {percent(float(target[kind]))}" for kind in largest)
+        largest = [int(kind) for kind in np.argsort(-target)[:2] if target[int(kind)] >= 0.005]
+        return ", ".join(f"{names[kind]} {float(target[kind]):.0%}" for kind in largest)
     return f",{THIN_SPACE}".join(short(float(part)) for part in np.ravel(target)[:3])
 
 
@@ -177,7 +177,7 @@ def _picture(theme: Theme, sample: np.ndarray, target: np.ndarray, data: DataFac
 
 def _mask_image(theme: Theme, mask: np.ndarray) -> QImage:
     """Return a mask's classes as colours to lay over a picture; the first one, and none, are clear."""
-    pixels = np.zeros(mask.shape, dtype=np.uint32)
+    pixels: np.ndarray = np.zeros(mask.shape, dtype=np.uint32)
     for kind in np.unique(mask):
         if kind > 0:
             pixels[mask == kind] = theme.color(_colour(int(kind) - 1), _COVER).rgba()

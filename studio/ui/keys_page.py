@@ -129,19 +129,18 @@ class KeysPage(QWidget):
                 self.list.setCurrentItem(item)
 
     def _items(self) -> list[QTreeWidgetItem]:
-        tops = [self.list.topLevelItem(n) for n in range(self.list.topLevelItemCount())]
-        return [top.child(n) for top in tops if top for n in range(top.childCount())]
+        return [item for top in self._groups() for item in _children(top)]
+
+    def _groups(self) -> list[QTreeWidgetItem]:
+        return _children(self.list.invisibleRootItem())
 
     def _filter(self) -> None:
         words = self.search.text().lower().split()
         for item in self._items():
             text = f"{item.text(0)} {item.text(1)}".lower()
             item.setHidden(not all(word in text for word in words))
-        for n in range(self.list.topLevelItemCount()):
-            top = self.list.topLevelItem(n)
-            if top is not None:
-                seen = any(not top.child(at).isHidden() for at in range(top.childCount()))
-                top.setHidden(not seen)
+        for top in self._groups():
+            top.setHidden(all(item.isHidden() for item in _children(top)))
 
     def _choose(self) -> None:
         name = self.chosen
@@ -179,3 +178,8 @@ class KeysPage(QWidget):
 
     def _on_reset_all(self) -> None:
         self._keymap.reset_all()
+
+
+def _children(item: QTreeWidgetItem) -> list[QTreeWidgetItem]:
+    found = (item.child(n) for n in range(item.childCount()))
+    return [one for one in found if one is not None]

@@ -6,6 +6,7 @@ mode, no weight and no state of a random generator changes, also when they fail 
 
 from __future__ import annotations
 
+from studio.explain.applies import check_applies
 from studio.explain.attention_maps import attention
 from studio.explain.attributions import explain, methods
 from studio.explain.interventions import operated
@@ -19,6 +20,7 @@ __all__ = [
     "Cancelled",
     "ExplainProblem",
     "attention",
+    "check_applies",
     "explain",
     "methods",
     "neighbours",

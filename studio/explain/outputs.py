@@ -12,8 +12,10 @@ SATURATED = 0.999
 
 
 def readable(raw: Tensor, facts: DataFacts) -> Tensor:
-    """Return probabilities `[n, classes]` for a classification, else outputs `[n, k]` in their own units."""
+    """Return probabilities `[n, classes]` of classes or labels, else outputs `[n, k]` in their own units."""
     raw = raw.detach().float()
+    if facts.task == "multi-label":
+        return torch.sigmoid(raw)
     if facts.task != "classification":
         return in_own_units(raw, facts)
     return raw if are_probabilities(raw) else torch.softmax(raw, dim=1)

@@ -70,6 +70,16 @@ class _Script:
                 f"A script repeats supervised training, but this project learns by {recipe.learner}. "
                 "Export the network's source instead."
             )
+        if self.facts.task not in ("classification", "regression"):
+            raise TrainProblem(
+                "A script repeats classification and regression, but this data's task is "
+                f"{self.facts.task}. Export the network's source instead."
+            )
+        if self.facts.more:
+            raise TrainProblem(
+                "A script feeds a network one input, but this data has more: "
+                f"{', '.join(self.facts.more)}. Export the network's source instead."
+            )
         beyond = (
             (bool(project.data.augment), "augments its data"),
             (dataset.streamed is not None, "streams data that does not fit into memory"),

@@ -82,6 +82,7 @@ class Shelf:
         Raises: Unfinished, ExplainProblem, DataProblem.
         """
         dataset = self.dataset(project.data)
+        explain.check_applies(project, dataset.facts)
         return self.replica(project, weights, dataset.facts), dataset
 
     def replica(self, project: Project, weights: str, facts: DataFacts) -> nn.Module:

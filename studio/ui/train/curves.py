@@ -28,10 +28,25 @@ class Score(NamedTuple):
 
 
 _SCORES = (
+    Score("exact", "Answers right to the end", "%"),
+    Score("mean_iou", "Mean intersection over union", "%"),
+    Score("map50", "Mean average precision at 0.5", "%"),
+    Score("f1_macro", "F1, mean of the labels", "%"),
+    Score("f1_micro", "F1 of all labels", "%"),
     Score("accuracy", "Accuracy", "%"),
+    Score("psnr", "Signal to noise", "dB"),
     Score("r2", "R²", "1 is perfect"),
     Score("mae", "Mean absolute error"),
 )
+
+
+#: The score that is waited for before any came, by task.
+_USUAL = {
+    "regression": "r2",
+    "segmentation": "mean_iou",
+    "detection": "map50",
+    "multi-label": "f1_macro",
+}
 
 
 class Curves(Panel):
@@ -198,8 +213,8 @@ class Curves(Panel):
                 return score
             if any(name in history.curves for name in named):
                 return score
-        regression = history.started is not None and history.started.task == "regression"
-        return _SCORES[1] if regression else _SCORES[0]
+        usual = _USUAL.get(history.started.task, "accuracy") if history.started else "accuracy"
+        return next(score for score in _SCORES if score.name == usual)
 
     def _per_epoch(self) -> int:
         started = self._history.started

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabWidget, QWidget
 
 from studio.engine import protocol as p
 from studio.engine.runs import checkpoint_steps
+from studio.graph.answers import SUPERVISED
 from studio.graph.edits import Batch, SimpleEdit
 from studio.graph.problems import Repair
 from studio.graph.topology import name_path
@@ -242,9 +243,7 @@ class TrainWorkspace(QWidget):
         shown = history.epoch_shown
         counts = shown.confusion if shown is not None else None
         classes = history.started.classes if history.started else ()
-        regression = history.started is not None and history.started.task == "regression"
-        if regression:
-            self.confusion.empty_text = "Regression has no classes to confuse."
+        self.confusion.empty_text = confusing(history.started)
         self.confusion.set_counts(counts, classes)
         words = f"{Theme.number(self.confusion.wrong)} wrong" if counts is not None else ""
         self.confusion_panel.remark.put(words and f"predicted across, {words}")
@@ -347,6 +346,16 @@ class TrainWorkspace(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         size = event.size()
         self._arrange(compact=size.width() < _ROOMY[0] or size.height() < _ROOMY[1])
+
+
+def confusing(started: p.Started | None) -> str:
+    """Return what stands where no confusion table is."""
+    counted = ("classification", "segmentation")
+    if started is None or (started.learner in ("", SUPERVISED) and started.task in counted):
+        return "The confusion table appears after the first epoch."
+    if started.task == "regression":
+        return "Regression has no classes to confuse."
+    return "This way of learning does not count which class was taken for which."
 
 
 def _splitter(way: Qt.Orientation, *widgets: QWidget) -> QSplitter:

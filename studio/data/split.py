@@ -96,17 +96,18 @@ def _by_groups(groups: NDArray[np.int64], split: Split, seed: int) -> Parts:
     names, member, counts = np.unique(groups, return_inverse=True, return_counts=True)
     _sizes(len(names), split, "groups")
     order = np.random.default_rng(seed).permutation(len(names))
-    ends = counts[order].cumsum() / len(groups)
-    # A group goes where its middle falls, so that parts are as near to their shares as groups allow.
-    middles = ends - counts[order] / (2 * len(groups))
+    held = split.test + split.validation
+    # A group larger than all that is held out can only train.
+    order = order[np.argsort(counts[order] > held * len(groups), kind="stable")]
+    # A group goes where its middle falls: parts are as near to their shares as groups allow.
+    middles = (counts[order].cumsum() - counts[order] / 2) / len(groups)
+    # Each part that is asked for gets a group at least.
+    tests, validates = int(split.test > 0), int(split.validation > 0)
+    first = min(max(int((middles < split.test).sum()), tests), len(names) - 1 - validates)
+    second = min(max(int((middles < held).sum()), first + validates), len(names) - 1)
     side = np.zeros(len(names), dtype=np.int64)
-    side[order[middles < split.test + split.validation]] = 1
-    side[order[middles < split.test]] = 2
-    for part, share in ((2, split.test), (1, split.validation)):
-        if share and not (side == part).any():
-            side[order[0 if part == 2 else -1]] = part
-    if not (side == 0).any():
-        side[order[np.flatnonzero(side[order] == 1)[-1]]] = 0
+    side[order[:first]] = 2
+    side[order[first:second]] = 1
     of_sample = side[member]
     draw = np.random.default_rng(seed)
     train, validation, test = (draw.permutation(np.flatnonzero(of_sample == p)) for p in range(3))

@@ -133,7 +133,7 @@ class DataPanel(QScrollArea):
         layout.addWidget(self.way)
 
         layout.addSpacing(8)
-        layout.addWidget(_heading(theme, "What does not fit"))
+        layout.addWidget(_heading(theme, "Gaps, repeats, memory"))
         self.handling = Form(theme, label_width=60)
         self.handling.edited.connect(self._on_handling)
         self.handling.cleared.connect(

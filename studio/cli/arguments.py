@@ -68,8 +68,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_json(check)
 
     train = commands.add_parser("train", help="train a project into a run folder")
-    train.add_argument("file", metavar="FILE", type=Path, nargs="?", help="the project to train")
-    train.add_argument(
+    subject = train.add_mutually_exclusive_group(required=True)
+    subject.add_argument("file", metavar="FILE", type=Path, nargs="?", help="the project to train")
+    subject.add_argument(
         "--resume",
         type=Path,
         metavar="RUN",

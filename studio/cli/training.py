@@ -29,8 +29,6 @@ def train(given: argparse.Namespace, here: Paths) -> int:
 
     Raises: WrongUse, JobFailed.
     """
-    if (given.file is None) == (given.resume is None):
-        raise WrongUse("Name either a project file to train, or with --resume a run to go on with.")
     if given.resume is not None:
         return _go_on(given, here)
     folder = _folder(given.out)

@@ -80,6 +80,7 @@ class BuildWorkspace(QWidget):
         self.inspector.wanted.connect(self.canvas.run)
         self.inspector.node_wanted.connect(self.canvas.show_node)
         self.canvas.node_opened.connect(lambda node: self.inspector.open_settings())
+        self.canvas.learning_wanted.connect(lambda node: self.inspector.open_learning())
         self.inspector.left.connect(self.canvas.view.setFocus)
         self.library.block_wanted.connect(self._on_block)
         self.inspector.data_wanted.connect(self.show_data)

@@ -34,7 +34,7 @@ def test_every_command_of_the_manual_is_understood() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["train"], "required: FILE"),
+        (["train"], "FILE --resume is required"),
         (["train", "a.loom", "--epochs", "0"], "at least 1"),
         (["train", "a.loom", "--epochs", "many"], "'many'"),
         (["train", "a.loom", "--set", "lr"], "KEY=VALUE"),

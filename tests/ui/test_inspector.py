@@ -142,17 +142,17 @@ def test_without_a_selection_the_recipe_is_set(inspector: Inspector, session: Se
     choose(inspector, session)
     page = inspector.project
     assert inspector.stack.currentWidget() is page
-    page.form.edited.emit("epochs", 3)
+    page.recipe.form.edited.emit("epochs", 3)
     assert session.document.project.recipe.epochs == 3
-    page.form.cleared.emit("epochs")
+    page.recipe.form.cleared.emit("epochs")
     assert session.document.project.recipe.epochs == 20
-    assert "cuda:0" in page.form.rows["device"].param.choices
+    assert "cuda:0" in page.recipe.forms["machine"].rows["device"].param.choices
 
 
 def test_another_optimiser_keeps_the_options_that_it_shares(
     inspector: Inspector, session: Session
 ) -> None:
-    optimizer = inspector.project.kinds["optimizer"]
+    optimizer = inspector.project.recipe.kinds["optimizer"]
     optimizer.form.edited.emit("lr", 0.02)
     optimizer.choice.activated.emit(optimizer.choice.findText("SGD"))
     recipe = session.document.project.recipe
@@ -161,7 +161,7 @@ def test_another_optimiser_keeps_the_options_that_it_shares(
 
 
 def test_a_loss_may_be_left_to_the_task(inspector: Inspector, session: Session) -> None:
-    loss = inspector.project.kinds["loss"]
+    loss = inspector.project.recipe.kinds["loss"]
     assert loss.choice.currentText() == "as the task needs"
     loss.choice.activated.emit(loss.choice.findText("MSELoss"))
     assert session.document.project.recipe.loss == "torch.nn.MSELoss"

@@ -50,6 +50,14 @@ class Needs:
         """Exactly one node is selected."""
         return "" if len(self._scene.selection) == 1 else "Select one node first."
 
+    def learning(self) -> str:
+        """Exactly one node is selected, and it has weights."""
+        chosen = self._scene.selection
+        if len(chosen) != 1:
+            return "Select one node first."
+        facts = self._scene.told.facts.get(next(iter(chosen)))
+        return "" if facts and facts.parameters else "This node has no weights that learn."
+
     def wired(self) -> str:
         """What is selected has wires."""
         graph, chosen = self._scene.sheet.graph, self._scene.selection
@@ -189,6 +197,15 @@ def _nodes(canvas: Canvas, needs: Needs) -> list[Command]:
             "freeze",
             lambda: editor.set_flag("frozen"),
             needs.nodes,
+        ),
+        Command(
+            "own_rate",
+            "Own learning rate…",
+            "",
+            "Let this node learn at a rate of its own.",
+            "curve",
+            lambda: canvas.learning_wanted.emit(next(iter(scene.selection))),
+            needs.learning,
         ),
     ]
 

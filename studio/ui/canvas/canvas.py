@@ -54,12 +54,14 @@ class Canvas(QWidget):
     """Shows and edits one sheet at a time.
 
     `selection_changed` carries the ids of nodes; `sheet_shown` follows every change of the sheet;
-    `node_opened` carries the id of a node that was double-clicked and is no block.
+    `node_opened` carries the id of a node that was double-clicked and is no block, `learning_wanted`
+    of one whose own learning rate is to be set.
     """
 
     selection_changed = Signal(tuple)
     sheet_shown = Signal()
     node_opened = Signal(str)
+    learning_wanted = Signal(str)
     zoom_changed = Signal(float)
 
     def __init__(
@@ -311,7 +313,8 @@ class Canvas(QWidget):
             return
         sheet = after.sheet(self.where)
         self.hand.cancel()
-        if before.blocks is not after.blocks or before.constants is not after.constants:
+        recipes = before.recipe.groups != after.recipe.groups
+        if recipes or before.blocks is not after.blocks or before.constants is not after.constants:
             self._tell()
         old = self.scene.sheet
         if sheet is not old:

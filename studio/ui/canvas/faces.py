@@ -96,6 +96,8 @@ class Face:
     loop: bool = False
     #: Whose weights it uses, and how many others use its own.
     owner: str = ""
+    #: Optimiser settings that it has of its own.
+    own: str = ""
     sharers: int = 0
     dot: bool = False
     thumbnail: Thumbnail | None = None
@@ -157,6 +159,8 @@ class Told:
     previews: frozenset[str] = frozenset()
     strength: bool = False
     stale: bool = False
+    #: What is written on nodes that learn with settings of their own.
+    own: dict[str, str] = field(default_factory=dict)
     parameters: bool = True
     top: bool = True
 
@@ -214,6 +218,7 @@ def make_face(node: Node, graph: Graph, told: Told, theme: Theme, turn: Turn = U
         and any(port.type == "state" for port in spec.outputs)
         and node.kind.startswith(BLOCK),
         owner=owner.name if owner else "",
+        own=told.own.get(node.id, ""),
         sharers=len(graph.sharers.get(node.id, ())),
         thumbnail=told.thumbnail if is_data else None,
         inputs=spots_at(

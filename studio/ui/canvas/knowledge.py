@@ -17,6 +17,7 @@ from studio.graph.catalog import Catalog
 from studio.graph.facts import NodeFacts, ProjectFacts
 from studio.graph.formulas import FormulaError
 from studio.graph.graph import BLOCK, INPUT, OUTPUT
+from studio.graph.own_settings import Groups
 from studio.graph.problems import Problem
 from studio.graph.project import Project
 from studio.graph.scope import names_at
@@ -245,8 +246,21 @@ def told_of(
         previews=before.previews,
         strength=before.strength,
         stale=before.stale,
+        own=own_marks(project.recipe.groups, sight),
         top=not sight.where.startswith(BLOCK),
     )
+
+
+def own_marks(groups: Groups, sight: Sight) -> dict[str, str]:
+    """Return what to write on the nodes of a sheet that learn with settings of their own: the first."""
+    marks: dict[str, str] = {}
+    for place, values in groups.items():
+        network, _, path = place.rpartition(":")
+        key = sight.own(path) if (network or "main") == sight.network else None
+        if key is not None:
+            name = "lr" if "lr" in values else next(iter(values))
+            marks[key] = f"{'decay' if name == 'weight_decay' else name} {values[name]}"
+    return marks
 
 
 def differing(before: Told, after: Told) -> set[str] | None:
@@ -269,6 +283,7 @@ def differing(before: Told, after: Told) -> set[str] | None:
         (before.facts, after.facts),
         (before.problems, after.problems),
         (before.live, after.live),
+        (before.own, after.own),
     ):
         changed |= _changed_keys(old, new)
     return changed

@@ -28,7 +28,10 @@ class MarkPainter:
         self._theme = theme
 
     def beside(self, painter: QPainter, face: Face, right: float, base: float) -> float:
-        """Paint at the right how often a block runs, whether over time, and who shares its weights."""
+        """Paint at the right how a node learns by itself, how often a block runs, whether over time, and
+        who shares its weights."""
+        if face.own:
+            right = self.badge(painter, right, base, face.own)
         if face.repeat != 1:
             linked = "link" if face.again else ""
             right = self.badge(painter, right, base, f"×{face.repeat}", linked)

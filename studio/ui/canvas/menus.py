@@ -30,7 +30,8 @@ _BLOCK: Items = (
     *("rename_block", "select_instances", "save_block", LINE),
 )
 _NODE: Items = (
-    *("swap", "rename", "connect", LINE, "bypass", "freeze", LINE, "take_out", "frame"),
+    *("swap", "rename", "connect", LINE, "bypass", "freeze", "own_rate", LINE),
+    *("take_out", "frame"),
     *("make_block", "share", "own", LINE, *_CLIPBOARD),
 )
 _NODES: Items = (
@@ -53,7 +54,7 @@ _SURGERY: Items = (
 )
 #: The window's Graph menu: what is wanted most at once, the rest by what it is about.
 GRAPH: Items = (
-    *("add", "swap", "connect", "rename", "bypass", "freeze", LINE),
+    *("add", "swap", "connect", "rename", "bypass", "freeze", "own_rate", LINE),
     *("cut", "copy", "paste", "duplicate", "delete", "select_all", "find", LINE),
     (
         "Blocks",

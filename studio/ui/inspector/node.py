@@ -33,6 +33,7 @@ from studio.ui.formula import Formula
 from studio.ui.inspector.cost import CostTiles, ShapeLine
 from studio.ui.inspector.instance import InstancePart
 from studio.ui.inspector.live import LiveLayer
+from studio.ui.inspector.own_settings import OwnSettingsPart
 from studio.ui.inspector.python_part import PythonPart
 from studio.ui.inspector.sharing import SharingPart
 from studio.ui.inspector.sight import Sight
@@ -138,6 +139,8 @@ class NodePage(QWidget):
         self.form.cleared.connect(self._on_cleared)
         self.form.menu_wanted.connect(self._on_menu)
         layout.addWidget(self.form)
+        self.learning = OwnSettingsPart(self._session, theme)
+        layout.addWidget(self.learning)
         layout.addWidget(section(theme, "Shape"))
         self.shape = ShapeLine(theme)
         layout.addWidget(self.shape)
@@ -208,6 +211,7 @@ class NodePage(QWidget):
             names_at(project, *sight),
         )
         self.shape.show_node(facts)
+        self.learning.show_node(sight, key, learns=bool(facts and facts.parameters))
         batch = project.recipe.batch_size
         data = self._session.facts.data if self._session.facts else None
         self.cost.show_node(facts, network, batch, data.sample if data else None)
@@ -226,6 +230,11 @@ class NodePage(QWidget):
             target.take_keyboard()
         else:
             self.name.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def open_learning(self) -> None:
+        """Put the keyboard into the node's own learning rate."""
+        self.tabs.setCurrentIndex(0)
+        self.learning.begin()
 
     def show_source(self, source: p.SourceText) -> None:
         """Show newly generated code."""

@@ -70,6 +70,11 @@ class Inspector(QWidget):
         if self.stack.currentWidget() is self.node:
             self.node.open_settings()
 
+    def open_learning(self) -> None:
+        """Put the keyboard into the own learning rate of the node that is shown."""
+        if self.stack.currentWidget() is self.node:
+            self.node.open_learning()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.left.emit()

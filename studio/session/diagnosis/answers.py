@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from studio.graph.edits import RemoveNodes, SetRecipe
 from studio.session.diagnosis.finding import NETWORK, Case, Change, Finding, figure
 
 #: A share of predictions that one class gets, though it has no such share of the samples.
 _MOST, _OWN = 0.8, 0.7
+#: Epochs after which one-sided answers are no beginning any more.
+_EPOCHS = 3
 #: Samples of a batch below which BatchNorm's figures are mostly chance.
 _TINY = 8
 #: What ends a network although the loss takes raw scores: lowest and highest that it gives.
@@ -26,18 +29,15 @@ _NORMS = tuple(f"torch.nn.BatchNorm{dims}d" for dims in (1, 2, 3))
 
 def collapsed(case: Case) -> Finding | None:
     """Nearly every sample is taken for one class."""
-    done = [epoch for epoch in case.history.epochs if epoch.confusion is not None]
-    if len(done) < 2 or done[-1].confusion is None:
+    tables = [epoch.confusion for epoch in case.history.epochs if epoch.confusion is not None]
+    # A network that is just beginning may say one thing for an epoch; one that is stuck goes on.
+    if len(tables) < _EPOCHS or not all(_one_sided(counts) for counts in tables[-2:]):
         return None
-    counts = done[-1].confusion
+    counts = tables[-1]
     total = int(counts.sum())
-    if total < 10 or len(counts) < 2:
-        return None
     predicted, true = counts.sum(axis=0) / total, counts.sum(axis=1) / total
     winner = int(predicted.argmax())
     missed = [k for k in range(len(counts)) if k != winner and true[k] and not counts[k, k]]
-    if predicted[winner] < _MOST or not missed:
-        return None
     started = case.history.started
     classes = started.classes if started is not None else ()
     name = classes[winner] if winner < len(classes) else str(winner)
@@ -65,6 +65,16 @@ def collapsed(case: Case) -> Finding | None:
         change,
         curve="val_accuracy",
     )
+
+
+def _one_sided(counts: NDArray[np.int64]) -> bool:
+    """Whether one class gets most predictions, and another none that are right."""
+    total = int(counts.sum())
+    if total < 10 or len(counts) < 2:
+        return False
+    winner = int(counts.sum(axis=0).argmax())
+    missed = any(counts[k].sum() and not counts[k, k] for k in range(len(counts)) if k != winner)
+    return bool(counts[:, winner].sum() >= _MOST * total) and missed
 
 
 def _balanced(case: Case) -> Change | None:

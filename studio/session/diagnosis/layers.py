@@ -5,8 +5,8 @@ from __future__ import annotations
 from studio.graph.edits import SetRecipe, SimpleEdit
 from studio.session.diagnosis.finding import Case, Change, Finding, figure, stats
 
-#: The first layers' gradient beside that of the last ones, relative to their weights.
-_FADED = 1e-3
+#: The first layers' gradient beside that of later ones, relative to their weights; and by itself.
+_FADED, _FAINT = 1e-3, 1e-3
 #: A gradient this many times its layer's weights, and at least this long, throws them about.
 _BURST, _LONG = 10.0, 100.0
 #: Shares of dead and of saturated units that are worth a look.
@@ -36,8 +36,9 @@ def vanishing(case: Case) -> Finding | None:
         return None
     half = len(pulls) // 2
     path, grad, pull = min(pulls[:half], key=lambda each: each[2])
-    last = max(pulls[half:], key=lambda each: each[2])
-    if not pull < _FADED * last[2]:
+    later = sorted(pulls[half:], key=lambda each: each[2])
+    last = later[(len(later) - 1) // 2]
+    if not pull < _FADED * last[2] or grad > _FAINT:
         return None
     name = case.name(path)
     edits: tuple[SimpleEdit, ...] = ()

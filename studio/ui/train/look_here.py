@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QLocale, Qt, Signal
-from PySide6.QtGui import QDoubleValidator
-from PySide6.QtWidgets import QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from studio.engine import protocol as p
 from studio.graph.problems import Problem
 from studio.session.diagnosis import Change, Finding
-from studio.session.history import History
 from studio.session.watching import Trial
 from studio.ui import controls
 from studio.ui.theme import Theme
@@ -198,71 +196,3 @@ class ProblemCard(Card):
             show.clicked.connect(lambda: self.layer_wanted.emit(problem.node))
             buttons.addWidget(show)
         self.column.addLayout(buttons)
-
-
-class Steer(QWidget):
-    """Learning rate and weight decay of the running job; Enter applies them from the next step on."""
-
-    changed = Signal(dict)
-
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        layout = controls.column(self, spacing=6)
-        head = controls.row()
-        head.addWidget(controls.label(theme, "Steer", weight=600))
-        self.remark = controls.label(theme, "changes are marked on every plot", "3")
-        head.addWidget(self.remark, 1)
-        layout.addLayout(head)
-        self.fields: dict[str, QLineEdit] = {}
-        self._notes = {}
-        for name, title in (("lr", "learning rate"), ("weight_decay", "weight decay")):
-            line = controls.row(spacing=12)
-            words = controls.label(theme, title, "2")
-            words.setFixedWidth(84)
-            field = QLineEdit()
-            field.setFixedWidth(84)
-            validator = QDoubleValidator(0.0, 1e6, 12, field)
-            validator.setLocale(QLocale.c())
-            field.setValidator(validator)
-            field.setAccessibleName(title)
-            field.returnPressed.connect(lambda chosen=name: self._on_entered(chosen))
-            note = controls.label(theme, "", "3", "caption")
-            words.setBuddy(field)
-            line.addWidget(words)
-            line.addWidget(field)
-            line.addWidget(note, 1)
-            layout.addLayout(line)
-            self.fields[name], self._notes[name] = field, note
-
-    def show_run(
-        self, history: History, values: dict[str, float | None], *, steerable: bool
-    ) -> None:
-        """Show the values in force; a value of None is one that the optimiser does not have."""
-        changed = {name: c for c in history.changes if c.action == "set" for name in c.values}
-        for name, field in self.fields.items():
-            value = values.get(name)
-            known = value is not None
-            field.setEnabled(steerable and known)
-            field.setToolTip(
-                "Enter applies it from the next step on"
-                if steerable
-                else "Values can be changed while a run is under way."
-            )
-            if name in changed:
-                change = changed[name]
-                value = float(change.values[name])
-                note = f"since step {Theme.number(change.step)}"
-            elif not known:
-                note = "this optimiser has none"
-            else:
-                note = "Enter applies it" if steerable else ""
-            if not field.hasFocus() or not field.isModified():
-                field.setText("" if value is None else f"{value:g}")
-            self._notes[name].setText(note)
-
-    def _on_entered(self, name: str) -> None:
-        field = self.fields[name]
-        if field.hasAcceptableInput():
-            field.setModified(False)
-            self._notes[name].setText("applies next step")
-            self.changed.emit({name: float(field.text())})

@@ -25,10 +25,11 @@ from studio.ui.train.embedding import EmbeddingPanel
 from studio.ui.train.filters import Filters
 from studio.ui.train.guard import Guard
 from studio.ui.train.layers import LayersOverTime, Outputs
-from studio.ui.train.look_here import LookHere, Steer
+from studio.ui.train.look_here import LookHere
 from studio.ui.train.predictions import Predictions
 from studio.ui.train.scrubber import Scrubber
 from studio.ui.train.status_row import StatusRow
+from studio.ui.train.steer import Steer
 from studio.ui.train.surface import DecisionSurface
 from studio.ui.views.confusion import Confusion
 from studio.ui.views.panel import EmptyState, Panel
@@ -185,15 +186,7 @@ class TrainWorkspace(QWidget):
         session, history = self._session, self._session.history
         failed = history.summary.message if history.summary and history.status == "failed" else ""
         self.look_here.show_problems(tuple(history.problems), failed, self._name)
-        recipe = session.subject.recipe
-        values: dict[str, float | None] = {}
-        spec = session.catalog.optimizers.get(recipe.optimizer)
-        for name in self.steer.fields:
-            param = spec.param(name) if spec else None
-            given = recipe.optimizer_params.get(name, param.default if param else None)
-            values[name] = float(given) if isinstance(given, int | float) else None
-        steerable = session.training in ("running", "paused")
-        self.steer.show_run(history, values, steerable=steerable)
+        self.steer.follow(session, self._layer)
 
     def _show_empty(self) -> None:
         started = bool(self._session.history.folder)
@@ -276,6 +269,7 @@ class TrainWorkspace(QWidget):
         self.over_time.set_layer(path)
         self.outputs.set_layer(path)
         self.filters.set_layer(path)
+        self.steer.follow(self._session, path)
 
     def _on_repair(self, repair: Repair) -> None:
         edits: list[SimpleEdit] = []

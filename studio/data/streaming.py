@@ -43,7 +43,12 @@ class Skipped:
             if not self._untold and (count == self._told or count < 2 * self._told):
                 return ""
             names, self._untold, self._told = " ".join(self._untold), [], count
-        return f"{count} samples could not be read and are skipped. {names}".strip()
+        what = (
+            "1 sample could not be read and is"
+            if count == 1
+            else (f"{count} samples could not be read and are")
+        )
+        return f"{what} skipped. {names}".strip()
 
 
 @dataclass(frozen=True)

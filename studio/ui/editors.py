@@ -229,6 +229,7 @@ class ChoiceEditor(Editor):
         layout = row(self)
         self._choices = choices
         self.box = Choice()
+        self.box.setMinimumContentsLength(4)  # a long name beside it must not widen a narrow panel
         self.box.addItems(["none" if c is None else str(c) or "automatic" for c in choices])
         self.box.activated.connect(lambda index: self.submitted.emit(self._choices[index]))
         layout.addWidget(self.box)

@@ -279,10 +279,14 @@ class Form(QWidget):
         self.rows = {}
         self._params = params
         metrics = self.fontMetrics()
-        widest = max((metrics.horizontalAdvance(param.name) for param in params), default=0)
-        label_width = min(132, max(self._label_width, widest + 4))
+        widths = {param.name: metrics.horizontalAdvance(param.name) + 4 for param in params}
+        # A switch is narrow: its name may be long without taking room from the fields beside others.
+        fields = [widths[param.name] for param in params if param.type != "bool"]
+        column_width = min(132, max(self._label_width, *fields, 0))
         for param in params:
-            line = ParamRow(self._theme, param, label_width, self._base, self._formulas)
+            own = min(132, widths[param.name]) if param.type == "bool" else 0
+            width = max(column_width, own)
+            line = ParamRow(self._theme, param, width, self._base, self._formulas)
             line.edited.connect(self.edited)
             line.cleared.connect(self.cleared)
             line.menu_wanted.connect(self.menu_wanted)

@@ -133,10 +133,12 @@ class SourceSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):
 class OptionSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):
     """A learner, an optimiser, a schedule, a loss, a transform or an augmentation: a kind with options.
 
-    `forms` are what samples have to be for it (`image`, `table`…); without any, it takes all.
+    `forms` are what samples have to be for it (`image`, `table`…); without any, it takes all. `roles` are
+    the networks that a learner asks for, by name.
     """
 
     forms: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
 
 
 class ExporterSpec(Spec, frozen=True, omit_defaults=True, kw_only=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from studio.graph.spec import OptionSpec
 from studio.train.controls import Controls
 from studio.train.devices import cores, device_memory, devices, pick_device, pick_threads
@@ -13,6 +15,7 @@ from studio.train.losses import losses
 from studio.train.optim import optimizers
 from studio.train.options import TrainProblem
 from studio.train.recipes import recipe_problems
+from studio.train.roles import role_problems
 from studio.train.schedules import schedules
 from studio.train.suiting import suit_problems
 from studio.train.trial import compare_stored
@@ -37,6 +40,7 @@ __all__ = [
     "pick_threads",
     "proposed",
     "recipe_problems",
+    "role_problems",
     "run",
     "schedules",
     "seen",
@@ -47,4 +51,7 @@ __all__ = [
 
 def learner_specs() -> dict[str, OptionSpec]:
     """Return what the catalogue shows of the built-in learners, by kind."""
-    return {kind: learner.spec for kind, learner in builtin_learners().items()}
+    return {
+        kind: replace(learner.spec, roles=learner.roles)
+        for kind, learner in builtin_learners().items()
+    }

@@ -53,4 +53,4 @@ class Foresight:
         if not found:
             tight = compile.does_not_fit(needed, project.recipe.batch_size, facts.networks)
             found += [tight] if tight is not None else []
-        return (*self._seen[1], *suits, *found)
+        return (*self._seen[1], *train.role_problems(project), *suits, *found)

@@ -6,6 +6,7 @@ from studio.graph.edits.blocks import AddBlocks, Detach, Promote, RemoveBlock, R
 from studio.graph.edits.dismissing import Dismiss
 from studio.graph.edits.edit import BaseEdit, Edit, EditRefused
 from studio.graph.edits.grouping import MakeBlock
+from studio.graph.edits.networks import AddNetwork, RemoveNetwork, RenameNetwork
 from studio.graph.edits.nodes import (
     AddNodes,
     Insert,
@@ -26,6 +27,7 @@ from studio.graph.project import Project
 
 __all__ = [
     "AddBlocks",
+    "AddNetwork",
     "AddNodes",
     "AnyEdit",
     "Batch",
@@ -40,9 +42,11 @@ __all__ = [
     "MoveNodes",
     "Promote",
     "RemoveBlock",
+    "RemoveNetwork",
     "RemoveNodes",
     "Rename",
     "RenameBlock",
+    "RenameNetwork",
     "SetBlock",
     "SetConstants",
     "SetData",
@@ -89,6 +93,9 @@ SimpleEdit = (
     | SetNote
     | SetFrame
     | SetNetworks
+    | AddNetwork
+    | RenameNetwork
+    | RemoveNetwork
     | SetWeights
 )
 

@@ -33,6 +33,7 @@ from studio.ui.canvas.legend import Legend
 from studio.ui.canvas.living import Living
 from studio.ui.canvas.menus import GRAPH, color_menu, fill, keys_of, menu_of
 from studio.ui.canvas.minimap import Minimap
+from studio.ui.canvas.network_tabs import NetworkTabs
 from studio.ui.canvas.probe_actions import add_surgery
 from studio.ui.canvas.probe_layer import ProbeLayer
 from studio.ui.canvas.sampling import Sampling
@@ -97,6 +98,9 @@ class Canvas(QWidget):
         self.finder = FindBar(theme, self.view, self._find, self._show_hit)
         self.commands = Commands(theme, self.view, commands_for(self))
         self.header = Header(theme, self.commands["tidy"], self.commands["fit"], self)
+        self.networks = NetworkTabs(session, theme, self.view)
+        self.networks.picked.connect(self.show_sheet)
+        self.header.put_networks(self.networks)
         shown = QMenu(self.header.view)
         self.view_menu.fill(shown)
         self.header.view.setMenu(shown)
@@ -312,6 +316,8 @@ class Canvas(QWidget):
             self._show()
             return
         sheet = after.sheet(self.where)
+        if before.networks.keys() != after.networks.keys():
+            self._on_redrawn()
         self.hand.cancel()
         recipes = before.recipe.groups != after.recipe.groups
         if recipes or before.blocks is not after.blocks or before.constants is not after.constants:
@@ -458,7 +464,8 @@ class Canvas(QWidget):
         self.selection_changed.emit(scene.selection)
 
     def _on_redrawn(self) -> None:
-        self.header.show_way(self._way.crumbs)
+        self.networks.show_networks(self.project, self.network)
+        self.header.show_way(self._way.crumbs, len(self.project.networks) > 1)
         self.header.show_count(len(self.scene.nodes))
         self.header.show_pass(self.sight.step, self.sight.steps)
         self.commands.refresh()

@@ -36,11 +36,13 @@ class Header(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._crumbs: list[QWidget] = []
-        self._shown: tuple[Crumb, ...] = ()
+        self._shown: tuple[tuple[Crumb, ...], bool] = ((), False)
         self.setProperty("surface", "panel")
         self.setFixedHeight(36)
         line = row(self, spacing=4)
         line.setContentsMargins(12, 0, 8, 0)
+        self._networks = row(spacing=4)
+        line.addLayout(self._networks)
         self._way = row(spacing=4)
         line.addLayout(self._way)
         self.passes = button(theme, look="menu", small=True, tip="Which pass of the repeat is seen")
@@ -94,11 +96,15 @@ class Header(QWidget):
             entry = menu.addAction(f"Pass {at + 1}")
             entry.triggered.connect(lambda _=False, number=at: self.pass_chosen.emit(number))
 
-    def show_way(self, crumbs: Sequence[Crumb]) -> None:
-        """Show where the canvas stands: `main › res1 Residual`."""
-        if tuple(crumbs) == self._shown:
+    def put_networks(self, tabs: QWidget) -> None:
+        """Put the tabs of networks in front of the way."""
+        self._networks.addWidget(tabs)
+
+    def show_way(self, crumbs: Sequence[Crumb], tabbed: bool = False) -> None:
+        """Show where the canvas stands: `main › res1 Residual`; `tabbed` where a tab tells the network."""
+        if (tuple(crumbs), tabbed) == self._shown:
             return
-        self._shown = tuple(crumbs)
+        self._shown = tuple(crumbs), tabbed
         for old in self._crumbs:
             self._way.removeWidget(old)
             old.hide()
@@ -106,6 +112,8 @@ class Header(QWidget):
         self._crumbs = []
         for n, crumb in enumerate(crumbs):
             last = n == len(crumbs) - 1
+            if tabbed and not n:
+                continue
             if n:
                 self._add_crumb(label(self._theme, "›", tone="3"))
             if last:

@@ -146,6 +146,13 @@ def data_facts(**more: Any) -> DataFacts:
     return DataFacts(**(values | more))
 
 
+def samples(request: p.GetSamples) -> p.SampleSet:
+    """Grey pictures, every other one of the second class."""
+    pixels = np.linspace(0, 1, len(request.indices) * 64, dtype=np.float32)
+    targets = np.array([at % 2 for at in request.indices])
+    return p.SampleSet("validation", request.indices, pixels.reshape(-1, 1, 8, 8), targets)
+
+
 class FakeEngine:
     """Answers the workbench's quick requests at the next pump; the rest waits in `asked`."""
 
@@ -168,8 +175,10 @@ class FakeEngine:
     ) -> Any:
         self.asked.append((request, on_answer, on_refused, on_event))
         answer = self.script.answer(request)
+        refused = isinstance(answer, p.Refused) and on_refused is not None
+        tell = on_refused if refused else on_answer
         if answer is not None:
-            self.queue.append(lambda: on_answer(answer))
+            self.queue.append(lambda: tell(answer))
         return _Ticket(len(self.asked))
 
     def event(self, body: p.Event) -> None:
@@ -211,6 +220,7 @@ class Script:
         self.data: DataFacts | None = data_facts()
         self.devices = {"cpu": "8 cores", "cuda:0": "RTX 4070, 12 GB"}
         self.source = p.SourceText("class Net:\n    self.conv1 = nn.Conv2d(1, 6, 5)\n")
+        self.samples: Callable[[p.GetSamples], p.SampleSet | p.Refused] = samples
         self.engines: list[FakeEngine] = []
 
     def connect(self, role: str) -> FakeEngine:
@@ -233,10 +243,8 @@ class Script:
                 return self.source
             case p.PrepareImport():
                 return p.Done()
-            case p.GetSamples(indices=indices):
-                pixels = np.linspace(0, 1, len(indices) * 64, dtype=np.float32)
-                targets = np.array([at % 2 for at in indices])
-                return p.SampleSet("validation", indices, pixels.reshape(-1, 1, 8, 8), targets)
+            case p.GetSamples():
+                return self.samples(request)
             case p.BuildArchitecture():
                 return p.Drawn(network(channels=16))
         return None

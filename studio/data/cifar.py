@@ -148,7 +148,7 @@ CIFAR = Source(
         doc="32×32 photographs in 10 or 100 classes, in the binary version that their author publishes.",
         form="image",
         params=(
-            Param("path", "path", "", required=True, help="The folder, the .tar.gz or one .bin"),
+            Param("path", "path", "", required=True, help="One .bin, the .tar.gz, or the folder"),
             Param(
                 "labels",
                 "choice",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QLineEdit,
+    QMenu,
     QSizePolicy,
     QWidget,
 )
@@ -289,14 +291,23 @@ class PathEditor(TextEditor):
         super().__init__(theme, param)
         self._param = param
         self._base = base
-        pick = button(theme, icon="folder", tip=f"Choose {param.name}")
-        pick.clicked.connect(self._on_pick)
-        self._layout.addWidget(pick)
+        self.pick = button(theme, icon="folder", tip=f"Choose {param.name}")
+        self.menu = QMenu(self)
+        self.menu.addAction("File…").triggered.connect(lambda: self._ask(folder=False))
+        self.menu.addAction("Folder…").triggered.connect(lambda: self._ask(folder=True))
+        self.pick.clicked.connect(self._on_pick)
+        self._layout.addWidget(self.pick)
 
     def _on_pick(self) -> None:
+        if takes_either(self._param):
+            self.menu.popup(self.pick.mapToGlobal(self.pick.rect().bottomLeft()))
+        else:
+            self._ask(wants_folder(self._param))
+
+    def _ask(self, folder: bool) -> None:
         start = str(Path(self._base, self.line.text()).parent if self.line.text() else self._base)
         title = f"Choose {self._param.name}"
-        if wants_folder(self._param):
+        if folder:
             chosen = QFileDialog.getExistingDirectory(self, title, start)
         else:
             chosen, _ = QFileDialog.getOpenFileName(self, title, start)
@@ -308,6 +319,11 @@ class PathEditor(TextEditor):
 def wants_folder(param: Param) -> bool:
     """Tell whether a path parameter names a folder rather than a file."""
     return "folder" in f"{param.name} {param.help}".lower()
+
+
+def takes_either(param: Param) -> bool:
+    """Tell whether a path parameter names a file or a folder: its help says `…, or a folder`."""
+    return re.search(r"\bor (a|its|the) folder\b", param.help) is not None
 
 
 class Choice(QComboBox):

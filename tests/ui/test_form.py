@@ -7,6 +7,7 @@ from typing import Literal
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from studio.graph.params import Param, Value
@@ -220,3 +221,42 @@ def test_what_an_empty_field_says_fits_into_it(
         assert line.placeholderText()
         wide = line.fontMetrics().horizontalAdvance(line.placeholderText())
         assert wide <= line.contentsRect().width() - 4
+
+
+def test_a_path_that_may_be_a_file_or_a_folder_asks_which(
+    qtbot: QtBot, theme: Theme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(kind: str) -> str:
+        asked.append(kind)
+        return f"/{kind}"
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (answer("file"), ""))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: answer("folder"))
+    either = PathEditor(theme, Param("path", "path", "", help="A .tar, or a folder of them"), "")
+    only = PathEditor(theme, Param("path", "path", "", help="The folder of the masks, or none"), "")
+    for editor in (either, only):
+        qtbot.addWidget(editor)
+    got: list[str] = []
+    either.submitted.connect(got.append)
+    either.pick.click()
+    assert either.menu.isVisible()
+    assert asked == []
+    for action in either.menu.actions():
+        action.trigger()
+    assert asked == ["file", "folder"]
+    assert got == ["/file", "/folder"]
+    either.menu.close()
+    only.pick.click()
+    assert asked[2:] == ["folder"]
+
+
+def test_a_long_switch_does_not_push_fields_aside(qtbot: QtBot, theme: Theme) -> None:
+    form = Form(theme, label_width=60)
+    qtbot.addWidget(form)
+    form.show_params(
+        (Param("mode", "str", ""), Param("skip_what_is_unreadable", "bool", False)), {}
+    )
+    rows = form.rows
+    assert rows["mode"].name.width() < rows["skip_what_is_unreadable"].name.width()

@@ -129,10 +129,21 @@ class Toolbar(QWidget):
         self.live = label(theme, tone="2")
         self.main = button(theme, "Train", icon="play", look="primary", large=True)
         self.main.setObjectName("train")
-        self.step = button(theme, "Step", icon="step", large=True)
+        self.step = button(theme, "Step", icon="step", large=True, tip="Take one batch's step (.)")
+        self.step.clicked.connect(actions["step"].trigger)
+        self.ways = button(theme, icon="chevron-down", large=True, tip="Other ways to step")
+        self._ways = QMenu(self.ways)
+        self._ways.setToolTipsVisible(True)
+        for key in ("step", "walk", "step_back"):
+            self._ways.addAction(actions[key])
+        self.ways.clicked.connect(
+            lambda: self._ways.popup(self.ways.mapToGlobal(self.ways.rect().bottomLeft()))
+        )
+        self.fork = button(theme, "Fork", icon="fork", large=True)
+        self.fork.clicked.connect(actions["fork"].trigger)
+        _follow(self.fork, actions, "fork")
         self.stop = button(theme, icon="stop", large=True, tip="Stop the run, with a checkpoint")
         self.main.clicked.connect(lambda: actions[self._main_key()].trigger())
-        self.step.clicked.connect(actions["step"].trigger)
         self.stop.clicked.connect(actions["stop"].trigger)
         self._reason_icon = label(theme)
         self.reason = label(theme, tone="2")
@@ -141,6 +152,8 @@ class Toolbar(QWidget):
             self.live,
             self.main,
             self.step,
+            self.ways,
+            self.fork,
             self.stop,
             self._reason_icon,
             self.reason,
@@ -171,6 +184,8 @@ class Toolbar(QWidget):
         self._theme.put_icon(self.main, icon, "on.accent" if enabled else "text.3")
         self.main.setToolTip(reason or {"Train": "Train (Ctrl Enter)"}.get(words, words))
         self.step.setVisible(state in ("running", "paused"))
+        self.ways.setVisible(state in ("running", "paused"))
+        self.fork.setVisible(state in ("running", "paused"))
         self.stop.setVisible(busy)
         self.stop.setEnabled(state != "stopping")
         short = reason.rstrip(".")

@@ -280,6 +280,16 @@ def _run(window: MainWindow) -> list[Entry]:
         Entry("step", "Run", "Take one step", session.step, icon="step", why_not=steerable),
         Entry("step_back", "Run", "Step back", session.step_back, ",", why_not=steerable),
         Entry("step_key", "", "Step", session.step, ".", why_not=steerable),
+        Entry(
+            "walk",
+            "Run",
+            "Walk through the next step",
+            window.walk,
+            ";",
+            "Layer by layer forward, then back along the gradients; nothing changes",
+            "arrow-right",
+            why_not=paused,
+        ),
         Entry("stop", "Run", "Stop", session.stop, icon="stop", why_not=busy),
         Entry(
             "fork",

@@ -231,6 +231,15 @@ class MainWindow(QWidget):
         if self.session.train():
             self.show_workspace(TRAIN)
 
+    def walk(self) -> None:
+        """Walk on through the step that comes next, and look at it."""
+        from studio.ui.train import TrainWorkspace  # there already, once a run is under way
+
+        self.show_workspace(TRAIN)
+        space = self.workspace(TRAIN)
+        assert isinstance(space, TrainWorkspace)
+        space.walk()
+
     def use_data(self, path: str = "") -> None:
         """Open the wizard that makes data of a file or a folder."""
         from studio.ui.wizard import DataWizard  # seldom needed, so not at every start

@@ -179,6 +179,15 @@ class FakeSession:
     def can_train(self) -> str:
         return ""
 
+    def step(self) -> None:
+        self.steered.append("step")
+
+    def walk(self) -> None:
+        self.steered.append("walk")
+
+    def can_continue(self, folder: Path) -> str:
+        return f"{folder.name} has no checkpoint here."
+
     def draw(self, kind: str, params: dict[str, Any] | None = None) -> None:
         self.drawn.append(kind)
 

@@ -20,6 +20,7 @@ from studio.ui import controls
 from studio.ui.theme import Theme
 from studio.ui.train.breakpoints_panel import BreakpointsPanel
 from studio.ui.train.canvas_panel import CanvasPanel, MakeCanvas
+from studio.ui.train.continue_bar import ContinueBar
 from studio.ui.train.curves import Curves
 from studio.ui.train.embedding import EmbeddingPanel
 from studio.ui.train.filters import Filters
@@ -31,6 +32,7 @@ from studio.ui.train.scrubber import Scrubber
 from studio.ui.train.status_row import StatusRow
 from studio.ui.train.steer import Steer
 from studio.ui.train.surface import DecisionSurface
+from studio.ui.train.walk_bar import WalkBar
 from studio.ui.views.confusion import Confusion
 from studio.ui.views.panel import EmptyState, Panel
 from studio.ui.views.redraw import Redraw
@@ -73,7 +75,11 @@ class TrainWorkspace(QWidget):
         self.confusion_panel.body.addWidget(self.confusion, 1)
         self.look_here = LookHere(theme)
         self.steer = Steer(theme)
-        self.look_here.body.addWidget(self.steer)
+        self.walk_bar = WalkBar(theme, self._name)
+        self.continue_bar = ContinueBar(session, theme)
+        self.look_here.put_below(self.steer)
+        self.look_here.head.hide()  # its tab says as much
+        self.look_here.body.setContentsMargins(12, 8, 12, 12)
         self.breakpoints = BreakpointsPanel(theme)
         self.guard = Guard(session, self.look_here, self.breakpoints, self._name)
         self.redraw.register(self.look_here, self.guard.diagnose)
@@ -99,8 +105,11 @@ class TrainWorkspace(QWidget):
         self.over_time.layer_picked.connect(self.show_layer)
         self.look_here.layer_wanted.connect(self.show_layer)
         self.look_here.curve_wanted.connect(self.curves.point_out)
+        self.look_here.counted.connect(self._on_counted)
         self.look_here.repair_wanted.connect(self._on_repair)
         self.steer.changed.connect(session.set_live)
+        self.walk_bar.node_reached.connect(self.show_layer)
+        self.walk_bar.step_wanted.connect(lambda: session.step())
         self.canvas.layer_chosen.connect(self._set_layer)
         self._show_history()
 
@@ -132,6 +141,8 @@ class TrainWorkspace(QWidget):
     def _on_run_event(self, event: p.Event) -> None:
         self.redraw.mark(self.status, self.scrubber)
         match event:
+            case p.Walked():
+                self.walk_bar.begin(event)
             case p.Started():
                 self._show_history()
             case p.Progress():
@@ -188,7 +199,17 @@ class TrainWorkspace(QWidget):
         self.look_here.show_problems(tuple(history.problems), failed, self._name)
         self.steer.follow(session, self._layer)
 
+    def walk(self) -> None:
+        """Go to the next layer of the step that is walked through, or begin with it."""
+        if self.walk_bar.walking:
+            self.walk_bar.go(1)
+        else:
+            self._session.walk()
+
     def _show_empty(self) -> None:
+        if self._session.training != "paused":
+            self.walk_bar.leave()
+        self.continue_bar.refresh()
         started = bool(self._session.history.folder)
         self._stack.setCurrentWidget(self._told if started else self.empty)
         self._below.setVisible(started)
@@ -200,6 +221,12 @@ class TrainWorkspace(QWidget):
     def _fill_status(self) -> None:
         session = self._session
         self.status.show_run(session.history, session.training, edited=session.edited_since_run)
+
+    def _on_counted(self, count: int) -> None:
+        """Say at the tab how much there is to look at."""
+        for tabs in (self._tabs, self._cards):
+            if (place := tabs.indexOf(self.look_here)) >= 0:
+                tabs.setTabText(place, f"Look here · {count}" if count else "Look here")
 
     def _show_hit(self, hit: p.BreakpointHit) -> None:
         """Open the layer that a breakpoint speaks of, and the card with the batch."""
@@ -305,6 +332,8 @@ class TrainWorkspace(QWidget):
         self._foot = controls.column()
         column = controls.column(self)
         column.addWidget(self.status)
+        column.addWidget(self.walk_bar)
+        column.addWidget(self.continue_bar)
         column.addWidget(self._halves, 1)
         column.addWidget(controls.rule())
         column.addLayout(self._foot)

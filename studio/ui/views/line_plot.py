@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
+    QColor,
     QFontMetricsF,
     QKeyEvent,
     QMouseEvent,
@@ -24,7 +25,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QMenu, QWidget
 
 from studio.ui.theme import Theme
-from studio.ui.views.axis import Scale, polygons
+from studio.ui.views.axis import Scale, per_column, polygons
 from studio.ui.views.numbers import short
 from studio.ui.views.smoothing import ema, thinned
 from studio.ui.views.view import Table, View
@@ -259,8 +260,8 @@ class LinePlot(View):
         trace = shape.trace
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        painter.setPen(QPen(self.theme.color(trace.token, 0.34), 1))
-        for polygon in polygons(across.pixels(shape.raw[0]), up.pixels(shape.raw[1])):
+        painter.setPen(QPen(self._faint(trace.token), 1))
+        for polygon in polygons(*per_column(across.pixels(shape.raw[0]), up.pixels(shape.raw[1]))):
             painter.drawPolyline(polygon)
         x, y = shape.line
         few = trace.smooth or trace.dots
@@ -276,6 +277,12 @@ class LinePlot(View):
             for a, b in zip(px.tolist(), py.tolist(), strict=True):
                 if math.isfinite(b):
                     painter.drawEllipse(QPointF(a, b), 2.0, 2.0)
+
+    def _faint(self, token: str) -> QColor:
+        """Return a colour a third as strong. Mixed, not translucent: such a line takes 20 times as long."""
+        strong, ground = self.theme.color(token), self.theme.color("bg.panel")
+        parts = zip(strong.getRgb()[:3], ground.getRgb()[:3], strict=True)
+        return QColor(*(round(0.34 * one + 0.66 * other) for one, other in parts))
 
     def _draw_axes(self, painter: QPainter, area: QRectF, across: Scale, up: Scale) -> None:
         grid, words = self.theme.color("line"), self.theme.color("text.3")

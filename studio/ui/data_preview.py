@@ -72,6 +72,11 @@ class AugmentPreview(QWidget):
         self._wanted: object = None
         self._sample, self._seed = 0, 1
         layout = column(self, spacing=4)
+        self.problem = label(theme, tone="error", role="caption", wrap=True)
+        layout.addWidget(self.problem)
+        self._drawn = QWidget()
+        layout.addWidget(self._drawn)
+        layout = column(self._drawn, spacing=4)
         layout.addWidget(
             label(theme, "One sample, then as it may be seen", tone="3", role="caption", wrap=True)
         )
@@ -119,7 +124,7 @@ class AugmentPreview(QWidget):
                 both = isinstance(plain, p.SampleSet) and isinstance(drawn, p.SampleSet)
                 if both and self._wanted == wanted:
                     self.grid.show_samples(_together(plain, drawn, facts), facts)
-                    self.setVisible(True)
+                    self._show("")
 
             request = p.GetSamples(ref, "train", (self._sample,) * _DRAWS, self._seed)
             self._session.ask(request, take, self._on_refused)
@@ -127,9 +132,15 @@ class AugmentPreview(QWidget):
         self._session.ask(p.GetSamples(ref, "train", (self._sample,)), take_plain, self._on_refused)
 
     def _on_refused(self, refused: p.Refused) -> None:
-        """The data's own problem says why; there is nothing to show."""
         self._wanted = None
-        self.hide()
+        self._show(refused.message)
+
+    def _show(self, problem: str) -> None:
+        """Show the draws, or why there are none."""
+        self.problem.setText(problem)
+        self.problem.setVisible(bool(problem))
+        self._drawn.setVisible(not problem)
+        self.show()
 
 
 def _together(plain: p.SampleSet, drawn: p.SampleSet, facts: DataFacts) -> p.SampleSet:

@@ -34,7 +34,17 @@ from studio.graph.edits.instances import blocks_below
 from studio.graph.graph import Node
 from studio.graph.migrations import FORMAT
 from studio.graph.params import Param, ParamError
-from studio.graph.project import DataRef, Frame, Note, Place, Project, Recipe, Step
+from studio.graph.project import (
+    DataRef,
+    Frame,
+    Handling,
+    Note,
+    Place,
+    Project,
+    Recipe,
+    Split,
+    Step,
+)
 from studio.graph.surgery import Intervention
 
 
@@ -277,3 +287,14 @@ def test_own_settings_and_breakpoints_come_back_as_they_were() -> None:
     data = DataRef(augment=(Step("flip", {"p": 0.5}),))
     made = replace(project(), recipe=recipe, data=data)
     assert files.loads(files.dumps(made)).project == made
+
+
+def test_how_data_is_augmented_divided_and_handled_comes_back(tmp_path: Path) -> None:
+    data = DataRef(
+        augment=(Step("augment.affine", {"degrees": 20.0}), Step("mine.swirl", {"turns": (1, 2)})),
+        split=Split(0.1, 0.2, by="groups"),
+        handling=Handling(missing="fill", duplicates="drop", memory="stream", memory_gb=2.5),
+    )
+    path = tmp_path / "one.loom"
+    files.save(replace(Project(), data=data), path)
+    assert files.load(path).project.data == data

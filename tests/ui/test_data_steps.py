@@ -158,14 +158,20 @@ def test_samples_are_shown_before_and_after_transforms(
     assert panel.transformed.isHidden()
 
 
-def test_a_refused_preview_is_not_shown(panel: DataPanel, session: Session, script: Script) -> None:
+def test_an_augmentation_that_does_not_fit_says_why_where_it_stands(
+    panel: DataPanel, session: Session, script: Script
+) -> None:
     session.do(SetData(DataRef(augment=(Step(FLIP.kind),))))
     settle(session)
-    assert panel.augmented.isVisible()
+    preview = panel.augmented
+    assert (preview.grid.isVisible(), preview.problem.isVisible()) == (True, False)
     script.samples = lambda request: p.Refused("It does not fit.")
     session.do(SetData(DataRef(augment=(Step(FLIP.kind),), seed=4)))
     settle(session)
-    assert panel.augmented.isHidden()
+    assert preview.problem.text() == "It does not fit."
+    assert (preview.grid.isVisible(), preview.problem.isVisible()) == (False, True)
+    session.undo()
+    settle(session)
 
 
 def test_a_source_of_another_form_drops_augmentations(panel: DataPanel, session: Session) -> None:

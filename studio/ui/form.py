@@ -158,6 +158,8 @@ class ParamRow(QWidget):
             field.abandoned.connect(self._restore)
             field.judged.connect(self.complain)
             self._line.insertWidget(2, field, 1)
+            # Made last, it would come last: Tab must lead on to the next setting.
+            QWidget.setTabOrder(self.editor.focusProxy() or self.editor, field.line)
             self.formula = field
         return self.formula
 

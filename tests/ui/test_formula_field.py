@@ -223,3 +223,21 @@ def test_values_are_written_short() -> None:
     assert written((3, 5)) == "3×5"
     assert written(False) == "no"
     assert written(-2) == f"{MINUS}2"
+
+
+def test_tab_leads_from_a_formula_to_the_next_setting(qtbot: QtBot, theme: Theme) -> None:
+    others = (Param("kernel_size", "int", 3), Param("stride", "int", 1))
+    form = Form(theme, formulas=True)
+    qtbot.addWidget(form)
+    outside = QLineEdit(form)  # made before the formula: it comes earlier in the window's own order
+    form.show_params((WIDTH, *others), {}, {}, NAMES)
+    form.show_params((WIDTH, *others), {"out_channels": "=width"}, {}, NAMES)
+    formula = form.rows["out_channels"].formula
+    assert formula is not None
+    formula.line.show()
+    order, at = [], formula.line.nextInFocusChain()
+    while at is not formula.line:
+        order.append(at)
+        at = at.nextInFocusChain()
+    later = [form.rows[param.name].editor.focusProxy() for param in others]
+    assert order.index(later[0]) < order.index(later[1]) < order.index(outside)

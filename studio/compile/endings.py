@@ -13,6 +13,7 @@ from studio.graph.graph import OUTPUT
 OUTPUTS: frozenset[str] = frozenset([OUTPUT])
 BATCH_NORMS: frozenset[str] = frozenset(f"torch.nn.BatchNorm{count}d" for count in (1, 2, 3))
 _CROSS_ENTROPY = ("", "torch.nn.CrossEntropyLoss")
+_BINARY_CROSS_ENTROPY = ("", "torch.nn.BCEWithLogitsLoss")
 
 #: Lowest and highest that a layer can give.
 _BOUNDS: dict[str, tuple[float, float]] = {
@@ -65,6 +66,22 @@ def before_cross_entropy(spot: Spot) -> Advice | None:
             f"{name} cuts off scores {side} 0 that the cross-entropy needs: where it cuts all of them, the "
             "classes look alike and no gradient flows."
         )
+    return Advice(text, (without(spot),))
+
+
+def before_labels(spot: Spot) -> Advice | None:
+    """Scores that the binary cross-entropy takes for logits were squeezed before."""
+    answer, recipe = spot.ground.outcome.answer, spot.ground.project.recipe
+    if not spot.ends or answer is None or answer.compares != "labels":
+        return None
+    if recipe.loss not in _BINARY_CROSS_ENTROPY:
+        return None
+    low, _ = _BOUNDS[spot.node.kind]
+    side = "all labels get at least one half" if low == 0 else "no label can be sure"
+    text = (
+        f"{spot.name} squeezes the scores, though the binary cross-entropy takes a sigmoid itself: "
+        f"{side}, so the loss cannot come near 0."
+    )
     return Advice(text, (without(spot),))
 
 

@@ -70,6 +70,13 @@ RULES = (
         "softmax before loss", endings.SCORES, endings.before_cross_entropy, ahead=endings.OUTPUTS
     ),
     Rule(
+        "squeezed labels",
+        endings.SCORES,
+        endings.before_labels,
+        ahead=endings.OUTPUTS,
+        matters=endings.answers,
+    ),
+    Rule(
         "bounded answer",
         endings.SCORES,
         endings.before_regression,

@@ -153,17 +153,20 @@ def doubts(loaded: Loaded, parts: Parts) -> list[str]:
 
 
 def balance(loaded: Loaded, part: NDArray[np.int64] | None = None) -> tuple[int, ...]:
-    """Return how many samples, of all or of a part, each class has; () where there are no classes."""
-    if loaded.task != "classification":
+    """Return how many samples, pixels or nodes, of all or of a part, each class has; else ()."""
+    if loaded.task not in ("classification", "segmentation", "nodes"):
         return ()
     targets = loaded.targets if part is None else loaded.targets[part]
-    counts = np.bincount(targets.astype(np.int64), minlength=len(loaded.classes))
+    counted = targets.astype(np.int64, copy=False).ravel()
+    if loaded.task != "classification":  # what is left out belongs to no class
+        counted = counted[(counted >= 0) & (counted < len(loaded.classes))]
+    counts = np.bincount(counted, minlength=len(loaded.classes))
     return tuple(int(count) for count in counts)
 
 
 def _class_doubts(loaded: Loaded, parts: Parts) -> list[str]:
     found: list[str] = []
-    counts = balance(loaded)
+    counts = balance(loaded) if loaded.task == "classification" else ()
     if counts and min(counts) * 5 < max(counts):
         rare, common = loaded.classes[counts.index(min(counts))], counts.index(max(counts))
         found.append(

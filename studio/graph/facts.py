@@ -92,7 +92,7 @@ class DataFacts(Struct, frozen=True, omit_defaults=True):
     `nodes` (int64 `[n, nodes]`: a class index each node of a graph). Where there is nothing to predict, an
     index is −100, which losses leave out.
     `target_shape` is () for a class index and (k,) for k regression targets;
-    `balance` counts the samples of each class; `value_range` is of the inputs. `target_mean` and
+    `balance` counts the samples (or pixels, or nodes) of each class; `value_range` is of the inputs. `target_mean` and
     `target_std` undo a regression target's standardising (empty where there is none); `notes` are sentences
     about what was done to the samples, `warnings` about what is doubtful in them.
     """

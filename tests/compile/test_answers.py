@@ -137,3 +137,15 @@ def test_a_mask_needs_a_row_of_its_own(specs: Specs) -> None:
 def test_data_that_a_learner_is_not_for_asks_for_nothing(specs: Specs) -> None:
     project = convolving(7).project(recipe=Recipe(learner="core.next_token"))
     assert problems(project, specs, IMAGES) == ()
+
+
+def test_squeezed_labels_are_hinted_at_and_set_free(specs: Specs) -> None:
+    net = Net()
+    x = net.add("torch.nn.Linear", net.input(), out_features=3)
+    net.output(net.add("torch.nn.Sigmoid", x))
+    found = compile.infer(net.project(), specs, TABLE, wants=train.wanted).networks["main"]
+    (hint,) = found.problems
+    assert (hint.rule, hint.severity) == ("squeezed labels", "hint")
+    assert "takes a sigmoid itself: all labels get at least one half" in hint.message
+    mended = Batch("mend", tuple(hint.repairs[0].edits)).apply(net.project())
+    assert compile.infer(mended, specs, TABLE, wants=train.wanted).networks["main"].problems == ()

@@ -138,7 +138,7 @@ CASES: dict[str, tuple[Project, str, Project]] = {
 
 
 def test_every_rule_is_tried() -> None:
-    assert {*CASES, "bounded answer"} == {rule.name for rule in RULES}
+    assert {*CASES, "bounded answer", "squeezed labels"} == {rule.name for rule in RULES}
     assert len({rule.name for rule in RULES}) == len(RULES)
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from studio import compile, layers
+from studio.compile.exporters.leaving import difference
 from studio.compile.importers import Imported, ImportProblem
 from studio.compile.importers.checking import leaves
 from studio.compile.importers.module import import_module
@@ -34,7 +35,15 @@ MODELS: Mapping[str, tuple[str, str, dict[str, Any], str]] = {
     "twice": ("odd", "Twice", {}, "8"),
     "encoder": ("odd", "Encoder", {}, "5,12"),
     "pair": ("odd", "Pair", {}, "4;4"),
+    "masked": ("shared", "Masked", {}, "int:6"),
 }
+#: Weights with several names.
+SHARED: Mapping[str, tuple[str, str, dict[str, Any], str]] = {
+    "tied": ("shared", "Tied", {}, "int:5"),
+    "same": ("shared", "Same", {}, "8"),
+    "stack": ("shared", "Stack", {}, "8"),
+}
+ALL = {**MODELS, **SHARED}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +57,7 @@ def imported(specs: Mapping[str, LayerSpec]) -> Any:
 
     def bring(name: str) -> Imported:
         if name not in known:
-            file, title, arguments, shape = MODELS[name]
+            file, title, arguments, shape = ALL[name]
             options = {"class": title, "input": shape, "args": compile_json(arguments)}
             known[name] = import_module(str(FOREIGN / f"{file}.py"), options, specs)
         return known[name]
@@ -63,7 +72,7 @@ def compile_json(value: object) -> str:
 
 
 def original(name: str) -> nn.Module:
-    file, title, arguments, _ = MODELS[name]
+    file, title, arguments, _ = ALL[name]
     found = importlib.util.spec_from_file_location(f"foreign_{file}", FOREIGN / f"{file}.py")
     assert found is not None
     assert found.loader is not None
@@ -77,7 +86,7 @@ def original(name: str) -> nn.Module:
 def inputs_for(name: str, batch: int) -> list[Tensor]:
     draw = torch.Generator().manual_seed(7)
     found = []
-    for text in MODELS[name][3].split(";"):
+    for text in ALL[name][3].split(";"):
         kind, _, sizes = text.rpartition(":")
         shape = (batch, *map(int, sizes.split(",")))
         ids = torch.randint(0, 2, shape, generator=draw)
@@ -127,8 +136,38 @@ def test_the_report_says_that_all_is_exact_and_where(name: str, imported: Any) -
 def test_equal_modules_are_linked_instances_of_one_block(imported: Any) -> None:
     project = imported("gpt").project
     assert set(project.blocks) == {"Block", "CausalSelfAttention", "MLP"}
-    names = [node.name for node in project.networks["main"].graph.of_kind("block.Block")]
-    assert names == ["transformer.h.0", "transformer.h.1", "transformer.h.2"]
+    (node,) = project.networks["main"].graph.of_kind("block.Block")
+    assert node.name == "transformer.h"  # its weights are still called transformer.h.0 and so on
+    assert node.params == {"repeat": 3}
+
+
+def test_a_list_that_is_used_otherwise_stays_a_list(imported: Any) -> None:
+    graph = imported("stack").project.networks["main"].graph
+    nodes = {node.name: node for node in graph.of_kind("block.Feed")}
+    assert nodes["layers"].params == {"repeat": 4}
+    assert {"apart.0", "apart.1"} <= set(nodes)
+    shared = [graph.nodes[node.shares].name for node in nodes.values() if node.shares]
+    assert shared == ["apart.0"]
+    assert set(imported("stack").weights) == set(original("stack").state_dict())
+
+
+def test_tied_weights_are_shared_where_the_layers_are_equal(imported: Any) -> None:
+    graph = imported("same").project.networks["main"].graph
+    second = graph.named("second")
+    assert second is not None
+    assert graph.nodes[second.shares].name == "first"
+    assert {line.fate for line in imported("same").report} == {"exact"}
+
+
+def test_tied_weights_of_two_kinds_are_copies_and_the_report_says_so(imported: Any) -> None:
+    came = imported("tied")
+    assert torch.equal(came.weights["head.weight"], came.weights["embed.weight"])
+    (line,) = [line for line in came.report if line.fate != "exact"]
+    assert line.text.startswith("embed.weight and head.weight are one tensor in the original")
+
+
+def test_parts_of_one_tensor_are_one_layer(imported: Any) -> None:
+    assert imported("odd").project.networks["main"].graph.of_kind("core.split3")
 
 
 def test_settings_are_read_back(imported: Any) -> None:
@@ -252,3 +291,19 @@ def test_no_program_is_said_so(specs: Mapping[str, LayerSpec], tmp_path: Path) -
     file.write_text("nothing")
     with pytest.raises(ImportProblem, match="is no exported program"):
         import_program(str(file), {}, specs)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "apart"),
+    [
+        ([1.0, float("nan")], [1.0, float("nan")], 0.0),
+        ([1.0, float("nan")], [1.0, 2.0], float("inf")),
+        ([float("inf"), 2.0], [float("inf"), 1.0], 0.5),
+        ([float("inf")], [-float("inf")], float("inf")),
+        ([], [], 0.0),
+    ],
+)
+def test_answers_that_are_no_numbers_are_compared_too(
+    ours: list[float], theirs: list[float], apart: float
+) -> None:
+    assert difference(torch.tensor(ours), torch.tensor(theirs)) == apart

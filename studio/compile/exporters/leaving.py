@@ -86,12 +86,20 @@ def outputs_of(given: object) -> list[Tensor]:
 
 
 def difference(ours: object, theirs: object) -> float:
-    """Return the largest difference of two answers, relative to the largest number of ours."""
+    """Return the largest difference of two answers, relative to the largest number of ours.
+
+    Where both are no number, or the same infinity, they agree; where only one is, nothing is further apart.
+    """
     worst = 0.0
     for a, b in zip(outputs_of(ours), outputs_of(theirs), strict=True):
         if a.shape != b.shape:
             return float("inf")
         a, b = a.double(), b.double()
-        scale = max(float(a.abs().max()), 1e-12) if a.numel() else 1.0
-        worst = max(worst, float((a - b).abs().max()) / scale if a.numel() else 0.0)
+        if not a.numel():
+            continue
+        off = torch.where((a == b) | (a.isnan() & b.isnan()), 0.0, (a - b).abs())
+        if not bool(off.isfinite().all()):
+            return float("inf")
+        scale = float(a.abs().nan_to_num(nan=0.0, posinf=0.0).max())
+        worst = max(worst, float(off.max()) / max(scale, 1e-12))
     return worst

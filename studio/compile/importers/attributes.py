@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch import nn
 
 from studio.compile.importers.operators import as_param, is_value
 from studio.graph.params import Value
-from studio.graph.spec import LayerSpec
+from studio.graph.spec import LayerSpec, Port
 
 #: Where an argument of the constructor is kept under another name, or must be worked out.
 _ELSEWHERE: Mapping[str, Callable[[Any], Any]] = {
@@ -88,3 +88,29 @@ def _same(module: nn.Module, given: Mapping[str, Any]) -> bool:
     return one == other and repr(module).replace(", inplace=True", "").replace(
         "inplace=True", ""
     ) == repr(twin)
+
+
+def ports_of(
+    spec: LayerSpec, shapes: Sequence[tuple[Any, ...]], batch: Any
+) -> tuple[Port, ...] | None:
+    """Return the inputs of a layer that tensors of these shapes arrive at; None where that cannot be told.
+
+    They are in the order in which they are used. What an attention layer gets with two dimensions is a mask:
+    for the samples' positions where its first size is the batch's, else for pairs of positions.
+    """
+    if spec.category != "attn":
+        return spec.inputs[: len(shapes)]
+    plain = [port for port in spec.inputs if port.type != "mask"]
+    masks = [port for port in spec.inputs if port.type == "mask"]
+    found: list[Port] = []
+    for shape in shapes:
+        fitting = plain[:1]
+        if len(shape) == 2:
+            fitting = [
+                port for port in masks if ("padding" in port.name) == (str(shape[0]) == str(batch))
+            ]
+        if len(fitting) != 1 or len(shape) not in (2, 3) or fitting[0] in found:
+            return None
+        found.append(fitting[0])
+        plain = [port for port in plain if port not in found]
+    return tuple(found)

@@ -13,6 +13,7 @@ from studio.compile.build import load
 from studio.compile.exporters.leaving import difference
 from studio.compile.importers.coming import TOLERANCE, Entry, Imported, ImportProblem, Traced
 from studio.compile.importers.from_graph import Drawing, draw
+from studio.compile.importers.tied import lies_at, untied
 from studio.compile.infer import infer
 from studio.compile.source import Unfinished, source
 from studio.graph.graph import BLOCK, INPUT, OUTPUT
@@ -46,7 +47,8 @@ def finished(
         report.append(ReportLine("approximated", text))
         return Imported(drawing.project, weights, _ordered(report))
     wanted, again = _built(drawing.project, specs)
-    lost = [name for name in state if name not in wanted]
+    there = {lies_at(state[name]) for name in wanted if name in state}
+    lost = [name for name in state if name not in wanted and lies_at(state[name]) not in there]
     if lost:
         shown = ", ".join(lost[:_NAMED]) + (
             f" and {len(lost) - _NAMED} more" if lost[_NAMED:] else ""
@@ -56,6 +58,12 @@ def finished(
     again.load_state_dict({name: weights[name] for name in wanted}, strict=True)
     report.append(_compared(answer, again, traced.entries, tolerance))
     kept = {name: weights[name] for name in wanted}
+    for names in untied(state, kept):
+        text = (
+            f"{' and '.join(names)} are one tensor in the original; here each has a copy, which training lets "
+            "part."
+        )
+        report.append(ReportLine("approximated", text))
     report += _exact(drawing, kept, {line.path for line in report})
     return Imported(drawing.project, kept, _ordered(report))
 

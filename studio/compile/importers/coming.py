@@ -37,13 +37,18 @@ class Frame:
     number: int = 0
 
 
+#: The modules around a call, the outermost first.
+Way = tuple[Frame, ...]
+
+
 @dataclass(frozen=True)
 class Call:
     """A node to be.
 
     `feeds` are the values that arrive at each port, `gives` the values that leave, by port. `path` is the
     module's dotted path from the network on, whose parameters' names begin with it; "" for an operation,
-    which is called `wish`. `frames` are the modules around it, the outermost first.
+    which is called `wish`. `frames` are the modules around it, the outermost first. `owner` is the path of the
+    module of the same class whose weights these are ("" for its own).
     """
 
     kind: str
@@ -54,6 +59,7 @@ class Call:
     wish: str = ""
     frames: tuple[Frame, ...] = ()
     learned: bool = False
+    owner: str = ""
 
 
 @dataclass(frozen=True)

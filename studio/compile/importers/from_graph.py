@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from studio.compile.importers.coming import Call, Frame, Traced
+from studio.compile.importers.coming import Call, Frame, Traced, Way
+from studio.compile.importers.grouping import (
+    Group,
+    Item,
+    Series,
+    folded,
+    leaving,
+    sum_up,
+)
 from studio.graph.graph import (
     BLOCK,
     INPUT,
@@ -28,27 +37,10 @@ from studio.graph.project import Block, Project, Sheet
 from studio.graph.report import ReportLine
 from studio.graph.spec import LayerSpec
 from studio.graph.topology import block_spec
+from studio.graph.unfold import REPEAT
 
 #: Containers say nothing about what they hold: their blocks are called like the attribute.
 _PLAIN = frozenset(["Sequential", "ModuleList", "ModuleDict", "Module"])
-
-_Way = tuple[Frame, ...]
-
-
-@dataclass
-class _Group:
-    """A module's call with everything that is called in it: what it needs, and what is made in it."""
-
-    frame: Frame
-    way: _Way
-    items: list[Call | _Group] = field(default_factory=list)
-    needs: dict[str, None] = field(default_factory=dict)
-    makes: dict[str, None] = field(default_factory=dict)
-
-    @property
-    def path(self) -> str:
-        """The module's dotted path from the network on."""
-        return self.frame.path
 
 
 @dataclass(frozen=True)
@@ -90,10 +82,10 @@ class _Pen:
         self.blocks: dict[str, Block] = {}
         self.names = Names(())
         self.by_content: list[tuple[str, Graph, str]] = []
-        self.ids: dict[tuple[_Way, int], str] = {}
+        self.ids: dict[tuple[Way, int], str] = {}
         self.report: list[ReportLine] = []
         self.homes: dict[str, str] = {}
-        self.readers: dict[str, list[_Way]] = {value: [()] for value in traced.results}
+        self.readers: dict[str, list[Way]] = {value: [()] for value in traced.results}
         for call in traced.calls:
             for values in call.feeds.values():
                 for value in values:
@@ -123,28 +115,35 @@ class _Pen:
 
     # ---------------------------------------------------------------------------------------- groups
 
-    def _grouped(self) -> _Group:
+    def _grouped(self) -> Group:
         """Return the calls as a tree: one group a call of a module, whatever order they came in."""
-        top = _Group(Frame("", ""), ())
-        known: dict[_Way, _Group] = {(): top}
+        top = Group(Frame("", ""), ())
+        known: dict[Way, Group] = {(): top}
         for call in self.traced.calls:
-            way: _Way = ()
+            way: Way = ()
             for frame in call.frames:
                 outer, way = known[way], (*way, frame)
                 if way not in known:
-                    known[way] = _Group(frame, way)
+                    known[way] = Group(frame, way)
                     outer.items.append(known[way])
             known[way].items.append(call)
-        _sum_up(top)
+        count = Counter(group.path for group in known.values())
+        for group in known.values():
+            group.once = count[group.path] == 1
+        sum_up(top)
         return top
 
-    def _paths(self, group: _Group, prefix: str) -> Iterator[tuple[str, str]]:
+    def _paths(self, group: Group, prefix: str) -> Iterator[tuple[str, str]]:
         """Yield the id path of every module, and of every value that a call gives."""
         for number, item in enumerate(group.items):
             place = prefix + self.ids[group.way, number]
             if item.path:
                 yield item.path, place
-            if isinstance(item, _Group):
+            if isinstance(item, Series):
+                for step, inner in enumerate(item.passes):
+                    yield inner.path, f"{place}/{step}"
+                    yield from self._paths(inner, f"{place}/{step}/")
+            elif isinstance(item, Group):
                 yield from self._paths(item, f"{place}/")
             else:
                 for value in item.gives.values():
@@ -152,8 +151,9 @@ class _Pen:
 
     # ---------------------------------------------------------------------------------------- sheets
 
-    def _sheet(self, group: _Group, inputs: Sequence[str], outputs: Sequence[str]) -> Graph:
+    def _sheet(self, group: Group, inputs: Sequence[str], outputs: Sequence[str]) -> Graph:
         """Return a group's graph. Ids count up, so that equal groups have equal graphs."""
+        group.items = self._folded(group.items)
         names = self._module_names(group)
         taken = Names(names.values())
         nodes: dict[str, Node] = {}
@@ -181,11 +181,12 @@ class _Pen:
             name = names.get(number) or taken.take(_wish(item))
             key = f"n{len(nodes) + 1}"
             shares = ""
-            if item.path and (isinstance(item, _Group) or item.learned):
-                owner = first.setdefault(item.path, key)
+            if item.path and (not isinstance(item, Call) or item.learned):
+                home = item.owner or item.path if isinstance(item, Call) else item.path
+                owner = first.setdefault(home, key)
                 if owner != key and (nodes[owner].kind, nodes[owner].params) == (kind, params):
                     shares = owner
-                elif owner != key or self.homes.setdefault(item.path, group.path) != group.path:
+                elif owner != key or self.homes.setdefault(home, group.path) != group.path:
                     self._tell(
                         item, "is called in several places; each has a copy of its weights here"
                     )
@@ -205,24 +206,36 @@ class _Pen:
         return Graph(nodes, tuple(links))
 
     def _made(
-        self, item: Call | _Group
+        self, item: Item
     ) -> tuple[str, dict[str, Value], Mapping[str, tuple[str, ...]], Mapping[str, str]]:
         """Return an item's kind, its parameters, what feeds it, and what it gives by port."""
         if isinstance(item, Call):
             return item.kind, dict(item.params), item.feeds, item.gives
-        depth = len(item.way)
-        outputs = [
-            value
-            for value in item.makes
-            if any(way[:depth] != item.way for way in self.readers.get(value, ()))
-        ]
+        if isinstance(item, Series):
+            kind, _, feeds, _ = self._made(item.passes[0])
+            gives = self._made(item.passes[-1])[3]
+            return kind, {REPEAT.name: len(item.passes)}, feeds, gives
+        outputs = leaving(item, self.readers)
         graph = self._sheet(item, tuple(item.needs), outputs)
         ins = [node.name for node in graph.of_kind(INPUT)]
         outs = [node.name for node in graph.of_kind(OUTPUT)]
         feeds = {port: (value,) for port, value in zip(ins, item.needs, strict=True)}
         return BLOCK + self._block(item, graph), {}, feeds, dict(zip(outs, outputs, strict=True))
 
-    def _block(self, group: _Group, graph: Graph) -> str:
+    def _folded(self, items: Sequence[Item]) -> list[Item]:
+        """Return the items with what repeats as series; a `Sequential` that is one series is that series."""
+        shallow: list[Item] = []
+        for item in items:
+            if isinstance(item, Group) and item.frame.title == "Sequential":
+                item.items = self._folded(item.items)
+                only = item.items[0] if len(item.items) == 1 else None
+                if isinstance(only, Series) and only.path == item.path:
+                    shallow.append(only)
+                    continue
+            shallow.append(item)
+        return folded(shallow, self.readers, lambda group: self._made(group)[0])
+
+    def _block(self, group: Group, graph: Graph) -> str:
         """Return the name of the block with this graph, a new one where there is none yet."""
         title = group.frame.title
         if title in _PLAIN:
@@ -238,7 +251,7 @@ class _Pen:
         self.blocks[name] = Block(Sheet(graph))
         return name
 
-    def _module_names(self, group: _Group) -> dict[int, str]:
+    def _module_names(self, group: Group) -> dict[int, str]:
         """Return the names of the modules called in a group, on which the state_dict depends."""
         start = f"{group.path}." if group.path else ""
         found: dict[int, str] = {}
@@ -249,35 +262,19 @@ class _Pen:
             clash = any(_holds(name, other) or _holds(other, name) for other in found.values())
             if item.path.startswith(start) and is_node_name(name) and not clash:
                 found[number] = name
-            elif isinstance(item, _Group) or item.learned:
+            elif not isinstance(item, Call) or item.learned:
                 self._tell(item, "cannot keep its name here, so the names of its weights change")
         return found
 
-    def _tell(self, item: Call | _Group, text: str) -> None:
+    def _tell(self, item: Item, text: str) -> None:
         self.report.append(ReportLine("approximated", f"{item.path} {text}.", item.path))
-
-
-def _sum_up(group: _Group) -> None:
-    """Note what a group needs from outside, and what is made in it."""
-    for item in group.items:
-        if isinstance(item, _Group):
-            _sum_up(item)
-            group.makes |= item.makes
-        else:
-            group.makes |= dict.fromkeys(item.gives.values())
-    for item in group.items:
-        if isinstance(item, _Group):
-            needs: Sequence[str] = tuple(item.needs)
-        else:
-            needs = [value for values in item.feeds.values() for value in values]
-        group.needs |= {value: None for value in needs if value not in group.makes}
 
 
 def _holds(outer: str, inner: str) -> bool:
     return inner.startswith(f"{outer}.")
 
 
-def _wish(item: Call | _Group) -> str:
+def _wish(item: Item) -> str:
     """Return what a node without a name of its own would like to be called."""
     if item.path:
         return item.path.rpartition(".")[2]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from studio.compile.importers.coming import Call, Frame
-from studio.compile.importers.rewriting import Held
+from studio.compile.importers.pieces import Held
 from studio.graph.report import ReportLine
 
 

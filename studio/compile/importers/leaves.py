@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from studio.compile.importers.attributes import layer_of, read
 from studio.compile.importers.checking import leaves
@@ -23,11 +24,15 @@ def read_leaves(
     The parts are heard of by hooks while one batch is answered.
     """
     listening = _Listening(specs, inputs)
-    hooks = [
-        part.register_forward_hook(listening.hook(path), with_kwargs=True)
-        for path, part in module.named_modules()
-        if layer_of(part, specs) is not None
-    ]
+    hooks: list[RemovableHandle] = []
+    whole: list[str] = []
+    for path, part in module.named_modules():
+        spec = layer_of(part, specs)
+        if spec is None or any(path.startswith(f"{outer}.") for outer in whole):
+            continue  # what is inside a layer comes in with it
+        if read(part, spec) is not None:
+            whole.append(path)
+        hooks.append(part.register_forward_hook(listening.hook(path), with_kwargs=True))
     try:
         with torch.no_grad():
             answer = module(*inputs)

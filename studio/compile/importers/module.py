@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import transformer
 
 from studio.compile.importers.checking import finished, first_line, leaves
 from studio.compile.importers.coming import Imported, ImportProblem
@@ -287,7 +288,7 @@ def exported(
         tqdm.monitor_interval = 0
     batch = torch.export.Dim("batch", min=1)
     shapes = tuple({0: batch} for _ in inputs) if dynamic else None
-    with _untold():
+    with _untold(), _masks_as_given():
         return torch.export.export(module, inputs, dynamic_shapes=shapes, strict=False)
 
 
@@ -300,6 +301,19 @@ def _untold() -> Iterator[None]:
         yield
     finally:
         torch.fx.config.do_not_emit_stack_traces = before
+
+
+@contextlib.contextmanager
+def _masks_as_given() -> Iterator[None]:
+    """Let nn.Transformer not look into a mask for whether it is causal: a graph cannot, and nothing but speed
+    depends on it."""
+    name = "_detect_is_causal_mask"
+    before = getattr(transformer, name)
+    setattr(transformer, name, lambda mask, is_causal=None, size=None: bool(is_causal))
+    try:
+        yield
+    finally:
+        setattr(transformer, name, before)
 
 
 def warm_up(specs: Mapping[str, LayerSpec]) -> None:

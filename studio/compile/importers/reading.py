@@ -12,11 +12,25 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 from torch.utils import _pytree as pytree
 
-from studio.compile.importers.attributes import layer_of, read
-from studio.compile.importers.coming import Call, Entry, Frame, ImportProblem, Traced
+from studio.compile.importers.attributes import layer_of, ports_of, read
+from studio.compile.importers.coming import Call, Entry, ImportProblem, Traced, Way
 from studio.compile.importers.holding import constant, held
 from studio.compile.importers.operators import Operators, Wire
-from studio.compile.importers.rewriting import Held, Made, Op, Piece, Zeros, filled, rewritten
+from studio.compile.importers.pieces import Held, Made, Op, Piece, Zeros
+from studio.compile.importers.rewriting import filled, rewritten
+from studio.compile.importers.tied import Tied
+from studio.compile.importers.traces import (
+    idle,
+    is_size,
+    is_tensor,
+    name_of,
+    place_of,
+    same_wire,
+    shape_of,
+    varies,
+    way_of,
+    works_in_place,
+)
 from studio.graph.report import ReportLine
 from studio.graph.spec import LayerSpec
 
@@ -25,8 +39,6 @@ _DTYPES = ("float32", "int64", "bool")
 _SAME = frozenset(["alias", "contiguous", "clone", "lift_fresh", "lift_fresh_copy", "detach_"])
 #: Operators that only check something, or ask for a size.
 _CHECKS = ("_assert", "sym_", "_local_scalar")
-
-_Way = tuple[Frame, ...]
 
 
 def read_program(
@@ -50,17 +62,18 @@ class _Reader:
         self.modules = (
             dict(module.named_modules(remove_duplicate=False)) if module is not None else {}
         )
+        self.tied = Tied(module)
         self.leaves: dict[str, tuple[LayerSpec, dict[str, Any]] | None] = {}
         self.traced = Traced()
         self.env: dict[fx.Node, Any] = {}
         self.newer: dict[str, str] = {}
-        self.nodes_of: dict[tuple[str, _Way], str] = {}
+        self.nodes_of: dict[tuple[str, Way], str] = {}
         self.batch: Any = None
 
     def read(self) -> Traced:
         nodes = list(self.program.graph.nodes)
         self.traced.entries = tuple(self._entries(nodes))
-        ways = [_way(node) for node in nodes]
+        ways = [way_of(node) for node in nodes]
         number = 0
         while number < len(nodes):
             leaf = self._leaf(ways[number]) if nodes[number].op == "call_function" else None
@@ -106,7 +119,7 @@ class _Reader:
 
     # ----------------------------------------------------------------------------------------- whole
 
-    def _leaf(self, way: _Way) -> tuple[int, LayerSpec, dict[str, Any]] | None:
+    def _leaf(self, way: Way) -> tuple[int, LayerSpec, dict[str, Any]] | None:
         """Return the outermost module around an operator that comes in as one layer, and its depth."""
         for depth, frame in enumerate(way):
             if frame.path not in self.leaves:
@@ -121,34 +134,40 @@ class _Reader:
         return None
 
     def _whole(
-        self, nodes: Sequence[fx.Node], way: _Way, spec: LayerSpec, params: dict[str, Any]
+        self, nodes: Sequence[fx.Node], way: Way, spec: LayerSpec, params: dict[str, Any]
     ) -> bool:
         """Note a module as one call; False where its inputs or outputs are not those of its layer."""
         inside, path, frames = set(nodes), way[-1].path, way[:-1]
         given: list[Any] = []
-        ranks: set[int] = set()
+        shapes: list[tuple[Any, ...]] = []
         for node in nodes:
             for source in node.all_input_nodes:
                 value = self._latest(self.env.get(source))
-                own = isinstance(value, Held) and value.name.startswith(f"{path}.")
-                fresh = not any(value is one or _same_wire(value, one) for one in given)
-                if source not in inside and not own and _is_tensor(value) and fresh:
+                own = isinstance(value, Held) and self.tied.within(value.name, path) != ""
+                fresh = not any(value is one or same_wire(value, one) for one in given)
+                if source not in inside and not own and is_tensor(value) and fresh:
                     given.append(value)
-                    ranks.add(_rank(source))
-        if spec.category == "attn" and len(ranks) > 1:
-            return False  # a mask: which one cannot be told
+                    shapes.append(shape_of(source))
         used = [node for node in nodes if any(user not in inside for user in node.users)]
-        self.env |= {node: node.meta["val"] for node in used if _is_size(node)}
-        used = [node for node in used if not _is_size(node)]
-        places = [_place(node) for node in used]
+        self.env |= {node: node.meta["val"] for node in used if is_size(node)}
+        used = [node for node in used if not is_size(node)]
+        places = [place_of(node) for node in used]
         needed = [port for port in spec.inputs if not port.optional]
         if len(set(places)) < len(places) or not len(needed) <= len(given) <= len(spec.inputs):
             return False
         if any(not 0 <= place < len(spec.outputs) for place in places):
             return False
+        ports = ports_of(spec, shapes, self.batch)
+        if ports is None:
+            return False
         feeds = {}
-        for port, value in zip(spec.inputs, given, strict=False):
-            if not isinstance(value, Zeros):
+        for port, value in zip(ports, given, strict=True):
+            if port.type == "mask" and not isinstance(value, Wire):
+                mask = self._mask(value, frames)
+                if mask is None:
+                    return False
+                feeds[port.name] = (mask.value,)
+            elif not isinstance(value, Zeros):
                 feeds[port.name] = (self._wire(value, frames).value,)
             elif not port.optional:
                 return False
@@ -157,11 +176,14 @@ class _Reader:
         }
         learned = bool(self.modules[path].state_dict())
         self.traced.calls.append(
-            Call(spec.kind, feeds, gives, params, path, frames=frames, learned=learned)
-        )
+            Call(
+                spec.kind, feeds, gives, params, path, frames=frames, learned=learned,
+                owner=self.tied.owner(path),
+            )
+        )  # fmt: skip
         for node in nodes:
             changed = node.args[0] if node.args else None
-            if _works_in_place(node) and isinstance(changed, fx.Node) and len(used) == 1:
+            if works_in_place(node) and isinstance(changed, fx.Node) and len(used) == 1:
                 self._replace(self.env.get(changed), used[0].name)
         for node in used:
             self.env[node] = Wire(node.name)
@@ -174,7 +196,7 @@ class _Reader:
 
     # ------------------------------------------------------------------------------------- operators
 
-    def _node(self, node: fx.Node, way: _Way) -> None:
+    def _node(self, node: fx.Node, way: Way) -> None:
         if node.op == "output":
             flat = [part for part in pytree.tree_leaves(node.args[0]) if isinstance(part, fx.Node)]
             values = [self._read(part) for part in flat]
@@ -183,7 +205,7 @@ class _Reader:
         elif node.op == "call_function":
             self.env[node] = self._called(node, way)
 
-    def _called(self, node: fx.Node, way: _Way) -> Any:
+    def _called(self, node: fx.Node, way: Way) -> Any:
         """Return what an operator gives, once its layers are noted."""
         value = node.meta.get("val")
         if isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool, int, float, bool)):
@@ -196,7 +218,7 @@ class _Reader:
         schema = getattr(node.target, "_schema", None)
         if schema is None:
             raise ImportProblem(
-                f"The forward chooses its way by the values of tensors ({_name(node.target)}), which a "
+                f"The forward chooses its way by the values of tensors ({name_of(node.target)}), which a "
                 "graph cannot do. Move the choice out of forward."
             )
         name = schema.name.rpartition("::")[2]
@@ -205,17 +227,15 @@ class _Reader:
         defaults = {a.name: a.default_value for a in schema.arguments if a.has_default_value()}
         names = [argument.name for argument in schema.arguments]
         raw = {**defaults, **dict(zip(names, node.args, strict=False)), **node.kwargs}
-        given = {key: self._read(raw[key]) for key in names if key in raw}
+        given = {key: self._own(self._read(raw[key]), way) for key in names if key in raw}
         first = next(iter(given.values()), None)
-        in_place, name = _works_in_place(node), name.rstrip("_")
-        if not any(_varies(part) for part in pytree.tree_leaves(given)):
+        in_place, name = works_in_place(node), name.rstrip("_")
+        if not any(varies(part) for part in pytree.tree_leaves(given)):
             words = {key: self._read(part) for key, part in node.kwargs.items()}
             return node.target(*self._read(node.args), **words)  # type: ignore[operator]
         if name in ("zeros", "new_zeros", "zeros_like"):
             return Zeros(tuple(value.shape)) if isinstance(value, Tensor) else None
-        if name in _SAME or (
-            name in ("to", "_to_copy", "type_as", "dropout") and _idle(node, name)
-        ):
+        if name in _SAME or (name in ("to", "_to_copy", "type_as", "dropout") and idle(node, name)):
             return first
         shapes = {
             key: tuple(part.meta["val"].shape)
@@ -231,7 +251,7 @@ class _Reader:
             self._replace(first, made.answer.value)
         return made.answer
 
-    def _matched(self, op: Op, defaults: Mapping[str, Any], way: _Way) -> Made:
+    def _matched(self, op: Op, defaults: Mapping[str, Any], way: Way) -> Made:
         """Return the layer that is this operator word for word, else a placeholder."""
         given = {key: self._plugged(value, way) for key, value in op.given.items()}
         pieces: list[Piece] = []
@@ -255,7 +275,7 @@ class _Reader:
             [Piece(f"torch.ops.aten.{op.name}", params, ports, {"out": op.result})], Wire(op.result)
         )
 
-    def _put(self, piece: Piece, name: str, way: _Way) -> None:
+    def _put(self, piece: Piece, name: str, way: Way) -> None:
         """Note a layer; one that is all that a module of `torch.nn` does has the module's name."""
         path, frames = piece.path, way
         if not path and frames and f"torch.nn.{frames[-1].title}" == piece.kind:
@@ -282,6 +302,38 @@ class _Reader:
             return [self._read(one) for one in part]
         return part
 
+    def _mask(self, value: Any, way: Way) -> Wire | None:
+        """Return what leaves a mask's positions out, as yes and no; None where it only weighs them."""
+        real = self.program.state_dict.get(value.name) if isinstance(value, Held) else value
+        if not isinstance(real, Tensor):
+            return None
+        if real.dtype == torch.bool:
+            return self._wire(value, way)
+        out = torch.isneginf(real)
+        if not bool((out | (real == 0)).all()):
+            return None
+        if not isinstance(value, Held):
+            return self._wire(out, way)
+        mask = self._wire(value, way).value
+        zero, answer = f"{mask}.zero", f"{mask}.lt"
+        self._put(
+            Piece(
+                "core.constant", {"value": 0.0}, {"x": (Wire(mask),)}, {"out": zero}, wish="zero"
+            ),
+            "",
+            way,
+        )
+        feeds = {"a": (Wire(mask),), "b": (Wire(zero),)}
+        self._put(Piece("core.lt", {}, feeds, {"out": answer}, wish="left_out"), "", way)
+        return Wire(answer)
+
+    def _own(self, value: Any, way: Way) -> Any:
+        """Return a tied weight by the name that it has in the module which uses it."""
+        if not isinstance(value, Held) or not way:
+            return value
+        name = self.tied.within(value.name, way[-1].path)
+        return Held(name, value.value, value.learned) if name else value
+
     def _latest(self, value: Any) -> Any:
         return Wire(self._now(value.value)) if isinstance(value, Wire) else value
 
@@ -290,7 +342,7 @@ class _Reader:
             value = self.newer[value]
         return value
 
-    def _plugged(self, value: Any, way: _Way) -> Any:
+    def _plugged(self, value: Any, way: Way) -> Any:
         """Return an argument with weights and constants as what a node gives."""
         if isinstance(value, list):
             return [self._plugged(one, way) for one in value]
@@ -298,7 +350,7 @@ class _Reader:
             return value.item()
         return self._wire(value, way) if isinstance(value, (Held, Tensor)) else value
 
-    def _wire(self, value: Any, way: _Way) -> Wire:
+    def _wire(self, value: Any, way: Way) -> Wire:
         """Return a tensor as a value that a node gives: weights and constants become nodes."""
         if isinstance(value, Wire):
             return Wire(self._now(value.value))
@@ -340,61 +392,3 @@ def _entry(name: str, value: Tensor) -> Entry:
             "and there must be others. Export the program with fixed sizes."
         )
     return Entry(name, name, tuple(map(int, shape)), dtype)
-
-
-def _way(node: fx.Node) -> _Way:
-    """Return the modules around an operator, the outermost first."""
-    found = []
-    for key, (path, kind) in (node.meta.get("nn_module_stack") or {}).items():
-        if path and not path.startswith("_"):
-            title = kind if isinstance(kind, str) else kind.__qualname__
-            number = key.rpartition("@")[2] if "@" in key else "0"
-            plain = path.partition("@")[0]
-            found.append(Frame(plain, title.rpartition(".")[2], int(number)))
-    return tuple(found)
-
-
-def _is_size(node: fx.Node) -> bool:
-    return isinstance(node.meta.get("val"), (torch.SymInt, torch.SymFloat, torch.SymBool, int))
-
-
-def _place(node: fx.Node) -> int:
-    """Return which of a module's results a value is."""
-    place = node.args[1] if node.target is operator.getitem else 0
-    return place if isinstance(place, int) else -1
-
-
-def _rank(node: fx.Node) -> int:
-    value = node.meta.get("val")
-    return value.dim() if isinstance(value, Tensor) else -1
-
-
-def _works_in_place(node: fx.Node) -> bool:
-    schema = getattr(node.target, "_schema", None)
-    return bool(schema and schema.name.endswith("_") and not schema.name.endswith("__"))
-
-
-def _is_tensor(value: Any) -> bool:
-    return isinstance(value, (Wire, Held, Tensor, Zeros))
-
-
-def _same_wire(one: Any, other: Any) -> bool:
-    return isinstance(one, Wire) and one == other
-
-
-def _varies(part: Any) -> bool:
-    """Tell whether a value differs from call to call."""
-    return isinstance(part, (Wire, Held, Zeros, torch.SymInt, torch.SymFloat, torch.SymBool))
-
-
-def _idle(node: fx.Node, name: str) -> bool:
-    """Tell whether a conversion converts nothing."""
-    source = node.args[0]
-    before = source.meta.get("val") if isinstance(source, fx.Node) else None
-    after = node.meta.get("val")
-    same = isinstance(before, Tensor) and isinstance(after, Tensor)
-    return name != "dropout" and same and before.dtype == after.dtype  # type: ignore[union-attr]
-
-
-def _name(target: Any) -> str:
-    return str(getattr(target, "__name__", target))

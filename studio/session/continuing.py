@@ -36,6 +36,11 @@ def standing(folder: Path) -> tuple[int, int]:
     return found[-1].step, epochs
 
 
+def checkpoints(folder: Path) -> list[tuple[int, Path]]:
+    """Return the weights that a run has kept, by step: each can be forked from."""
+    return [(found.step, found.path) for found in runs.checkpoints(folder)]
+
+
 def continued(folder: Path, epochs: int = 0) -> p.Job:
     """Return the job that goes on with a run in its own folder, up to `epochs` where that is more.
 

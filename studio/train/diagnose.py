@@ -6,6 +6,7 @@ import errno
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -154,7 +155,24 @@ def sentence(error: Exception, step: int, batch_size: int, device: str, kept: st
     # From the statement of the network down to the line of a node's own code, where it was there.
     at = ", at " + ", in ".join(f"`{line}`" for line in dict.fromkeys(places)) if places else ""
     first = (str(error).strip().splitlines() or ["no message"])[0]
+    if "does not have a deterministic implementation" in first:
+        return (
+            f"An operation of this network does not repeat itself bit for bit on {device}{at}: {first} "
+            f"Turn deterministic off in the recipe, or choose another device. {kept}"
+        ).strip()
+    at += _raised_in(error)
     return (
         f"Training ended by an error at step {step + 1}{at}: {type(error).__name__}: {first} "
         f"The details say where. {kept}".strip()
     )
+
+
+def _raised_in(error: Exception) -> str:
+    """Return the file and line of a learner, a transform or a layer that raised, "" for generated code."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith("<"):
+            return ""
+        path = Path(frame.filename)
+        if "torch" not in path.parts:
+            return f" (in {path.name}, line {frame.lineno})"
+    return ""

@@ -45,7 +45,7 @@ class OwnSettingsPart(QWidget):
         self._place = (sight.network, sight.path(key))
         spec = self._session.catalog.optimizers.get(recipe.optimizer)
         params = tuple(
-            Param(name, "float", None, optional=True, minimum=0, help=text, unit="the recipe's")
+            Param(name, "float", None, optional=True, minimum=0, help=text, unit="empty: as all")
             for name, text in _NAMES.items()
             if spec is not None and spec.param(name) is not None
         )

@@ -69,7 +69,7 @@ ENDING = (
         minimum=0,
         maximum=1_000_000,
         help="Stop after so many epochs whose score is no better; 0: never",
-        unit="epochs, 0: never",
+        unit="0: never",
     ),
     Param(
         "min_delta",
@@ -85,7 +85,7 @@ ENDING = (
         minimum=0,
         maximum=1_000_000,
         help="Every so many epochs a checkpoint stays, to go on or fork from; 0: the best and last",
-        unit="epochs, 0: never",
+        unit="0: never",
     ),
 )
 

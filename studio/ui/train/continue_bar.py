@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QSpinBox, QWidget
+from PySide6.QtGui import QIntValidator
+from PySide6.QtWidgets import QLineEdit, QMenu, QWidget
 
 from studio.session import continuing
 from studio.session.session import Session
@@ -25,8 +26,11 @@ class ContinueBar(QWidget):
         line = controls.row(spacing=8)
         line.setContentsMargins(16, 6, 12, 6)
         self.words = controls.label(theme, tone="2")
-        self.until = QSpinBox()
-        self.until.setRange(1, 1_000_000)
+        self.until = QLineEdit()
+        self.until.setFixedWidth(64)
+        self._range = QIntValidator(1, 1_000_000, self.until)
+        self.until.setValidator(self._range)
+        self.until.returnPressed.connect(self._on_continue)
         self.until.setAccessibleName("Epochs in all")
         self.until.setToolTip("Epochs in all; the schedule is laid over them")
         words = controls.label(theme, "up to epoch", tone="3")
@@ -39,6 +43,12 @@ class ContinueBar(QWidget):
         line.addWidget(words)
         line.addWidget(self.until)
         line.addWidget(self.go_on)
+        self.fork = controls.button(theme, "Fork", icon="fork", look="menu", small=True)
+        self.fork.setToolTip("Train this document from weights of this run, in a run of its own")
+        self._forks = QMenu(self.fork)
+        self._forks.aboutToShow.connect(self._fill_forks)
+        self.fork.setMenu(self._forks)
+        line.addWidget(self.fork)
         outer.addLayout(line)
         outer.addWidget(controls.rule())
         self._folder = ""
@@ -70,10 +80,20 @@ class ContinueBar(QWidget):
             self.words.setText(
                 f"This run ended at step {number}, in epoch {done + 1} of {planned}."
             )
-        self.until.setMinimum(done + 1)
-        self.until.setValue(planned if planned > done else 2 * planned)
+        self._range.setBottom(done + 1)
+        self.until.setText(str(planned if planned > done else 2 * planned))
         self.show()
 
     def _on_continue(self) -> None:
-        if self._folder:
-            self._session.continue_run(Path(self._folder), self.until.value())
+        if self._folder and self.until.hasAcceptableInput():
+            self._session.continue_run(Path(self._folder), int(self.until.text()))
+
+    def _fill_forks(self) -> None:
+        """Offer the checkpoints, the newest first."""
+        self._forks.clear()
+        history = self._session.history
+        best = {saved.step for saved in history.checkpoints if saved.best}
+        for step, path in reversed(continuing.checkpoints(Path(self._folder))):
+            words = f"From step {Theme.number(step)}" + (", the best" if step in best else "")
+            action = self._forks.addAction(words)
+            action.triggered.connect(lambda _=False, chosen=path: self._session.fork(chosen))

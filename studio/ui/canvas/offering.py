@@ -46,7 +46,7 @@ class Wish:
 
     `feed` is the output whose wire it gets, with `tensor` flowing there where that is known, and
     `category` that of the layer before. `taker` is the input that its own wire leads to. `swapped` is
-    the kind that it takes the place of.
+    the kind that it takes the place of. `first` says that nothing is drawn there yet.
     """
 
     words: str = "Add a layer…"
@@ -55,6 +55,7 @@ class Wish:
     category: str = ""
     taker: Port | None = None
     swapped: str = ""
+    first: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,9 @@ def offers(specs: Mapping[str, LayerSpec], wish: Wish, known: Known | None = Non
         points = 10.0 - 2 * follows.get(spec.category, 5)
         points += _COMMON.get(spec.title, 0.0) + min(3, known.used.get(spec.kind, 0))
         points += 20 * (swapped is not None and spec.category == swapped.category)
-        points -= 12 * bool(entry.open) + 20 * (spec.kind == INPUT)
+        points -= 12 * bool(entry.open)
+        if spec.kind == INPUT:  # a drawing begins with one, and seldom has another
+            points += 20 if wish.first else -20
         return -points, ranks.get(spec.category, len(ranks)), spec.title, not spec.reference
 
     return sorted(entries, key=worth)

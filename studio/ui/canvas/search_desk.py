@@ -195,7 +195,13 @@ class SearchDesk:
         kind = graph.nodes[after.node].kind if after else ""
         spec = specs.get(kind)
         wish = Wish(
-            self._words(), feed, tensor, spec.category if spec else "", taker, self._swapped()
+            self._words(),
+            feed,
+            tensor,
+            spec.category if spec else "",
+            taker,
+            self._swapped(),
+            first=not graph.nodes,
         )
         if tensor is None and before is None:
             return None, wish

@@ -11,6 +11,7 @@ from studio.graph.edits import Disconnect
 from studio.graph.facts import TensorType
 from studio.graph.graph import link
 from studio.graph.offers import Offer, entry
+from studio.graph.project import Project
 from studio.graph.spec import LayerSpec, Port
 from studio.ui.canvas.offering import Known, Wish, offers, ranked
 
@@ -210,3 +211,18 @@ def test_a_wire_enters_where_its_type_fits() -> None:
     assert found is not None
     assert found.name == "x"
     assert entry(attention, "int") is None
+
+
+def test_nothing_drawn_begins_with_an_input_and_goes_on_without_another(open_board: Open) -> None:
+    board = open_board(Project())
+    board.double_click(VOID)
+    assert kinds(board)[0] == "Input"
+    board.key(Qt.Key.Key_Return)
+    (first,) = board.session.sheet.graph.nodes.values()
+    assert first.kind == "core.input"
+    board.canvas.select(())
+    board.double_click(VOID + QPointF(0, -300))
+    assert board.canvas.search_desk.popup.isVisible()
+    assert kinds(board)[0] != "Input"
+    board.key(Qt.Key.Key_Escape)
+    board.check()

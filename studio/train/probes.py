@@ -281,7 +281,8 @@ class Probes:
                 f"all {len(self._samples)} probed samples: they have stopped learning. A lower "
                 "learning rate, LeakyReLU or a normalisation before it usually helps."
             )
-            found.append(p.ProblemFound(step, Problem(message, node=path, severity="warning")))
+            problem = Problem(message, node=path, severity="warning", rule="dead units")
+            found.append(p.ProblemFound(step, problem))
         return found
 
 

@@ -88,7 +88,7 @@ def dead(case: Case) -> Finding | None:
     """Many units of a layer answer nothing, whatever comes in."""
     found = []
     for path, stat in stats(case):
-        shares = case.lately(path, "dead")
+        shares = case.lately(path, "dead", 2)
         if stat.units >= 4 and len(shares) and shares.min() >= _DEAD:
             found.append((float(shares[-1]), path, stat.units))
     if not found:

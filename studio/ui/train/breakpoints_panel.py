@@ -31,7 +31,7 @@ from studio.ui.views.panel import EmptyState, Panel
 #: What each kind is called in the menu and before its fields, and what stands behind its limit.
 _TITLES = {
     NOT_FINITE: ("Numbers break (NaN, infinite)", "Numbers break", ""),
-    GRADIENT: ("Gradient gets long", "Gradient norm above", ""),
+    GRADIENT: ("Gradient gets long", "Gradient above", ""),
     DEAD: ("Units die", "Dead units above", "%"),
     SPIKE: ("Loss jumps", "Loss above", "× its median"),
     WHEN: ("A condition holds", "When", ""),
@@ -151,7 +151,7 @@ class BreakpointRow(QWidget):
         line.addWidget(self.switch)
         line.addWidget(controls.label(theme, words, "1"))
         self.limit = QLineEdit()
-        self.limit.setFixedWidth(64)
+        self.limit.setFixedWidth(52)
         self.limit.setAccessibleName(f"{title}: limit")
         validator = QDoubleValidator(0.0, 1e12, 12, self.limit)
         validator.setLocale(QLocale.c())
@@ -165,6 +165,7 @@ class BreakpointRow(QWidget):
         )
         self.text.editingFinished.connect(self._on_text)
         self.layer = Choice()
+        self.layer.setMinimumContentsLength(4)
         self.layer.setAccessibleName(f"{title}: layer")
         self.layer.activated.connect(self._on_layer)
         limited = kind in (GRADIENT, DEAD, SPIKE)

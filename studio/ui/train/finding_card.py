@@ -57,21 +57,20 @@ class FindingCard(Card):
             self.column.addWidget(part)
         buttons = Flow(spacing=8)
         buttons.setContentsMargins(INDENT, 2, 0, 0)
-        change = finding.change
         self.attempt = controls.button(theme, look="primary", small=True)
         self.keep = controls.button(theme, "Keep", small=True)
         self.show_layer = controls.button(theme, f"Show {layer}", small=True)
         self.show_curve = controls.button(theme, "Show curve", small=True)
         for made in (self.attempt, self.keep, self.show_layer, self.show_curve):
             buttons.addWidget(made)
-        self.attempt.setVisible(change is not None)
-        self.show_layer.setVisible(bool(finding.node and layer))
-        self.show_curve.setVisible(bool(finding.curve))
         self.attempt.clicked.connect(lambda: self.trial_wanted.emit(self.finding))
         self.keep.clicked.connect(lambda: self.keep_wanted.emit(self.finding))
         self.show_layer.clicked.connect(lambda: self.layer_wanted.emit(self.finding.node))
         self.show_curve.clicked.connect(lambda: self.curve_wanted.emit(self.finding.curve))
         self.column.addLayout(buttons)
+        self.attempt.setVisible(finding.change is not None)
+        self.show_layer.setVisible(bool(finding.node and layer))
+        self.show_curve.setVisible(bool(finding.curve))
         self.show_finding(finding, None, "")
 
     def show_finding(self, finding: Finding, trial: Trial | None, no_trial: str) -> None:

@@ -43,39 +43,36 @@ class HitCard(Card):
         head.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
         head.addWidget(self.title, 1)
         self.words = controls.label(theme, hit.what.rstrip(".") + ".", "2", wrap=True)
-        of = f"Breakpoint: {words(hit.breakpoint, layer if hit.breakpoint.node else '')}"
-        self.breakpoint = controls.label(theme, of, "3", "caption", wrap=True)
-        self.batch = controls.label(theme, "", "3", "caption", wrap=True)
-        self.strip = Strip(theme, f"Batch of step {hit.step}")
-        self.strip.empty_text = "Reading the batch of this step…"
-        self.strip.setFixedHeight(76)
-        count = len(hit.samples)
-        self.strip.setVisible(bool(count))
-        self.batch.setVisible(bool(count))
-        self.batch.setText(f"Its batch: {Theme.number(count)} training samples.")
-        self.column.addLayout(head)
-        for part in (self.words, self.breakpoint, self.batch):
-            part.setContentsMargins(INDENT, 0, 0, 0)
-            self.column.addWidget(part)
-        self.column.addWidget(self.strip)
-        buttons = Flow(spacing=8)
-        buttons.setContentsMargins(INDENT, 2, 0, 0)
         self.resume = controls.button(theme, "Continue", look="primary", small=True)
-        self.step_back = controls.button(
-            theme, "Step back", small=True, tip="Goes back to before the last step, and holds."
-        )
+        self.step_back = controls.button(theme, "Step back", small=True)
         self.ignore = controls.button(
             theme, "Ignore from now on", small=True, tip="Turns this breakpoint off and goes on."
         )
         self.show_layer = controls.button(theme, f"Show {layer}", small=True)
-        self.show_layer.setVisible(bool(layer and hit.node))
+        buttons = Flow(spacing=8)
+        buttons.setContentsMargins(INDENT, 2, 0, 2)
         for made in (self.resume, self.step_back, self.ignore, self.show_layer):
             buttons.addWidget(made)
         self.resume.clicked.connect(self.go_on)
         self.step_back.clicked.connect(self.back)
         self.ignore.clicked.connect(lambda: self.ignored.emit(self.hit.breakpoint))
         self.show_layer.clicked.connect(lambda: self.layer_wanted.emit(self.hit.node))
+        count = len(hit.samples)
+        of = words(hit.breakpoint, layer if hit.breakpoint.node else "")
+        told = f"Its batch: {Theme.number(count)} training samples. " if count else ""
+        self.batch = controls.label(theme, f"{told}Breakpoint: {of}.", "3", "caption", wrap=True)
+        self.strip = Strip(theme, f"Batch of step {hit.step}")
+        self.strip.empty_text = "Reading the batch of this step…"
+        self.strip.setFixedHeight(76)
+        self.column.addLayout(head)
+        self.column.addWidget(self.words)
         self.column.addLayout(buttons)
+        self.column.addWidget(self.batch)
+        self.column.addWidget(self.strip)
+        for part in (self.words, self.batch):
+            part.setContentsMargins(INDENT, 0, 0, 0)
+        self.strip.setVisible(bool(count))
+        self.show_layer.setVisible(bool(layer and hit.node))
         self.setAccessibleName(f"{self.title.text()}. {hit.what}")
 
     def show_step(self, step: int) -> None:

@@ -17,8 +17,6 @@ from studio.ui.train.finding_card import FindingCard
 from studio.ui.train.hit_card import HitCard
 from studio.ui.views.panel import Card, Flow, Panel
 
-#: Problems that the run tells by themselves and a finding tells with figures and a change.
-_DIAGNOSED = ("dead units",)
 _ICONS = {"error": "error", "warning": "warning", "hint": "info"}
 _TONES = {"error": "error", "warning": "warn", "hint": ""}
 
@@ -31,6 +29,7 @@ class LookHere(Panel):
     repair_wanted = Signal(object)
     trial_wanted = Signal(object)
     keep_wanted = Signal(object)
+    counted = Signal(int)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, "Look here", parent=parent)
@@ -50,6 +49,8 @@ class LookHere(Panel):
         outer.setSpacing(8)
         for cards in (self._first, self._found, self._list):
             outer.addLayout(cards)
+        self._below = controls.column(spacing=8)
+        outer.addLayout(self._below)
         outer.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -65,7 +66,6 @@ class LookHere(Panel):
         self, problems: tuple[Problem, ...], message: str, name: Callable[[str], str]
     ) -> None:
         """Show a card for each problem; `message` is how the run failed, where it says more."""
-        problems = tuple(problem for problem in problems if problem.rule not in _DIAGNOSED)
         if message and not any(message == problem.message for problem in problems):
             problems = (Problem(message), *problems)
         if problems == self._problems and problems:
@@ -140,15 +140,28 @@ class LookHere(Panel):
         self.findings = {}
         self._count()
 
+    @property
+    def count(self) -> int:
+        """How many cards there are to look at."""
+        shown = [card for card in self.cards if card.problem.rule not in self.findings]
+        return len(self.findings) + len(shown) + (self.hit is not None)
+
     def _count(self) -> None:
-        count = len(self.findings) + len(self._problems)
-        self.nothing.setVisible(not count and self.hit is None)
+        for card in self.cards:  # a finding tells the same with figures and a change
+            card.setVisible(card.problem.rule not in self.findings)
+        count = self.count
+        self.nothing.setVisible(not count)
         self.nothing.setText(
             "Nothing needs a look: the loss falls as it should, gradients reach every layer, and no "
             "layer is largely dead."
         )
         self.badge.setText(str(count))
         self.badge.setVisible(bool(count))
+        self.counted.emit(count)
+
+    def put_below(self, widget: QWidget) -> None:
+        """Put something under the cards, which scrolls with them."""
+        self._below.addWidget(widget)
 
 
 def _drop(card: Card, cards: QVBoxLayout) -> None:

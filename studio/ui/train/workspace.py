@@ -363,6 +363,7 @@ class TrainWorkspace(QWidget):
             self._foot.addWidget(self.predictions)
             self._below.setCurrentWidget(self._row)
         self._halves.setSizes([350, 230] if compact else [504, 252])
+        self._on_counted(self.look_here.count)
         self._offer_looks()
         self._show_empty()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 from stage import network, pictures, started
 
@@ -113,10 +114,12 @@ def test_tips_and_tables_say_what_is_drawn(view: PreviewView) -> None:
 
 
 def test_the_strip_shows_what_a_learner_shows(qtbot: QtBot, theme: Theme) -> None:
-    panel = Predictions(theme, Redraw(None))
-    qtbot.addWidget(panel)
+    holder = QWidget()
+    qtbot.addWidget(holder)
+    panel = Predictions(theme, Redraw(holder), holder)
+    holder.resize(820, 170)
+    holder.show()
     panel.resize(800, 150)
-    panel.show()
     history = History()
     history.take(started(network()))
     history.take(pictures(3))

@@ -15,6 +15,7 @@ from studio.data.chain import Chain, steps_of, transformed
 from studio.data.checks import check_labels, doubts, mend
 from studio.data.describe import Targets, facts_of, targets_of
 from studio.data.memory import check_fits, limit_bytes
+from studio.data.reading import LARGEST_BYTES
 from studio.data.samples import Samples
 from studio.data.source import DataProblem, Listed, Loaded, Source
 from studio.data.split import Indices, Parts, divided
@@ -130,8 +131,8 @@ def _brought(
         return _loaded(source, params, base, handling)
     if handling.memory == "stream":
         return listed
-    needed, limit = listed.about.inputs.nbytes, limit_bytes(handling)
-    if handling.memory == "auto" and limit is not None and needed > limit:
+    needed, limit = listed.about.inputs.nbytes, limit_bytes(handling) or LARGEST_BYTES
+    if handling.memory == "auto" and needed > min(limit, LARGEST_BYTES):
         return listed
     advice = "Set memory to auto, so that samples stream, or choose a smaller size."
     check_fits(listed.about.title, needed, handling, advice)
@@ -147,10 +148,18 @@ def _loaded(source: Source, params: Mapping[str, object], base: Path, handling: 
             "folder, or an .npy each of inputs and targets; or set memory to auto."
         )
     files = [base / str(params[p.name]) for p in source.spec.params if p.type == "path"]
-    size = sum(file.stat().st_size for file in files if file.is_file())
+    size = sum(map(_file_bytes, files))
     advice = "Save it as an .npy or an image folder, which can stream, or bring fewer samples."
     check_fits(f"{title}, by its files alone,", size, handling, advice)
     return source.load(params, base)
+
+
+def _file_bytes(path: Path) -> int:
+    """Return a file's size; 0 of what is none, or cannot be: the source says so in its own words."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except (OSError, ValueError):
+        return 0
 
 
 def _divided(loaded: Loaded, ref: DataRef) -> tuple[Parts, list[str]]:

@@ -111,8 +111,13 @@ class _Pending:
     on_refused: OnRefused | None
     on_event: OnEvent | None
     mailbox: _Mailbox
+    limit_s: float = math.inf
     deadline: float = math.inf
     cancelled: bool = False
+
+    def heard(self) -> None:
+        """The engine lives: the time within which it has to answer begins anew."""
+        self.deadline = time.monotonic() + self.limit_s
 
 
 class Host(Protocol):
@@ -181,13 +186,12 @@ class Client:
         """Send a request; exactly one of `on_answer` and `on_refused` follows, from `pump`.
 
         Without `on_refused`, a refusal is raised from `pump` as `EngineRefused`, unless it only says
-        that the request was cancelled or that the engine is gone. An engine that has not answered
-        within `limit_s` is taken for hung, and killed: it is gone as after a crash.
+        that the request was cancelled or that the engine is gone. An engine that has neither answered nor
+        told how far it is within `limit_s` is taken for hung, and killed: it is gone as after a crash.
         """
-        deadline = time.monotonic() + limit_s
-        return self._send(
-            request, _Pending(on_answer, on_refused, on_event, self._mailbox, deadline)
-        )
+        pending = _Pending(on_answer, on_refused, on_event, self._mailbox, limit_s)
+        pending.heard()
+        return self._send(request, pending)
 
     def call(
         self, request: Request, timeout_s: float = 60.0, on_event: OnEvent | None = None
@@ -303,6 +307,8 @@ class Client:
                 return  # forgotten after a timeout
             if not isinstance(letter.body, Event):
                 del self._pending[letter.id]
+            for other in self._pending.values():
+                other.heard()  # it may wait for the one that this is about
         body = letter.body
         if isinstance(body, Event):
             if pending.on_event is not None and not pending.cancelled:

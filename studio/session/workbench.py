@@ -19,6 +19,8 @@ PROOFS_S = 0.004
 #: Facts that need a person's own code come within this time, data read first and all, or the engine is
 #: taken for hung in it. (It ends an endless loop by itself, much sooner.)
 CODE_LIMIT_S = 60.0
+#: What runs the network, and with it the code of its Python nodes.
+_RUNNING = (p.Predict, p.Explain, p.GetAttention, p.Peek, p.Embed, p.Export, p.TakeWeights)
 #: An engine that dies this often within a minute is not started again by itself.
 RESTARTS = 3
 
@@ -51,7 +53,7 @@ class Workbench:
         self._asking: Ticket | None = None
         self._proving: Ticket | None = None
         self._stale = True
-        self._lost_facts = False
+        self._lost_in_code = False
         self._revision = 0
         self._started = self._closed = False
 
@@ -86,12 +88,22 @@ class Workbench:
     ) -> Ticket:
         """Ask the engine; without `on_refused` a refusal is told as a sentence.
 
-        An engine that has not answered after `limit_s` is ended and started again.
+        An engine that has not answered after `limit_s` is ended and started again. So is one that runs a
+        person's own code and is silent for long; that code is then held.
         """
         if self._engine is None:
             self._start("restarting")
         assert self._engine is not None
-        return self._engine.ask(request, on_answer, on_refused or self.notice, on_event, limit_s)
+        refused = on_refused or self.notice
+        if not isinstance(request, _RUNNING) or not self._code.runs:
+            return self._engine.ask(request, on_answer, refused, on_event, limit_s)
+
+        def lost(answer: p.Refused) -> None:
+            self._lost_in_code |= not self.running
+            refused(answer)
+
+        limit_s = min(limit_s, CODE_LIMIT_S)
+        return self._engine.ask(request, on_answer, lost, on_event, limit_s)
 
     def ask_facts(self) -> None:
         """Ask for shapes; while an answer is awaited, remember that another is due."""
@@ -183,14 +195,14 @@ class Workbench:
         self._tell(e.FactsChanged(answer.facts))
 
     def _repairs_refused(self, refused: p.Refused) -> None:
-        self._lost_facts |= self._proving is not None and not self.running
+        self._lost_in_code |= self._proving is not None and not self.running
         if not refused.cancelled:
             self._proving = None
             self.notice(refused)
 
     def _facts_refused(self, refused: p.Refused) -> None:
         # What is asked is refused before the end of the engine is told.
-        self._lost_facts |= self._asking is not None and not self.running
+        self._lost_in_code |= self._asking is not None and not self.running
         self._asking = None
         if self._stale and self.running:
             self.ask_facts()
@@ -202,8 +214,8 @@ class Workbench:
             self._engine.close()
         self._engine = None
         self._asking = self._proving = None
-        told = self._code.suspect() if self._lost_facts else ""
-        self._lost_facts = False
+        told = self._code.suspect() if self._lost_in_code else ""
+        self._lost_in_code = False
         now = time.monotonic()
         self._deaths = [when for when in self._deaths if now - when < 60] + [now]
         self._tell(e.EngineChanged("workbench", "ended", message))

@@ -327,6 +327,20 @@ def test_a_hung_engine_is_killed_when_its_time_is_up(spawned: Client) -> None:
     assert len(refused) == 1
 
 
+def test_an_engine_that_tells_how_far_it_is_is_not_hung(spawned: Client) -> None:
+    heard: list[p.Event] = []
+    refused: list[p.Refused] = []
+    ticket = spawned.ask(do("wait"), lambda answer: None, refused.append, heard.append, limit_s=60)
+    pump_until(spawned, lambda: heard)
+    pending = spawned._pending[ticket.id]
+    before = pending.deadline = pending.deadline - 30  # half of its time has passed
+    heard.clear()
+    pump_until(spawned, lambda: heard)
+    assert pending.deadline > before
+    assert not refused
+    ticket.cancel()
+
+
 def test_ctrl_c_in_the_terminal_is_not_the_engines(spawned: Client) -> None:
     assert os.getpgid(spawned.pid) != os.getpgid(0)
 

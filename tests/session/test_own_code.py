@@ -193,6 +193,26 @@ def test_code_that_ended_the_engine_is_held_until_it_changes(stage: Stage, tmp_p
     assert stage.requests()[-1].held == ()
 
 
+def test_code_that_ended_the_engine_while_it_was_run_is_held_too(
+    stage: Stage, tmp_path: Path
+) -> None:
+    stage.session.start()
+    open_foreign(stage, tmp_path)
+    stage.session.code.trust(stage.session.code.untrusted)
+    engine = stage.engine("workbench")
+    engine.answer(p.Infer, p.FactsAnswer(ProjectFacts(1)))
+    stage.session.pump()
+    refused: list[p.Refused] = []
+    request = p.Export(stage.session.document.project, "pytorch", str(tmp_path / "net.py"))
+    stage.session.ask(request, lambda answer: None, refused.append)
+    assert engine.limits[p.Export] == workbench.CODE_LIMIT_S
+    engine.answer(p.Infer, p.FactsAnswer(ProjectFacts(2)))
+    engine.die("The engine did not answer any more, and was ended.")
+    stage.session.pump()
+    assert len(refused) == 1
+    assert stage.session.code.held
+
+
 def test_an_engine_that_ends_between_questions_holds_nothing(stage: Stage, tmp_path: Path) -> None:
     stage.session.start()
     open_foreign(stage, tmp_path)

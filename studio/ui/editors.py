@@ -88,7 +88,9 @@ class NumberField(QAbstractSpinBox):
             text = Theme.number(int(value)) if abs(value) < 1e15 else f"{value:g}"
         else:
             text = f"{value:.10g}".replace("-", MINUS)
-        self._shown = text
+        same, self._shown = text == self._shown, text
+        if same and self.hasFocus() and self.lineEdit().isModified():
+            return  # the same again, as after each answer of the engine: what is being typed stays
         if self.lineEdit().text() != text:
             self.lineEdit().setText(text)
 

@@ -260,3 +260,19 @@ def test_a_long_switch_does_not_push_fields_aside(qtbot: QtBot, theme: Theme) ->
     )
     rows = form.rows
     assert rows["mode"].name.width() < rows["skip_what_is_unreadable"].name.width()
+
+
+def test_an_answer_that_comes_while_a_number_is_typed_leaves_it(qtbot: QtBot, theme: Theme) -> None:
+    shown = Shown(qtbot, theme, Param("out_channels", "int", 32, minimum=1))
+    shown.form.activateWindow()
+    field = shown.editor.findChild(NumberField)
+    field.setFocus()
+    qtbot.waitUntil(field.hasFocus)
+    field.lineEdit().selectAll()
+    QTest.keyClicks(field.lineEdit(), "25")
+    shown.show({})  # the engine has answered something: the values are the same
+    QTest.keyClicks(field.lineEdit(), "6")
+    QTest.keyClick(field.lineEdit(), Qt.Key.Key_Return)
+    assert shown.edits == [("out_channels", 256)]
+    shown.show({"out_channels": 64})  # undone elsewhere: that is shown
+    assert field.text_value == "64"

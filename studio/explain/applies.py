@@ -25,19 +25,18 @@ def check_applies(project: Project, facts: DataFacts) -> None:
     places = _MANY.get(facts.task)
     if places is not None:
         raise ExplainProblem(
-            f"Explaining asks why a sample got its one answer, but this network answers at {places}. "
-            "That cannot be explained yet; the Train workspace shows what it answers."
+            f"Explaining needs one answer a sample, but this network answers at {places}. "
+            "The Train workspace shows what it answers."
         )
     if project.recipe.learner != SUPERVISED:
         raise ExplainProblem(
-            "Explaining asks why a sample was read as it was, but this project learns by "
-            f"{project.recipe.learner}, which reads no class and no number in it. That cannot be "
-            "explained yet; the Train workspace shows what the network makes of samples."
+            "Explaining needs a class or a number for each sample, but this project learns by "
+            f"{project.recipe.learner}. The Train workspace shows what the network makes of samples."
         )
     sheet = project.networks.get("main")
     names = [node.name for node in sheet.graph.of_kind(INPUT)] if sheet else []
     if len(names) > 1:
         raise ExplainProblem(
-            f"Explaining changes one input and watches the answer, but this network has {len(names)}: "
-            f"{', '.join(names)}. That cannot be explained yet."
+            f"Explaining needs a network with one input, but this network has {len(names)}: "
+            f"{', '.join(names)}. The Train workspace shows what it answers."
         )

@@ -140,7 +140,10 @@ class Watching:
 
     def set_breakpoints(self, breakpoints: tuple[Breakpoint, ...]) -> bool:
         """Change the document's breakpoints, as one undoable step."""
-        return self._desk.do(SetRecipe({"breakpoints": breakpoints}))
+        # By itself, a recipe's edit would merge with the one before it.
+        return self._desk.do(
+            Batch("Change breakpoints", (SetRecipe({"breakpoints": breakpoints}),))
+        )
 
     def ignore(self, breakpoint: Breakpoint) -> None:
         """Let a breakpoint rest from now on; it stays in the list."""

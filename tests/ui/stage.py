@@ -13,7 +13,7 @@ from studio.graph.breakpoints import Breakpoint
 from studio.graph.builder import Net
 from studio.graph.catalog import Catalog
 from studio.graph.document import Document
-from studio.graph.edits import SetRecipe
+from studio.graph.edits import Batch, SetRecipe
 from studio.graph.facts import DataFacts, ProjectFacts, TensorType
 from studio.graph.params import Param
 from studio.graph.problems import Problem
@@ -76,7 +76,8 @@ class FakeWatching:
 
     def set_breakpoints(self, breakpoints: tuple[Breakpoint, ...]) -> bool:
         before = self._session.document.project
-        self._session.document.do(SetRecipe({"breakpoints": breakpoints}))
+        edit = SetRecipe({"breakpoints": breakpoints})
+        self._session.document.do(Batch("Change breakpoints", (edit,)))
         self._session.tell(e.DocumentChanged(before, self._session.document.project))
         return True
 

@@ -5,7 +5,7 @@ Each rule is a function of what a run has told; a stored run is diagnosed as a l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from studio.session.diagnosis import answers, generalising, layers, learning_rate
 from studio.session.diagnosis.finding import Case, Change, Figure, Finding
@@ -30,11 +30,21 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+#: What follows from a finding by itself: telling it too would only hide the cause.
+CONSEQUENCES: Mapping[str, tuple[str, ...]] = {
+    "lr too high": ("collapsed predictions", "stuck at chance"),
+    "vanishing gradients": ("collapsed predictions", "stuck at chance"),
+    "collapsed predictions": ("stuck at chance",),
+}
+
+
 def diagnose(case: Case) -> tuple[Finding, ...]:
     """Return what deserves a look, the gravest first."""
     if case.history.started is None:
         return ()
-    return tuple(found for rule in RULES if (found := rule(case)) is not None)
+    found = [finding for rule in RULES if (finding := rule(case)) is not None]
+    explained = {follows for finding in found for follows in CONSEQUENCES.get(finding.rule, ())}
+    return tuple(finding for finding in found if finding.rule not in explained)
 
 
 __all__ = ["RULES", "Case", "Change", "Figure", "Finding", "diagnose"]

@@ -33,7 +33,8 @@ def too_high(case: Case) -> Finding | None:
         return None
     parts = case.stretches(max(5, min(20, len(losses) // 6)))
     start, best, last = float(losses[0]), float(parts.min()), float(parts[-1])
-    wild, chance = float(parts.max()), case.chance
+    wild = max(float(part.mean()) for part in np.array_split(losses, len(parts)))
+    chance = case.chance
     beyond = chance is not None and wild > _WILD * chance and wild > 1.5 * start
     beyond = beyond and last > 0.7 * float(chance or 0.0)  # else it has found its way since
     if not (beyond or last > 1.2 * max(start, best)):

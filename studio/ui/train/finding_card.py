@@ -51,10 +51,6 @@ class FindingCard(Card):
         self.figures = controls.label(theme, tone="1", role="caption", wrap=True)
         self.plot = TrialPlot(theme)
         self.outcome = controls.label(theme, tone="1", wrap=True)
-        self.column.addLayout(head)
-        for part in (self.words, self.figures, self.plot, self.outcome):
-            part.setContentsMargins(INDENT, 0, 0, 0)
-            self.column.addWidget(part)
         buttons = Flow(spacing=8)
         buttons.setContentsMargins(INDENT, 2, 0, 0)
         self.attempt = controls.button(theme, look="primary", small=True)
@@ -67,7 +63,13 @@ class FindingCard(Card):
         self.keep.clicked.connect(lambda: self.keep_wanted.emit(self.finding))
         self.show_layer.clicked.connect(lambda: self.layer_wanted.emit(self.finding.node))
         self.show_curve.clicked.connect(lambda: self.curve_wanted.emit(self.finding.curve))
+        self.column.addLayout(head)
+        self.column.addWidget(self.words)
         self.column.addLayout(buttons)
+        for part in (self.figures, self.plot, self.outcome):
+            self.column.addWidget(part)
+        for part in (self.words, self.figures, self.outcome):
+            part.setContentsMargins(INDENT, 0, 0, 0)
         self.attempt.setVisible(finding.change is not None)
         self.show_layer.setVisible(bool(finding.node and layer))
         self.show_curve.setVisible(bool(finding.curve))

@@ -82,7 +82,6 @@ class TrainWorkspace(QWidget):
         self.look_here.body.setContentsMargins(12, 8, 12, 12)
         self.breakpoints = BreakpointsPanel(theme)
         self.guard = Guard(session, self.look_here, self.breakpoints, self._name)
-        self.redraw.register(self.look_here, self.guard.diagnose)
         self.redraw.register(self.breakpoints, self.guard.show_breakpoints)
         self.predictions = Predictions(theme, self.redraw)
         self.empty = EmptyState(
@@ -119,7 +118,7 @@ class TrainWorkspace(QWidget):
         """Tell the panels that an event concerns."""
         self.canvas.on_event(event)
         if self.guard.on_event(event):
-            self.redraw.mark(self.look_here)
+            self.redraw.mark(self._below)
         match event:
             case e.RunEvent(event=told):
                 self._on_run_event(told)
@@ -324,6 +323,8 @@ class TrainWorkspace(QWidget):
         for tabs in (self._tabs, self._seen, self._cards):
             tabs.setDocumentMode(True)
         self._below = QStackedWidget()
+        # Also while the cards' tab is hidden: it tells how many there are.
+        self.redraw.register(self._below, self.guard.diagnose)
         self._below.addWidget(self._row)
         self._below.addWidget(self._tabs)
         self._halves = _splitter(Qt.Orientation.Vertical, above, self._below)

@@ -11,6 +11,7 @@ import pytest
 from studio.cli.arguments import build_parser
 from studio.extensions.load import load_packs
 from studio.paths import find
+from studio.train.learners import builtin_learners
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,6 +43,12 @@ def test_each_way_to_begin_is_one_line(mark: str) -> None:
 @pytest.mark.parametrize("line", commands())
 def test_commands_are_understood(line: str) -> None:
     assert build_parser().parse_args(shlex.split(line)[1:])
+
+
+def test_every_way_of_learning_is_in_the_table() -> None:
+    table = README.partition("## Ways of learning")[2].partition("\n## ")[0]
+    titles = [learner.spec.title for learner in builtin_learners().values()]
+    assert [title for title in titles if title.partition(" (")[0] not in table] == []
 
 
 def test_the_plugin_draws() -> None:

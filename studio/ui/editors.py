@@ -263,7 +263,9 @@ class TextEditor(Editor):
 
     def show_value(self, value: Value, dashed: bool = False) -> None:
         text = "×".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        self._shown = "" if value is None else text
+        before, self._shown = self._shown, "" if value is None else text
+        if before == self._shown and self.line.hasFocus() and self.line.isModified():
+            return  # what is being typed stays
         if self.line.text() != self._shown:
             self.line.setText(self._shown)
 

@@ -276,3 +276,17 @@ def test_an_answer_that_comes_while_a_number_is_typed_leaves_it(qtbot: QtBot, th
     assert shown.edits == [("out_channels", 256)]
     shown.show({"out_channels": 64})  # undone elsewhere: that is shown
     assert field.text_value == "64"
+
+
+def test_an_answer_that_comes_while_words_are_typed_leaves_them(qtbot: QtBot, theme: Theme) -> None:
+    shown = Shown(qtbot, theme, Param("title", "str", "plain"))
+    shown.form.activateWindow()
+    line = shown.editor.focusProxy()
+    line.setFocus()
+    qtbot.waitUntil(line.hasFocus)
+    line.selectAll()
+    QTest.keyClicks(line, "ne")
+    shown.show({})
+    QTest.keyClicks(line, "w")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    assert shown.edits == [("title", "new")]

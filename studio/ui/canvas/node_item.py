@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
@@ -31,11 +33,16 @@ class NodeItem(QGraphicsItem):
         self.faded: frozenset[str] = frozenset()
         self._painter = painter
         self._sprites = sprites
+        #: What was drawn last, and in which detail.
+        self._drawn: tuple[Hashable, Detail] | None = None
         self.setZValue(NODE_Z)
 
     def set_face(self, face: Face) -> bool:
         """Show another face; tells whether the size or a port moved."""
         before = self.face
+        if before.has_previews and self._drawn is not None:
+            self._sprites.forget(*self._drawn)
+            self._drawn = None
         if before.size != face.size:
             self.clear_place()
             self.prepareGeometryChange()
@@ -126,9 +133,11 @@ class NodeItem(QGraphicsItem):
         )
         if detail is Detail.GLYPHS and face.has_previews:
             detail = Detail.TITLES  # maps and histograms can be read where words cannot
+        key = (face, selected, bare, faded, lit)
+        self._drawn = (key, detail)
         self._sprites.draw(
             painter,
-            (face, selected, bare, faded, lit),
+            key,
             self.boundingRect(),
             lambda inner: self._painter.paint(inner, face, detail, selected, bare, faded, lit),
             detail,

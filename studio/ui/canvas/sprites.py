@@ -27,12 +27,20 @@ class Sprites:
         self._kept: OrderedDict[Hashable, QPixmap] = OrderedDict()
         self._near: dict[Hashable, float] = {}
         self._bytes = 0
+        self._dense = 1.0
 
     def clear(self) -> None:
         """Forget every picture, as a change of theme needs."""
         self._kept.clear()
         self._near.clear()
         self._bytes = 0
+
+    def forget(self, key: Hashable, detail: Hashable = 0) -> None:
+        """Drop the newest picture of what will not look so again: what a run has shown of a layer."""
+        scale = self._near.pop((key, detail), None)
+        gone = self._kept.pop((key, detail, scale, self._dense), None)
+        if gone is not None:
+            self._bytes -= gone.width() * gone.height() * 4
 
     def draw(
         self, painter: QPainter, key: Hashable, box: QRectF, paint: Paint, detail: Hashable = 0
@@ -45,7 +53,7 @@ class Sprites:
             return
         view = painter.worldTransform()
         scale = view.m11()
-        dense = painter.device().devicePixelRatioF()
+        dense = self._dense = painter.device().devicePixelRatioF()
         wanted = scale
         if not self.sharp:
             near = self._near.get((key, detail))

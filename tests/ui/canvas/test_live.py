@@ -372,3 +372,19 @@ def test_strength_can_be_seen_from_far_away(whole: Board) -> None:
     assert whole.scene.revision == revision  # as strong as before: nothing to collect anew
     whole.key(Qt.Key.Key_M)
     assert from_afar(whole) == plain
+
+
+def test_what_a_run_has_shown_is_not_kept(whole: Board) -> None:
+    """Pictures of nodes that will never look so again would fill the memory over a long run."""
+    whole.canvas.living.show_previews(frozenset({MAPS, HISTOGRAM, GRADIENT}))
+    paths = tuple(whole.session.sheet.graph.nodes)
+    kept: list[int] = []
+    for step in range(12):
+        moved = {
+            path: replace(stat, mean=float(step), histogram=(step, 1, 2))
+            for path, stat in stats_of(paths).nodes.items()
+        }
+        tell(whole, p.LayerStats(step, moved), pictures_of("conv1"))
+        whole.paint()
+        kept.append(len(whole.scene.sprites._kept))
+    assert len(set(kept[2:])) == 1

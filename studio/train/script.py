@@ -14,7 +14,7 @@ from studio.compile.exporters.code import with_reader
 from studio.compile.exporters.leaving import Leaving, put, put_text
 from studio.data import Dataset
 from studio.graph.params import Value
-from studio.graph.project import Project
+from studio.graph.project import Project, Recipe
 from studio.graph.report import ReportLine
 from studio.train.devices import pick_threads
 from studio.train.losses import PREFIX as LOSS
@@ -56,6 +56,10 @@ def write_script(
     ]
 
 
+#: Fields of the recipe that a plain loop does not follow.
+_BEYOND = ("accumulate", "ema", "patience", "groups", "sampling")
+
+
 class _Script:
     """What of a recipe goes where in the loop."""
 
@@ -95,6 +99,13 @@ class _Script:
             raise TrainProblem(
                 f"{recipe.optimizer} needs a loop of its own, which a script does not have yet. "
                 "Choose another optimiser, or export the network's source."
+            )
+        beyond = [name for name in _BEYOND if getattr(recipe, name) != getattr(Recipe(), name)]
+        if beyond or recipe.precision == "fp16":
+            names = ", ".join(beyond or ["precision fp16"]).replace("_", " ")
+            raise TrainProblem(
+                f"A script is a plain loop, which has no {names}. Set it back in the recipe, or export "
+                "the network's source."
             )
         self.settings = checked(Supervised.spec, recipe.learner_params, "learner")
         self.network = re.findall(r"^class (\w+)\(nn\.Module\)", text, re.M)[-1]

@@ -51,6 +51,8 @@ class RunsWorkspace(QWidget):
         self.differing = controls.chip(theme, "Only differing columns", checked=True)
         self.differing.toggled.connect(self._on_differing)
         self.open = controls.button(theme, "Open", icon="curve", tip="Show it in Train (Enter)")
+        self.go_on = controls.button(theme, "Continue", icon="play")
+        self.go_on.clicked.connect(self.continue_chosen)
         self.folder = controls.button(theme, "Open folder", icon="folder")
         self.delete = controls.button(theme, "Delete", icon="trash", tip="Move to the bin (Del)")
         self.open.clicked.connect(self.open_chosen)
@@ -61,7 +63,7 @@ class RunsWorkspace(QWidget):
         line = controls.row(top)
         line.setContentsMargins(12, 0, 12, 0)
         line.addWidget(self.count, 1)
-        for widget in (self.differing, self.open, self.folder, self.delete):
+        for widget in (self.differing, self.open, self.go_on, self.folder, self.delete):
             line.addWidget(widget)
 
         self.table = RunsTable(theme)
@@ -103,6 +105,7 @@ class RunsWorkspace(QWidget):
         controls.column(self).addWidget(self.pages)
         for title, then in (
             ("Open the chosen run", self.open_chosen),
+            ("Continue the chosen run", self.continue_chosen),
             ("Open the run's folder", self.open_folder),
             ("Delete the chosen runs…", self.delete_chosen),
         ):
@@ -175,6 +178,9 @@ class RunsWorkspace(QWidget):
         self.table.runs.set_marks(tokens)
         one = len(chosen) == 1
         self.open.setEnabled(one and bool(usable))
+        reason = self._session.can_continue(chosen[0].folder) if one else "Choose one run."
+        self.go_on.setEnabled(not reason)
+        self.go_on.setToolTip(reason or "Go on exactly where it stands, in the same run")
         self.folder.setEnabled(one)
         self.delete.setEnabled(bool(chosen))
         metric = self.table.runs.metric
@@ -216,6 +222,16 @@ class RunsWorkspace(QWidget):
         chosen = self.table.chosen()
         if len(chosen) == 1 and self._session.open_run(chosen[0].folder):
             self.run_opened.emit()
+
+    def continue_chosen(self) -> None:
+        """Show the chosen run in Train and go on with it; one that is done offers more epochs there."""
+        chosen = self.table.chosen()
+        if len(chosen) != 1 or not self._session.open_run(chosen[0].folder):
+            return
+        run = chosen[0]
+        if run.recipe is not None and run.info.epochs < run.recipe.epochs:
+            self._session.continue_run(run.folder)
+        self.run_opened.emit()
 
     def open_folder(self) -> None:
         """Show the chosen run's folder in the file manager."""

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 from studio.session.history import History
 from studio.ui.controls import chip, rule
 from studio.ui.theme import Theme
+from studio.ui.train.change_words import change_words
 from studio.ui.views.line_plot import LinePlot, Trace
 from studio.ui.views.numbers import hundredths, percent, short
 from studio.ui.views.panel import Panel
@@ -193,7 +194,7 @@ class Curves(Panel):
         marks = []
         for change in self._history.changes:
             if change.action == "set":
-                words = ", ".join(f"{name} {value}" for name, value in change.values.items())
+                words = change_words(change.values)
                 at = float(self._at(np.array([change.step], np.float64))[0])
                 marks.append((at, f"{words} from step {change.step}"))
         plot.set_marks(marks)

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QWidget
 from studio.session.history import History
 from studio.ui import controls
 from studio.ui.theme import Theme
+from studio.ui.train.change_words import change_words
 from studio.ui.train.curves import Curves
 from studio.ui.views.axis import rounds
 from studio.ui.views.redraw import Redraw
@@ -355,7 +356,7 @@ def _flags(history: History) -> list[Flag]:
     ]
     for change in history.changes:
         if change.action == "set":
-            words = ", ".join(f"{name} {value}" for name, value in change.values.items())
+            words = change_words(change.values)
             flags.append(Flag(change.step, "settings", "text.2", words, f"{words} from here on"))
         elif change.action == "paused":
             flags.append(Flag(change.step, "pause", "text.2", "paused", "Paused here"))

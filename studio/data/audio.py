@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import wave
 from collections.abc import Mapping
 from functools import partial
@@ -144,7 +145,7 @@ def _wav(path: Path) -> tuple[NDArray[np.float32], int]:
                     "Check the file, or cut it into parts."
                 )
             raw, rate = file.readframes(count), file.getframerate()
-    except (OSError, EOFError, wave.Error) as error:
+    except (OSError, EOFError, ValueError, RuntimeError, struct.error, wave.Error) as error:
         raise DataProblem(
             f"{path.parent.name}/{path.name} is not a whole WAV file ({error or 'it is cut short'}). "
             f"Expected PCM. Replace or remove {path}."

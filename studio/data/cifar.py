@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tarfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.data.reading import read_bytes
+from studio.data.reading import BROKEN_TAR, read_bytes
 from studio.data.source import DataProblem, Loaded, Source, existing
 from studio.graph.params import Param, Value
 from studio.graph.spec import SourceSpec
@@ -113,7 +112,9 @@ def _files(path: Path) -> dict[str, bytes]:
                         raise DataProblem(f"{path.name} holds more than CIFAR does. {_PLAIN}")
                     content = archive.extractfile(member)
                     files[name] = content.read() if content else b""
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+    except DataProblem:
+        raise
+    except BROKEN_TAR as error:
         raise DataProblem(
             f"{path.name} cannot be read as an archive ({error or 'it is cut short'}). {_PLAIN} "
             "Download it again."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,21 @@ from studio.graph.spec import SourceSpec
 #: Names under which inputs and targets are looked for, where none are given.
 _INPUTS = ("x", "X", "inputs", "data", "images", "x_train", "arr_0")
 _TARGETS = ("y", "Y", "targets", "labels", "target", "y_train", "arr_1")
+#: What NumPy and its archives raise for files that are not what they say; NotImplementedError is a
+#: RuntimeError.
+_BROKEN = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    TypeError,
+    SyntaxError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
 #: At most this many whole numbers are taken for classes.
 _CLASSES = 1000
 
@@ -61,7 +78,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
             if isinstance(found, np.ndarray):
                 return {"arr_0": found}
             return {name: found[name] for name in found.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
+    except _BROKEN as error:
         if "pickle" in str(error):
             raise DataProblem(
                 f"{path.name} holds Python objects, which are code and are never loaded. Save plain "

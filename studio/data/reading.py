@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
+import tarfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +21,18 @@ LARGEST_BYTES = 8 << 30
 _LONGEST_TEXT = 512 << 20
 #: How many broken files are named.
 _NAMED = 3
+
+#: What tarfile raises for archives that are not what they say: TypeError where a gzip header is cut.
+BROKEN_TAR = (
+    tarfile.TarError,
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+)
 
 SKIP_PARAM = Param(
     "skip_unreadable",

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
-from studio.compile.probe import sample_bytes
+from studio.compile.cost import sample_bytes
 from studio.compile.symbols import Sizes
 from studio.graph.edits import SetRecipe
 from studio.graph.facts import NetworkFacts, NodeFacts, TensorType, TrainingMemory

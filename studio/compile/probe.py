@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
-from torch.utils.flop_counter import FlopCounterMode
 
 from studio.compile import own_code, symbols, template
 from studio.compile.cache import Cache
+from studio.compile.cost import Count, counter, sample_numbers, trainable, uncounted
 from studio.compile.kept import Probed
 from studio.compile.saving import Saved, watched
 from studio.compile.symbols import SAMPLES, Sizes
@@ -26,9 +26,6 @@ from studio.graph.params import Value
 from studio.graph.spec import LayerSpec
 
 Inputs = Mapping[str, tuple[TensorType, ...]]
-
-#: Runs a statement and returns its FLOPs; the mapping holds the tensors by variable.
-Count = Callable[[Callable[[], None], Mapping[str, Any]], float]
 
 
 def probe(
@@ -273,7 +270,7 @@ def _ran(device: str, cache: Cache, code: _Code, inputs: Inputs, sizes: Sizes) -
                 scope[f"{port}_{number}"] = given.detach() if port == "target" else given
         code.aside(scope)
         saved = watched(
-            lambda: counted.append(code.run(scope, _counter(code.spec, module))),
+            lambda: counted.append(code.run(scope, counter(code.spec, module))),
             scope,
             [f"out_{port.name}" for port in code.spec.outputs],
         )
@@ -361,7 +358,7 @@ def _tried(cache: Cache, code: _Code, port: str, kind: TensorType) -> Probed:
     outs = [f"out_{port.name}" for port in code.spec.outputs]
     try:
         code.aside(scope)
-        saved = watched(lambda: code.run(scope, _uncounted), scope, outs, given.numel())
+        saved = watched(lambda: code.run(scope, uncounted), scope, outs, given.numel())
     except Exception as error:  # as above
         return Probed(error=_said(error))
     values = {port.name: scope[f"out_{port.name}"] for port in code.spec.outputs}
@@ -412,70 +409,3 @@ def _steps(module: Any, inputs: Inputs, sizes: Sizes) -> int:
         return 0
     shape = inputs["x"][0].shape
     return symbols.worth(shape[1], sizes) if len(shape) == 3 and shape[1] != "N" else 0
-
-
-def sample_numbers(kind: TensorType, sizes: Sizes) -> int:
-    """Return how many numbers one sample of this type has."""
-    known = {name: sizes.get(name, symbols.TYPICAL) for name in symbols.names_in(kind.shape)}
-    numbers = math.prod(symbols.worth(dim, known) for dim in kind.shape)
-    batched = any(isinstance(dim, str) and "N" in symbols.words(dim) for dim in kind.shape)
-    return numbers // SAMPLES if batched else numbers
-
-
-def sample_bytes(kind: TensorType, sizes: tuple[tuple[str, int], ...] = ()) -> int:
-    """Return the bytes of one sample of this type."""
-    return sample_numbers(kind, dict(sizes)) * int(getattr(torch, kind.dtype).itemsize)
-
-
-# -------------------------------------------------------------------------------------------- cost
-
-
-def trainable(module: Any) -> int:
-    """Return how many numbers of a module or parameter are learned."""
-    if isinstance(module, nn.Parameter):
-        return module.numel()
-    if isinstance(module, nn.Module):
-        return sum(p.numel() for p in module.parameters() if p.requires_grad)
-    return 0
-
-
-#: What the code of an operation holds where PyTorch's own counter may find products in it.
-_MULTIPLYING = ("@", "F.", "bmm", "einsum", "linalg.", "cdist")
-
-
-def _counter(spec: LayerSpec, module: Any) -> Count:
-    """Return how to count a layer's FLOPs: by its weight, by PyTorch's counter, or not at all."""
-    if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd)):
-        return _by_weight(module)
-    if spec.kind == PYTHON:
-        return _by_counter
-    multiplies = any(sign in line for line in spec.code.lines for sign in _MULTIPLYING)
-    if multiplies or (isinstance(module, nn.Module) and spec.category in ("dense", "seq", "attn")):
-        return _by_counter
-    return _uncounted
-
-
-def _uncounted(work: Callable[[], None], scope: Mapping[str, Any]) -> float:
-    work()
-    return 0.0
-
-
-def _by_weight(module: nn.Linear | nn.modules.conv._ConvNd) -> Count:
-    """Every weight meets every place of the output (of the input, where transposed) once."""
-
-    def count(work: Callable[[], None], scope: Mapping[str, Any]) -> float:
-        work()
-        if isinstance(module, nn.Linear):
-            places: int = scope["out_out"].numel() // module.out_features
-        else:
-            seen = scope["x_0" if module.transposed else "out_out"]
-            places = seen.numel() // seen.shape[1]
-        return 2.0 * module.weight.numel() * float(places)
-
-    return count
-
-
-def _by_counter(work: Callable[[], None], scope: Mapping[str, Any]) -> float:
-    with FlopCounterMode(display=False) as counter:
-        work()
-    return float(counter.get_total_flops())

@@ -10,9 +10,10 @@ from msgspec import Struct
 from studio.compile import field as receptive
 from studio.compile import own_code, ranges, template, wording
 from studio.compile.cache import Cache
+from studio.compile.cost import sample_bytes
 from studio.compile.field import Field
 from studio.compile.literals import NotLiteral
-from studio.compile.probe import probe, sample_bytes
+from studio.compile.probe import probe
 from studio.graph.facts import NodeFacts, TensorType
 from studio.graph.graph import PYTHON, REROUTE, Node
 from studio.graph.params import ParamError, Value, check_params, with_defaults

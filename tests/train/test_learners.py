@@ -23,6 +23,9 @@ from studio.train.losses import Loss
 from studio.train.stepper import Stepper
 
 
+CPU = torch.device("cpu")
+
+
 class Way(NamedTuple):
     """A learner with a task, and the bar that it reaches and an untrained network misses."""
 
@@ -100,10 +103,23 @@ def test_a_run_repeats_itself_and_goes_on_where_it_stopped(name: str, tmp_path: 
         assert torch.equal(mine, other)
 
 
-def stepper(folder: Path, name: str) -> Stepper:
+def stepper(folder: Path, name: str, device: torch.device = CPU) -> Stepper:
     made = task(folder, name)
     learner = train.builtin_learners()[made.project.recipe.learner]
-    return Stepper(made.project, made.module_for, made.dataset, learner, torch.device("cpu"))
+    return Stepper(made.project, made.module_for, made.dataset, learner, device)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("name", sorted(WAYS))
+def test_no_step_waits_for_the_device(name: str, tmp_path: Path) -> None:
+    made = stepper(tmp_path, name, torch.device("cuda"))
+    take(made, 2)  # what is made once may wait
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        with made.stream:
+            made.take_step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def take(stepper: Stepper, steps: int) -> None:

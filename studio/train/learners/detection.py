@@ -105,19 +105,20 @@ class _Detecting(OneNetwork):
         count, rows, columns = len(cells), *outputs.shape[2:]
         sure, boxes = cells[..., 0], self._boxes(cells, rows, columns)
         there = targets[..., 0] >= 0
-        grid = targets.new_tensor([columns, rows])
-        column, row = (targets[..., 1:3] * grid).floor().long().unbind(-1)
-        cell = row.clamp(0, rows - 1) * columns + column.clamp(0, columns - 1)
+        column = (targets[..., 1] * columns).floor().long().clamp(0, columns - 1)
+        row = (targets[..., 2] * rows).floor().long().clamp(0, rows - 1)
+        cell = row * columns + column
         proposed = _at(boxes, cell)
         # Of a cell's proposals the one that lies best is responsible.
         best = overlap(proposed.detach(), targets[:, :, None, 1:]).argmax(2)
         picked = best[..., None, None]
         box = proposed.gather(2, picked.expand(-1, -1, 1, 4))[:, :, 0]
         scores = _at(cells[..., _BOX:], cell).gather(2, picked.expand(-1, -1, 1, self._classes))
-        near = (box[..., :2] - targets[..., 1:3]) * grid
+        across, down = (box[..., :2] - targets[..., 1:3]).unbind(-1)
+        near = (across * columns).square() + (down * rows).square()
         # Roots, so that the same error weighs more in a small box.
         sizes = box[..., 2:].sqrt() - targets[..., 3:].clamp(min=0).sqrt()
-        placed = (near.square().sum(-1) + sizes.square().sum(-1)) * there
+        placed = (near + sizes.square().sum(-1)) * there
         true = targets[..., 0].long().clamp(min=0)
         named = cross_entropy(scores[:, :, 0].flatten(0, 1), true.flatten(), reduction="none")
         # One place more takes what fills up, and is cut off again.
@@ -178,10 +179,9 @@ class _Detecting(OneNetwork):
     def _boxes(self, cells: Tensor, rows: int, columns: int) -> Tensor:
         """Return the boxes `[n, cells, anchors, 4]` that cells propose."""
         place = torch.arange(rows * columns, device=cells.device)
-        corner = torch.stack([place % columns, place // columns], 1).to(cells.dtype)
-        grid = corner.new_tensor([columns, rows])
-        centre = (corner[:, None] + cells[..., 1:3].sigmoid()) / grid
-        return torch.cat([centre, cells[..., 3:5].sigmoid()], -1)
+        x = ((place % columns)[:, None] + cells[..., 1].sigmoid()) / columns
+        y = ((place // columns)[:, None] + cells[..., 2].sigmoid()) / rows
+        return torch.cat([x[..., None], y[..., None], cells[..., 3:5].sigmoid()], -1)
 
 
 def _at(values: Tensor, cell: Tensor) -> Tensor:

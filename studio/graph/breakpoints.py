@@ -37,6 +37,8 @@ USUAL: dict[str, Breakpoint] = {
     WHEN: Breakpoint(WHEN, text="val_accuracy > 0.95"),
 }
 
+#: Layers whose units can die: they answer 0 to all that lies below their threshold.
+CAN_DIE = frozenset(["torch.nn.ReLU", "torch.nn.ReLU6", "torch.nn.Threshold", "torch.nn.Hardtanh"])
 #: Kinds that may watch one layer only.
 OF_A_LAYER = (GRADIENT, DEAD)
 

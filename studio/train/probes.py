@@ -19,6 +19,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from studio.data import Samples
 from studio.engine import protocol as p
+from studio.graph.breakpoints import CAN_DIE
 from studio.graph.facts import DataFacts
 from studio.graph.graph import INPUT, STATE
 from studio.graph.problems import Problem
@@ -41,10 +42,6 @@ _MANY_DEAD = 0.5
 
 #: The port at which attention weights are tapped: beside the output, not an output.
 ATTENTION = "weights"
-
-_RECTIFIERS = frozenset(
-    ["torch.nn.ReLU", "torch.nn.ReLU6", "torch.nn.Threshold", "torch.nn.Hardtanh"]
-)
 
 #: Limits that a layer's outputs come close to, and how close (of the span) is at them.
 _LIMITS = {
@@ -316,7 +313,7 @@ def _stat(tensor: Tensor, node: NodePath, norms: _Norms) -> p.LayerStat:
         histogram = tuple(int(n) for n in counts.tolist())
     dead = saturated = 0.0
     units = 0
-    if node.kind in _RECTIFIERS:
+    if node.kind in CAN_DIE:
         dead, units = _still_units(tensor == 0)
     elif node.kind in _LIMITS:
         bottom, top = _LIMITS[node.kind]

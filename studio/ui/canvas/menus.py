@@ -30,7 +30,7 @@ _BLOCK: Items = (
     *("rename_block", "select_instances", "save_block", LINE),
 )
 _NODE: Items = (
-    *("swap", "rename", "connect", LINE, "bypass", "freeze", "own_rate", LINE),
+    *("swap", "rename", "connect", LINE, "bypass", "freeze", "own_rate", "break_dead", LINE),
     *("take_out", "frame"),
     *("make_block", "share", "own", LINE, *_CLIPBOARD),
 )
@@ -54,7 +54,7 @@ _SURGERY: Items = (
 )
 #: The window's Graph menu: what is wanted most at once, the rest by what it is about.
 GRAPH: Items = (
-    *("add", "swap", "connect", "rename", "bypass", "freeze", "own_rate", LINE),
+    *("add", "swap", "connect", "rename", "bypass", "freeze", "own_rate", "break_dead", LINE),
     *("cut", "copy", "paste", "duplicate", "delete", "select_all", "find", LINE),
     (
         "Blocks",

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import json
 import tarfile
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.data.pictures import MODE_PARAM, SIZE_PARAM, SUFFIXES, ImageFile, decode
-from studio.data.reading import LARGEST_BYTES, SKIP_PARAM, Attempts
-from studio.data.source import DataProblem, Loaded, Source, existing
+from studio.data.pictures import (
+    MODE_PARAM,
+    SIZE_PARAM,
+    SUFFIXES,
+    ImageFile,
+    common_size,
+    decode,
+)
+from studio.data.reading import BROKEN_TAR, LARGEST_BYTES, SKIP_PARAM, Attempts
+from studio.data.source import DataProblem, Listed, Loaded, Source, existing, unread
+from studio.data.tar_places import Place, is_plain
 from studio.graph.params import Param, Value
 from studio.graph.spec import SourceSpec
 
 _LARGEST_MEMBER = 64 << 20
 _MOST_MEMBERS = 2_000_000
 _LABELS = (".cls", ".json", ".txt")
+#: Images whose size is looked at before they are listed.
+_LOOKED_AT = 1000
 
-Parts = dict[str, bytes]
+Parts = dict[str, bytes | Place]
 
 
 class _Member(tarfile.TarInfo):
@@ -40,29 +50,75 @@ class _Member(tarfile.TarInfo):
 
 def _load(params: Mapping[str, Value], base: Path) -> Loaded:
     """Shapes: inputs `[n, channels, height, width]`."""
+    path, tars = _tars(params, base)
+    samples = _samples(tars, _members)
+    images = [_image(name, parts) for name, parts in samples.items()]
+    skip = bool(params["skip_unreadable"])
+    found = decode(images, params["mode"], params["size"], skip)
+    attempts = Attempts(skip)
+    names = list(samples)
+    kept = {names[at]: samples[names[at]] for at in found.kept.tolist()}
+    whole, labels = _labels(kept, str(params["key"]), attempts)
+    notes = (*found.notes, *attempts.finish("labels"))
+    return _about(path, found.pixels[whole], labels, notes)
+
+
+def _listed(params: Mapping[str, Value], base: Path) -> Listed | None:
+    """Return samples that stay in their tar files; None where these are compressed."""
+    path, tars = _tars(params, base)
+    if not all(is_plain(tar) for tar in tars):
+        return None
+    samples = _samples(tars, _places)
+    attempts = Attempts(bool(params["skip_unreadable"]))
+    whole, labels = _labels(samples, str(params["key"]), attempts)
+    told = attempts.finish("labels")
+    names = list(samples)
+    kept = [names[at] for at in whole]
+
+    def image(name: str) -> ImageFile:
+        return _image(name, samples[name])
+
+    # Of very many images some tell the size of most.
+    some = [image(name) for name in kept[:: max(1, len(kept) // _LOOKED_AT)]]
+    size, notes = common_size(some, params["size"], Attempts(skip=True))
+    mode, channels = ("L", 1) if params["mode"] == "grey" else ("RGB", 3)
+    inputs = unread((len(kept), channels, *size))
+    return Listed(
+        _about(path, inputs, labels, (*notes, *told)),
+        lambda position: image(kept[position]).pixels(mode, size),
+        bool(params["skip_unreadable"]),
+    )
+
+
+def _tars(params: Mapping[str, Value], base: Path) -> tuple[Path, list[Path]]:
+    """Raises: DataProblem."""
     what = "a .tar of images with labels beside, or a folder of such files"
     path = existing(params["path"], base, "A tar file", what)
     tars = sorted(path.glob("*.tar*")) if path.is_dir() else [path]
     if not tars:
         raise DataProblem(f"No .tar was found in {path}. Choose {what}.")
-    samples = _samples(tars)
-    images = [ImageFile(name, _image(parts)) for name, parts in samples.items()]
-    skip = bool(params["skip_unreadable"])
-    found = decode(images, params["mode"], params["size"], skip)
-    attempts = Attempts(skip)
-    names = list(samples)
-    key = str(params["key"])
-    labels = [
-        attempts.read(names[at], partial(_label, names[at], samples[names[at]], key))
-        for at in found.kept.tolist()
+    return path, tars
+
+
+def _labels(
+    samples: Mapping[str, Parts], key: str, attempts: Attempts
+) -> tuple[list[int], list[Value]]:
+    """Return which samples have a label, by position, and their labels."""
+    read = [
+        attempts.read(name, partial(_label, name, parts, key)) for name, parts in samples.items()
     ]
-    notes = (*found.notes, *attempts.finish("labels"))
-    whole = [at for at, label in enumerate(labels) if label is not None]
-    targets, classes, task = _targets([label for label in labels if label is not None], path.name)
+    whole = [at for at, label in enumerate(read) if label is not None]
+    return whole, [label for label in read if label is not None]
+
+
+def _about(
+    path: Path, inputs: NDArray[np.float32], labels: list[Value], notes: tuple[str, ...]
+) -> Loaded:
+    targets, classes, task = _targets(labels, path.name)
     return Loaded(
         title=path.name,
         form="image",
-        inputs=found.pixels[whole],
+        inputs=inputs,
         targets=targets,
         task=task,
         classes=classes,
@@ -71,7 +127,9 @@ def _load(params: Mapping[str, Value], base: Path) -> Loaded:
     )
 
 
-def _samples(tars: list[Path]) -> dict[str, Parts]:
+def _samples(
+    tars: list[Path], members: Callable[[Path], Iterator[tuple[str, bytes | Place]]]
+) -> dict[str, Parts]:
     """Return the files of every sample that has an image, by the name before the first dot.
 
     Raises: DataProblem.
@@ -79,8 +137,8 @@ def _samples(tars: list[Path]) -> dict[str, Parts]:
     samples: dict[str, Parts] = {}
     total = 0
     for path in tars:
-        for name, content in _members(path):
-            total += len(content)
+        for name, content in members(path):
+            total += len(content) if isinstance(content, bytes) else 0
             if total > LARGEST_BYTES or len(samples) > _MOST_MEMBERS:
                 raise DataProblem(
                     f"The tar files hold more than {LARGEST_BYTES >> 30} GiB or {_MOST_MEMBERS} "
@@ -100,12 +158,39 @@ def _samples(tars: list[Path]) -> dict[str, Parts]:
 
 
 def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield names and contents, read as a stream: links, devices and folders are passed over.
+    """Yield names and contents. Raises: DataProblem."""
+    for archive, member in _files(path, "r|*"):
+        yield member.name, _content(path, archive, member)
+
+
+def _places(path: Path) -> Iterator[tuple[str, bytes | Place]]:
+    """Yield names, with labels' contents and the places of images. Raises: DataProblem."""
+    for archive, member in _files(path, "r:"):
+        if member.name.lower().endswith(_LABELS) or member.issparse():
+            yield member.name, _content(path, archive, member)
+        else:
+            yield member.name, Place(path, member.offset_data, member.size)
+
+
+def _content(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    """Raises: DataProblem."""
+    try:
+        content = archive.extractfile(member)
+        return content.read() if content else b""
+    except BROKEN_TAR as error:
+        raise _cut(path, error) from None
+
+
+def _files(
+    path: Path, mode: Literal["r|*", "r:"]
+) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """Yield the files of samples: links, devices and folders are passed over.
 
     Nothing is written to disk, so that no name in the archive can lead anywhere.
+    Raises: DataProblem.
     """
     try:
-        with tarfile.open(path, "r|*", tarinfo=_Member) as archive:
+        with tarfile.open(path, mode, tarinfo=_Member) as archive:
             for member in archive:
                 name = PurePosixPath(member.name).name
                 if not member.isfile() or name.startswith("."):
@@ -117,17 +202,24 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
                         f"{path.name}: {member.name} has {member.size >> 20} MiB; at most "
                         f"{_LARGEST_MEMBER >> 20} MiB are read of one file. Leave it out of the tar."
                     )
-                content = archive.extractfile(member)
-                yield member.name, content.read() if content else b""
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise DataProblem(
-            f"{path.name} cannot be read as a tar file to its end ({error or 'it is cut short'}). "
-            "Copy or download it again."
-        ) from None
+                yield archive, member
+    except DataProblem:
+        raise
+    except BROKEN_TAR as error:
+        raise _cut(path, error) from None
 
 
-def _image(parts: Parts) -> bytes:
-    return next(content for suffix, content in sorted(parts.items()) if suffix in SUFFIXES)
+def _cut(path: Path, error: Exception) -> DataProblem:
+    return DataProblem(
+        f"{path.name} cannot be read as a tar file to its end ({error or 'it is cut short'}). "
+        "Copy or download it again."
+    )
+
+
+def _image(name: str, parts: Parts) -> ImageFile:
+    """Raises: DataProblem, where a tar file that images stay in is not as it was."""
+    content = next(parts[suffix] for suffix in sorted(parts) if suffix in SUFFIXES)
+    return ImageFile(name, content if isinstance(content, bytes) else content.read())
 
 
 def _label(name: str, parts: Parts, key: str) -> Value:
@@ -139,7 +231,9 @@ def _label(name: str, parts: Parts, key: str) -> Value:
             "name. Add it to the tar file."
         )
     try:
-        text = parts[suffix].decode().strip()
+        content = parts[suffix]
+        assert isinstance(content, bytes)
+        text = content.decode().strip()
         value = json.loads(text) if suffix == ".json" else text
     except (UnicodeDecodeError, ValueError, RecursionError):
         raise DataProblem(f"{name}{suffix} is not {suffix[1:]} text. Correct it.") from None
@@ -206,4 +300,5 @@ TAR = Source(
         ),
     ),
     _load,
+    _listed,
 )

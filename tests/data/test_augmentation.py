@@ -243,3 +243,19 @@ def test_a_time_shift_moves_whole_steps() -> None:
     assert len(by) > 1
     assert by <= {-2, -1, 0, 1, 2}
     assert np.ptp(np.diff(after.inputs.numpy()[:, 4:16], axis=1)) == 0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize(("kind", "form", "task"), PAIRS)
+def test_nothing_waits_for_the_device(kind: str, form: str, task: str) -> None:
+    known = facts(form, task)
+    change = augmenter([Step(kind)], known)
+    assert change is not None
+    samples = batch(known).to(torch.device("cuda"))
+    change(samples)  # what is copied once
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        change(samples)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

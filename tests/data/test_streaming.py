@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import tarfile
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -253,3 +256,51 @@ def test_rows_are_what_numpy_reads(dtype: str, tmp_path: Path) -> None:
     found = NpyRows.of(tmp_path / "x.npy")
     assert found is not None
     assert all(np.array_equal(found.read(at), values[at]) for at in range(5))
+
+
+# ------------------------------------------------------------------------------------------- tars
+
+
+@pytest.fixture
+def tar(folder: Path) -> Path:
+    with tarfile.open(folder / "pets.tar", "w") as archive:
+        for file in sorted((folder / "pets").rglob("*.png")):
+            name = f"{file.parent.name}{file.stem}"
+            label = file.parent.name.encode()
+            for suffix, content in ((".png", file.read_bytes()), (".cls", label)):
+                member = tarfile.TarInfo(name + suffix)
+                member.size = len(content)
+                archive.addfile(member, BytesIO(content))
+    return folder
+
+
+def shelf(handling: Handling = STREAM, name: str = "pets.tar", skip: bool = False) -> DataRef:
+    return DataRef("files.tar", {"path": name, "skip_unreadable": skip}, handling=handling)
+
+
+def test_samples_in_a_tar_are_read_where_they_lie(tar: Path) -> None:
+    resident, stream = data.open(shelf(Handling()), tar), streamed(shelf(), tar)
+    assert stream.streamed is not None
+    assert resident.facts.classes == stream.facts.classes == ("cats", "dogs")
+    read = stream.streamed.read(torch.arange(32))
+    assert torch.equal(read.inputs, resident.train.inputs)
+    assert torch.equal(read.targets, resident.train.targets)
+
+
+def test_a_compressed_tar_is_one_piece(tar: Path) -> None:
+    packed = gzip.compress((tar / "pets.tar").read_bytes())
+    (tar / "pets.tar.gz").write_bytes(packed)
+    assert data.open(shelf(Handling(), "pets.tar.gz"), tar).facts.train == 32
+    with pytest.raises(DataProblem, match="cannot stream"):
+        data.open(shelf(STREAM, "pets.tar.gz"), tar)
+
+
+def test_a_tar_that_is_cut_or_gone_while_it_is_read_is_said(tar: Path) -> None:
+    stream = streamed(shelf(), tar)
+    assert stream.streamed is not None
+    (tar / "pets.tar").write_bytes((tar / "pets.tar").read_bytes()[:20_000])
+    with pytest.raises(DataProblem, match=r"pets.tar was cut while it was being read"):
+        stream.streamed.read(torch.arange(32))
+    (tar / "pets.tar").unlink()
+    with pytest.raises(DataProblem, match=r"pets.tar cannot be read any more"):
+        stream.streamed.read(torch.arange(32))

@@ -26,9 +26,13 @@ def _colour(facts: DataFacts, params: Mapping[str, Value]) -> Change:
         float(params[name]) for name in ("brightness", "contrast", "saturation", "hue")
     )
     coloured = facts.sample.shape[0] == 3 and bool(strength or hue)
+    to = torch.tensor(_YIQ)
+    back = to.double().inverse().float()
 
     def change(batch: Samples) -> Samples:
+        nonlocal to, back
         images = batch.inputs
+        to, back = to.to(images.device), back.to(images.device)  # copied once
         factor = within(batch, max(0.0, 1 - contrast), 1 + contrast).view(-1, 1, 1, 1)
         added = within(batch, -light, light).view(-1, 1, 1, 1) * (high - low)
         mean = images.mean((1, 2, 3), keepdim=True)
@@ -36,27 +40,18 @@ def _colour(facts: DataFacts, params: Mapping[str, Value]) -> Change:
         if coloured:
             stronger = within(batch, max(0.0, 1 - strength), 1 + strength)
             turned = within(batch, -hue, hue) * 2 * math.pi
-            images = torch.einsum("nij,njhw->nihw", _mixed(stronger, turned), images)
+            mixed = back @ _turn(stronger, turned) @ to
+            images = torch.einsum("nij,njhw->nihw", mixed, images)
         return replace(batch, inputs=images.clamp(low, high))
 
     return change
 
 
-def _mixed(strength: Tensor, angle: Tensor) -> Tensor:
-    """Return the matrix that turns colours by an angle and makes them stronger. Shapes: `[n, 3, 3]`."""
-    to = torch.tensor(_YIQ, device=angle.device)
+def _turn(strength: Tensor, angle: Tensor) -> Tensor:
+    """Return what turns the two colour differences and makes them stronger. Shapes: `[n, 3, 3]`."""
     cos, sin, zero = strength * angle.cos(), strength * angle.sin(), torch.zeros_like(angle)
     rows = [torch.ones_like(angle), zero, zero, zero, cos, -sin, zero, sin, cos]
-    turn = torch.stack(rows, 1).view(-1, 3, 3)
-    back = torch.tensor(_FROM_YIQ, device=angle.device)
-    return back @ turn @ to
-
-
-def _inverse(rows: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:
-    return tuple(map(tuple, torch.tensor(rows, dtype=torch.float64).inverse().tolist()))
-
-
-_FROM_YIQ = _inverse(_YIQ)
+    return torch.stack(rows, 1).view(-1, 3, 3)
 
 
 def rectangles(samples: Samples, area: Tensor, stretch: float = 1.0) -> Tensor:

@@ -134,8 +134,8 @@ def _warp(facts: DataFacts, params: Mapping[str, Value], draw: Draw) -> Change:
     def change(batch: Samples) -> Samples:
         matrix, shift = draw(batch)
         # From pixels to halves of the image, in which a grid is counted.
-        half = torch.tensor([width / 2, height / 2], device=matrix.device)
-        matrix = matrix * half[None, None, :] / half[None, :, None]
+        a, b, c, d = matrix.flatten(1).unbind(1)
+        matrix = torch.stack([a, b * (height / width), c * (width / height), d], 1).view(-1, 2, 2)
         if chance < 1:
             coins = happens(batch, chance, 3)
             matrix = torch.where(coins, matrix, torch.eye(2, device=matrix.device))
@@ -165,8 +165,9 @@ def _warped_boxes(boxes: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:
     """Return the upright boxes around boxes that went with their image. Shapes: `[n, m, 5]`."""
     a, b, c, d = matrix.flatten(1).unbind(1)
     inverse = torch.stack([d, -b, -c, a], 1).view(-1, 2, 2) / (a * d - b * c)[:, None, None]
-    signs = torch.tensor([[-1, -1], [-1, 1], [1, -1], [1, 1]], device=boxes.device) / 2
-    corners = boxes[:, :, None, 1:3] + signs * boxes[:, :, None, 3:5]
+    x, y, wide, high = boxes[..., 1:].unbind(2)
+    sides = [(x + i * wide, y + j * high) for i in (-0.5, 0.5) for j in (-0.5, 0.5)]
+    corners = torch.stack([torch.stack(corner, 2) for corner in sides], 2)
     seen = torch.einsum("nij,nmkj->nmki", inverse, corners * 2 - 1 - shift[:, None, None])
     corners = (seen + 1) / 2
     return _boxes(boxes, corners.amin(2), corners.amax(2))

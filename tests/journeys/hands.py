@@ -76,6 +76,11 @@ class Sight:
         shot = screen.grabWindow(0, corner.x(), corner.y(), size.width(), size.height())
         return shot.toImage()
 
+    def look(self) -> None:
+        """Turn to the canvas of a project in which nothing is drawn yet."""
+        self.me.until(lambda: not self.graph.nodes)
+        self.canvas.setFocus()
+
     def settled(self) -> None:
         self.me.until(lambda: self.me.session.settled)
 
@@ -94,11 +99,15 @@ class Mouse(Sight):
 
     def begin(self) -> None:
         """Begin an empty project."""
-        bar = self.me.window.menu_row.bar
-        title = next(one for one in bar.actions() if one.text().replace("&", "") == "File")
-        self.click(bar.mapToGlobal(bar.actionGeometry(title).center()))
-        self.choose("New")
+        self.menu("File", "New")
         self.me.until(lambda: not self.graph.nodes)
+
+    def menu(self, title: str, *words: str) -> None:
+        """Click an entry of the window's menus."""
+        bar = self.me.window.menu_row.bar
+        found = next(one for one in bar.actions() if one.text().replace("&", "") == title)
+        self.click(bar.mapToGlobal(bar.actionGeometry(found).center()))
+        self.choose(*words)
 
     def click(self, at: QPoint, button: int = 1, times: int = 1, held: str = "") -> None:
         words = ["mousemove", str(at.x()), str(at.y())]
@@ -177,11 +186,66 @@ class Mouse(Sight):
     def set(self, node: str, param: str, text: str) -> None:
         """Give a setting of a node another value, or a formula."""
         self.select(node)
-        field = self.field(param)
-        self.click(self.me.middle(field), times=3)
-        self.me.xdotool("type", "--delay", "5", text, rest=0.05)
+        at = self.me.middle(self.field(param))
+        words = [
+            "mousemove",
+            str(at.x()),
+            str(at.y()),
+            "click",
+            "--repeat",
+            "3",
+            "--delay",
+            "40",
+            "1",
+        ]
+        self.me.xdotool(*words, "type", "--delay", "5", text, rest=0.02)
         self.me.xdotool("key", "Return", rest=0.05)
         self.settled()
+
+    def switch(self, node: str, param: str) -> None:
+        """Turn a setting of a node that is on off, or the other way."""
+        self.select(node)
+        self.click(self.me.middle(self.field(param)))
+        self.settled()
+
+    def add_loose(self, words: str) -> str:
+        """Add a layer that no wire leads to."""
+
+        def act() -> None:
+            self.click(self.paper(self.canvas.view.seen().center()), times=2)
+            self.pick(words)
+
+        return self.added(act)
+
+    def rename(self, node: str, name: str) -> None:
+        """Give a node another name."""
+        self.show(node)
+        self.click(self.middle(node), button=3)
+        self.choose("Rename…")
+        self.me.rest(0.2)
+        self.me.xdotool("key", "ctrl+a", rest=0.02)
+        self.me.xdotool("type", "--delay", "5", name, rest=0.02)
+        self.me.xdotool("key", "Return", rest=0.05)
+        self.me.until(lambda: self.graph.nodes[node].name == name)
+
+    def scan(self, after: str, name: str) -> str:
+        """Put a new block that runs over time behind a node."""
+        self.select(after)
+
+        def act() -> None:
+            self.menu("Graph", "Blocks", "New scan block…")
+            self.answer(self.canvas.blocks.naming, name)
+
+        return self.added(act)
+
+    def detach(self, node: str, name: str) -> None:
+        """Give a block's instance a definition of its own."""
+        kind = self.graph.nodes[node].kind
+        self.show(node)
+        self.click(self.middle(node), button=3)
+        self.choose("Detach block…")
+        self.answer(self.canvas.blocks.naming, name)
+        self.me.until(lambda: self.graph.nodes[node].kind != kind)
 
     def field(self, param: str) -> QWidget:
         """Return the field of a setting, scrolled into sight by the wheel."""
@@ -213,6 +277,7 @@ class Mouse(Sight):
     def answer(self, naming: NameAsk, name: str) -> None:
         """Type the name that is asked for."""
         self.me.until(naming.isVisible)
+        self.me.xdotool("key", "ctrl+a", rest=0.02)
         self.me.xdotool("type", "--delay", "5", name, rest=0.05)
         self.press(naming.ok)
 
@@ -338,6 +403,24 @@ class Keys(Sight):
         self.settled()
         self.me.until(self.canvas.view.hasFocus)
 
+    def switch(self, node: str, param: str) -> None:
+        """Turn a setting of a node that is on off, or the other way."""
+        self.select(node)
+        self.go_to(param)
+        self.press("space", "Escape")
+        self.settled()
+        self.me.until(self.canvas.view.hasFocus)
+
+    def detach(self, node: str, name: str) -> None:
+        """Give a block's instance a definition of its own."""
+        kind = self.graph.nodes[node].kind
+        self.select(node)
+        self.press("ctrl+k")
+        self.type("detach block")
+        self.press("Return")
+        self.answer(self.canvas.blocks.naming, name)
+        self.me.until(lambda: self.graph.nodes[node].kind != kind)
+
     def add_loose(self, words: str) -> str:
         """Add a layer that no wire leads to."""
         self.press("Escape")
@@ -362,8 +445,13 @@ class Keys(Sight):
     def block(self, nodes: tuple[str, ...], name: str) -> str:
         """Make nodes a block; return its instance."""
         layers = {key for key, one in self.graph.nodes.items() if one.kind not in FIXED}
-        assert set(nodes) == layers, "by keys a whole sheet is made a block"
-        self.press("ctrl+a", "ctrl+b")
+        if set(nodes) == layers:
+            self.press("ctrl+a")
+        else:  # one below the other
+            self.select(nodes[0])
+            self.press(*["shift+Down"] * (len(nodes) - 1))
+            assert set(self.canvas.selection) == set(nodes)
+        self.press("ctrl+b")
         return self.added(lambda: self.answer(self.canvas.blocks.naming, name))
 
     def answer(self, naming: NameAsk, name: str) -> None:

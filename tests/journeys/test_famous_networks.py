@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import torch
 from hands import Keys, Mouse
 from torch import nn
 
 from studio import compile
+from studio.graph import files
 from studio.graph.facts import NetworkFacts
+from studio.graph.graph import INPUT
+from studio.graph.project import DataRef, Project
 
 if TYPE_CHECKING:
     from conftest import Person
 
 pytestmark = pytest.mark.journey
 Sit = Callable[..., "Person"]
+Hand = Mouse | Keys
+HANDS = [pytest.param(Keys, id="keys"), pytest.param(Mouse, id="mouse")]
 
 
 def known(me: Person) -> NetworkFacts:
@@ -29,79 +36,96 @@ def known(me: Person) -> NetworkFacts:
 
 def shape(me: Person, node: str) -> tuple[object, ...]:
     """What a node gives."""
-    return known(me).nodes[node].outputs["out"].shape
+    facts = known(me)
+    assert node in facts.nodes, facts.problems
+    return facts.nodes[node].outputs["out"].shape
 
 
 # ------------------------------------------------------------------------------------------ ResNet
 
 
-def residual(hand: Mouse, x: str) -> str:
-    """Draw a residual block behind a node, and let its instances set width and stride."""
+def basic(hand: Hand, x: str) -> str:
+    """Draw a residual block behind a node, and let its instances set its width."""
     conv1 = hand.add("conv2d", x)
     hand.set(conv1, "out_channels", "64")
-    hand.set(conv1, "padding", "1")
     bn1 = hand.add("batchnorm2d", conv1)
     relu1 = hand.add("relu", bn1)
     conv2 = hand.add("conv2d", relu1)
     hand.set(conv2, "out_channels", "64")
-    hand.set(conv2, "padding", "1")
+    for conv in (conv1, conv2):
+        hand.set(conv, "padding", "1")
+        hand.switch(conv, "bias")
     bn2 = hand.add("batchnorm2d", conv2)
     total = hand.add("add", bn2)
+    hand.wire(x, total, "b")
     relu2 = hand.add("relu", total)
-    short = hand.add("conv2d", x)
-    hand.set(short, "kernel_size", "1")
-    bn3 = hand.add("batchnorm2d", short)
-    hand.wire(bn3, total, "b")
     # Nothing of the cards that grew and shrank meanwhile is left on the screen.
     hand.settled()
     seen = hand.painted()
     hand.canvas.view.viewport().update()
     assert hand.painted() == seen
-    inside = (conv1, bn1, relu1, conv2, bn2, total, relu2, short, bn3)
-    block = hand.block(inside, "Residual")
+    block = hand.block((conv1, bn1, relu1, conv2, bn2, total, relu2), "Basic")
     hand.enter(block)
     hand.promote(conv1, "out_channels", "width")
-    hand.promote(conv1, "stride", "stride")
     hand.set(conv2, "out_channels", "=width")
-    hand.set(short, "out_channels", "=width")
-    hand.set(short, "stride", "=stride")
     hand.leave()
     return block
 
 
-class Residual(nn.Module):
-    """The same block, written."""
+def halved(hand: Hand, block: str) -> None:
+    """Make an instance of the residual block one that halves sides: its shortcut gets a convolution."""
+    hand.detach(block, "Down")
+    hand.enter(block)
+    (start,) = hand.graph.of_kind(INPUT)
+    (total,) = hand.graph.of_kind("core.add")
+    first = hand.graph.of_kind("torch.nn.Conv2d")[0]
+    hand.set(first.id, "stride", "2")
+    short = hand.add("conv2d", start.id)
+    for param, value in (("out_channels", "=width"), ("kernel_size", "1"), ("stride", "2")):
+        hand.set(short, param, value)
+    hand.switch(short, "bias")
+    hand.wire(hand.add("batchnorm2d", short), total.id, "b")
+    hand.leave()
 
-    def __init__(self, before: int, width: int, stride: int) -> None:
-        super().__init__()
-        self.way = nn.Sequential(
-            *(nn.Conv2d(before, width, 3, stride, 1), nn.BatchNorm2d(width), nn.ReLU()),
-            *(nn.Conv2d(width, width, 3, 1, 1), nn.BatchNorm2d(width)),
-        )
-        self.short = nn.Sequential(nn.Conv2d(before, width, 1, stride), nn.BatchNorm2d(width))
+
+@pytest.fixture
+def thousand(tmp_path: Path) -> Path:
+    """A project with nothing drawn, and small colour images of a thousand classes."""
+    images = np.random.default_rng(0).integers(0, 256, (1000, 3, 32, 32), dtype=np.uint8)
+    np.savez(tmp_path / "images.npz", x=images, y=np.arange(1000))
+    project = Project(data=DataRef("files.numpy", {"path": str(tmp_path / "images.npz")}))
+    files.save(project, tmp_path / "thousand.loom")
+    return tmp_path / "thousand.loom"
 
 
-def test_resnet_18_with_the_mouse(sit_down: Sit) -> None:
-    me = sit_down()
+def test_resnet_18_with_the_mouse(sit_down: Sit, thousand: Path) -> None:
+    me = sit_down(thousand)
     hand = Mouse(me)
-    hand.begin()
-    x = hand.add("input")
-    last = residual(hand, x)
+    hand.look()
+    stem = hand.add("conv2d", hand.add("input"))
+    for param, value in (
+        *(("out_channels", "64"), ("kernel_size", "7"), ("stride", "2"), ("padding", "3")),
+    ):
+        hand.set(stem, param, value)
+    hand.switch(stem, "bias")
+    pool = hand.add("maxpool2d", hand.add("relu", hand.add("batchnorm2d", stem)))
+    for param, value in (("kernel_size", "3"), ("stride", "2"), ("padding", "1")):
+        hand.set(pool, param, value)
+    last = basic(hand, pool)
     hand.set(last, "repeat", "2")
-    known(me)
     stages = [last]
     for width in ("128", "256", "512"):
-        for stride in ("2", "1"):
-            last = hand.add("residual", last)
-            hand.set(last, "width", width)
-            if stride != "1":
-                hand.set(last, "stride", stride)
+        last = hand.add("basic" if width == "128" else "down", last)
+        if width == "128":
+            halved(hand, last)
+        hand.set(last, "width", width)
+        last = hand.add("basic", last)
+        hand.set(last, "width", width)
         stages.append(last)
     pool = hand.add("adaptiveavgpool2d", last)
     hand.set(pool, "output_size", "1")
-    flat = hand.add("flatten", pool)
-    head = hand.add("linear", flat)
-    hand.set(head, "out_features", "10")
+    head = hand.add("linear", hand.add("flatten", pool))
+    hand.set(head, "out_features", "1000")
     hand.add("output", head)
 
     assert [shape(me, one) for one in stages] == [
@@ -110,23 +134,17 @@ def test_resnet_18_with_the_mouse(sit_down: Sit) -> None:
         ("N", 256, 2, 2),
         ("N", 512, 1, 1),
     ]
-    written = nn.Sequential(
-        *(Residual(1, 64, 1), Residual(64, 64, 1)),
-        *(Residual(64, 128, 2), Residual(128, 128, 1)),
-        *(Residual(128, 256, 2), Residual(256, 256, 1)),
-        *(Residual(256, 512, 2), Residual(512, 512, 1)),
-        nn.Linear(512, 10),
-    )
-    assert known(me).parameters == sum(one.numel() for one in written.parameters())
+    assert known(me).parameters == 11_689_512  # as published, with a thousand classes
     assert me.session.can_train() == ""
 
 
 # --------------------------------------------------------------------------------------- Inception
 
 
-def test_inception_with_keys(sit_down: Sit) -> None:
+@pytest.mark.parametrize("hand_of", HANDS)
+def test_inception(sit_down: Sit, hand_of: type[Hand]) -> None:
     me = sit_down()
-    hand = Keys(me)
+    hand = hand_of(me)
     hand.begin()
     x = hand.add("input")
     ends = []
@@ -172,9 +190,10 @@ def test_inception_with_keys(sit_down: Sit) -> None:
 # ------------------------------------------------------------------------------------------- U-Net
 
 
-def test_unet_with_the_mouse(sit_down: Sit) -> None:
+@pytest.mark.parametrize("hand_of", HANDS)
+def test_unet(sit_down: Sit, hand_of: type[Hand]) -> None:
     me = sit_down()
-    hand = Mouse(me)
+    hand = hand_of(me)
     hand.begin()
     x = hand.add("input")
 
@@ -212,9 +231,10 @@ def test_unet_with_the_mouse(sit_down: Sit) -> None:
 # -------------------------------------------------------------------------------------------- LSTM
 
 
-def test_an_lstm_by_scan_with_keys(sit_down: Sit) -> None:
+@pytest.mark.parametrize("hand_of", HANDS)
+def test_an_lstm_by_scan(sit_down: Sit, hand_of: type[Hand]) -> None:
     me = sit_down()
-    hand = Keys(me)
+    hand = hand_of(me)
     hand.begin()
     x = hand.add("input")
     flat = hand.add("flatten", x)

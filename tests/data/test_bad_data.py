@@ -196,8 +196,8 @@ def test_a_folder_with_one_class(tmp_path: Path) -> None:
 def test_settings_that_are_not_there(tmp_path: Path) -> None:
     assert "no setting named 'colour'" in refusal(DataRef(params={"colour": 1}), tmp_path)
     assert "no data named 'nothing'" in refusal(DataRef("nothing"), tmp_path)
-    step = Step("core.crop")
-    assert "no transform named 'core.crop'" in refusal(DataRef(transforms=(step,)), tmp_path)
+    step = Step("core.swirl")
+    assert "no transform named 'core.swirl'" in refusal(DataRef(transforms=(step,)), tmp_path)
     step = Step("core.resize", {"size": "big"})
     assert "size needs a whole number" in refusal(DataRef(transforms=(step,)), tmp_path)
 

@@ -145,9 +145,10 @@ def _interrupts() -> Iterator[list[int]]:
 def best_epoch(history: History) -> dict[str, float]:
     """Return the metrics of the best epoch and, as `epoch`, which one it was; {} before the first.
 
-    Best by validation accuracy where there is one, else by validation loss, else by training loss.
+    Best by the metric that the way of learning goes by, else by validation loss, else by training loss.
     """
-    for name in ("val_accuracy", "val_loss", "train_loss"):
+    score = history.started.score if history.started else ""
+    for name in (score or "val_accuracy", "val_loss", "train_loss"):
         found = history.best(name)
         if found is not None:
             epoch = found[0]

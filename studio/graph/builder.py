@@ -65,6 +65,7 @@ class Net:
         self._blocks: dict[str, Block] = {}
         self._inputs: dict[str, tuple[str, ...]] = {}
         self._outputs: dict[str, tuple[str, ...]] = {}
+        self._networks: dict[str, Net] = {}
 
     def input(self, name: str = "x", **params: Any) -> Wire:
         """Put an input; in a block, `name` is the port's name."""
@@ -115,6 +116,17 @@ class Net:
             wire = self.add(kind, wire)
         return wire
 
+    def network(self, name: str) -> Net:
+        """Begin another network of the project; its name is the role that a learner asks for.
+
+        Where networks are named so and nothing is drawn on this one, it is left out.
+        """
+        if not is_name(name) or name in (*self._networks, self.name):
+            raise ValueError(f"A network's name is an identifier of its own. Got {name!r}.")
+        made = self._networks[name] = Net(name)
+        made._root = self._root
+        return made
+
     @contextmanager
     def block(self, name: str, doc: str = "", params: Iterable[Param] = ()) -> Iterator[Net]:
         """Draw a block; afterwards `use(name, …)` puts linked instances of it.
@@ -159,14 +171,16 @@ class Net:
     def sheet(self) -> Sheet:
         """Return what was drawn, with every node at a place."""
         graph = self.graph()
-        inside = self._root is not self
+        inside = self._root is not self and self.name not in self._root._networks
         places = arrange(graph, {}, frames=self._frames, inside=inside)
         return Sheet(graph, places, dict(self._frames))
 
     def project(self, data: DataRef | None = None, recipe: Recipe | None = None) -> Project:
-        """Return a project that holds this network and its blocks."""
+        """Return a project that holds this network, the others that were begun on it, and their blocks."""
+        named = {name: net.sheet() for name, net in self._networks.items()}
+        own = {self.name: self.sheet()} if self._nodes or not named else {}
         return Project(
-            networks={self.name: self.sheet()},
+            networks=own | named,
             data=data or DataRef(),
             recipe=recipe or Recipe(),
             blocks=dict(self._root._blocks),

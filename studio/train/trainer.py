@@ -135,6 +135,7 @@ class Trainer:
                 inputs,
             ),
             MomentWriter(Path(self._job.folder), int(self._job.moments_mb * 2**20)),
+            lambda: self._previews.last,
         )
 
     # ------------------------------------------------------------------------------- what is asked
@@ -269,6 +270,7 @@ class Trainer:
             parameters=sum(parameter.numel() for parameter in learns),
             time=time.time(),
             learner=recipe.learner,
+            score=self._standing.score,
         )
 
     def _burst(self) -> None:
@@ -289,8 +291,8 @@ class Trainer:
                     watch.after_step()
                 now = clock()
                 if probes.due(now):
+                    self._untold += self._previews.take(stepper.step)  # a moment keeps it too
                     self._untold += probes.take(stepper.step)
-                    self._untold += self._previews.take(stepper.step)
                     if watch.rate_hz:
                         self._look_through()
                 if stepper.at_epoch_end:
@@ -367,8 +369,8 @@ class Trainer:
     def _look(self) -> Iterator[p.Event]:
         """Show the state reached, at a pause, when anybody watches."""
         if self._probes.on and self._stepper.step:
-            yield from self._probes.take(self._stepper.step, record=True)
             yield from self._previews.take(self._stepper.step, now=True)
+            yield from self._probes.take(self._stepper.step, record=True)
 
     def _elapsed(self) -> float:
         return self._seconds_before + time.perf_counter() - self._start - self._idle

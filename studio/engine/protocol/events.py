@@ -13,7 +13,8 @@ from studio.graph.problems import Problem
 
 
 class Started(Message, frozen=True, tag=True):
-    """A run began. `threads` of torch; `nodes` the id paths that `LayerStats` will speak of, in order."""
+    """A run began. `threads` of torch; `nodes` the id paths that `LayerStats` will speak of, in order;
+    `score` names the metric whose best weights are kept."""
 
     folder: str
     name: str
@@ -30,6 +31,7 @@ class Started(Message, frozen=True, tag=True):
     parameters: int = 0
     time: float = 0.0
     learner: str = ""
+    score: str = ""
 
 
 class Progress(Message, frozen=True, tag=True):
@@ -171,6 +173,7 @@ class Moment(Struct, frozen=True):
     layers: LayerStats | None = None
     pictures: Pictures | None = None
     insight: Insight | None = None
+    preview: Preview | None = None
 
 
 class Walk(Struct, frozen=True, array_like=True):

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.distributions import Categorical
 
 from studio.data import Samples
 from studio.data.worlds import World
@@ -113,7 +112,10 @@ class _Acting:
             view = torch.from_numpy(now).to(device)
             with torch.no_grad():
                 scores = self._scores(view)
-                chosen = scores.argmax(1) if greedy else Categorical(logits=scores).sample()  # type: ignore[no-untyped-call]
+                if greedy:
+                    chosen = scores.argmax(1)
+                else:
+                    chosen = torch.multinomial(scores.softmax(1), 1)[:, 0]
             moment = world.act(chosen.cpu().numpy())
             seen.append(view)
             actions.append(chosen)
@@ -146,9 +148,10 @@ class _Acting:
         better = (gains - gains.mean()) / gains.std().clamp(min=1e-6)
 
         def compute() -> Computed:
-            policy = Categorical(logits=self._scores(played.seen))
-            loss = -(policy.log_prob(played.actions) * better).mean()  # type: ignore[no-untyped-call]
-            entropy = policy.entropy().mean()  # type: ignore[no-untyped-call]
+            log_shares = self._scores(played.seen).log_softmax(1)
+            done = log_shares.gather(1, played.actions[:, None])[:, 0]
+            loss = -(done * better).mean()
+            entropy = -(log_shares.exp() * log_shares).sum(1).mean()
             return loss - self._entropy * entropy, entropy
 
         loss, entropy = self._updates.take(compute)

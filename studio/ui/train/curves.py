@@ -38,6 +38,8 @@ _SCORES = (
     Score("psnr", "Signal to noise", "dB"),
     Score("r2", "R²", "1 is perfect"),
     Score("mae", "Mean absolute error"),
+    Score("frechet_distance", "Fréchet distance", "0 is alike"),
+    Score("mean_return", "Mean return", "of an episode"),
 )
 
 
@@ -170,7 +172,7 @@ class Curves(Panel):
     def _fill_rate(self) -> None:
         started = self._history.started
         if started is not None:
-            end = float(started.epochs * started.steps_per_epoch)
+            end = float(self._history.total_steps)
             self.rate.set_x_range(0.0, float(self._at(np.array([end]))[0]))
         self._fill_one(self.rate, "lr", "lr")
 
@@ -217,15 +219,11 @@ class Curves(Panel):
         usual = _USUAL.get(history.started.task, "accuracy") if history.started else "accuracy"
         return next(score for score in _SCORES if score.name == usual)
 
-    def _per_epoch(self) -> int:
-        started = self._history.started
-        return max(1, started.steps_per_epoch) if started else 1
-
     def _at(self, steps: np.ndarray) -> np.ndarray:
-        return steps / self._per_epoch() if self._by_epoch else steps
+        return self._history.epochs_at(steps) if self._by_epoch else steps
 
     def _at_epochs(self, epochs: np.ndarray) -> np.ndarray:
-        return epochs if self._by_epoch else epochs * self._per_epoch()
+        return epochs if self._by_epoch else self._history.steps_at(epochs)
 
     def _where(self, x: float) -> str:
         if not self._by_epoch:

@@ -20,7 +20,7 @@ from studio.train.probes import Present
 #: Samples of an embedding, at least and at most, and its principal components.
 FEW, EMBEDDED, COMPONENTS = 64, 400, 32
 #: An embedding has as many samples as pass through the network in this time.
-_PASS_S = 0.01
+_PASS_S = 0.006
 #: Filters of a layer, their longest side, and layers whose filters are shown.
 FILTERS, FILTER_SIDE, FILTERED = 64, 64, 64
 #: Rows and columns of a decision surface, training samples upon it, and how far it reaches beyond them.

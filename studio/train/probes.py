@@ -36,7 +36,7 @@ _MEASURED, _COUNTED = 65_536, 8192
 #: The share of the run's time that live views may take, and that part of it which recording has.
 _SHARE, _RECORDED = 0.02, 0.008
 #: What recording may take beyond its part, once: a short run has moments too. Units: seconds.
-_CREDIT_S = 0.03
+_CREDIT_S = 0.05
 #: From this share of dead units on, a layer is worth a warning.
 _MANY_DEAD = 0.5
 

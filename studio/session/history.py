@@ -143,7 +143,7 @@ class History:
             return self.moment
         step = self.layer_steps[-1] if self.layer_steps else 0
         layers = p.LayerStats(step, self.layers, self.flows) if self.layers else None
-        return p.Moment(self.step, layers, self.pictures, self.insight)
+        return p.Moment(self.step, layers, self.pictures, self.insight, self.preview)
 
     @property
     def epoch_shown(self) -> p.EpochDone | None:
@@ -156,6 +156,37 @@ class History:
     def step(self) -> int:
         """The newest step heard of."""
         return self.progress.step if self.progress else 0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of the epoch under way: another batch size gives another number."""
+        if len(self.epochs) > 1:
+            resized = any("batch_size" in c.values for c in self.changes if c.action == "set")
+            if resized:
+                return max(1, self.epochs[-1].step - self.epochs[-2].step)
+        return max(1, self.started.steps_per_epoch) if self.started else 1
+
+    @property
+    def total_steps(self) -> int:
+        """Steps that the whole run will have taken."""
+        if self.started is None:
+            return 0
+        done, at = (self.epochs[-1].epoch, self.epochs[-1].step) if self.epochs else (0, 0)
+        return at + max(0, self.started.epochs - done) * self.steps_per_epoch
+
+    def epochs_at(self, steps: np.ndarray) -> np.ndarray:
+        """Return steps as epochs, parts of them included, however long each epoch was."""
+        ends = np.array([0, *(done.step for done in self.epochs)], np.float64)
+        count = np.array([0, *(done.epoch for done in self.epochs)], np.float64)
+        beyond = np.maximum(0, steps - ends[-1]) / self.steps_per_epoch
+        return np.interp(steps, ends, count) + beyond
+
+    def steps_at(self, epochs: np.ndarray) -> np.ndarray:
+        """Return epochs as steps."""
+        ends = np.array([0, *(done.step for done in self.epochs)], np.float64)
+        count = np.array([0, *(done.epoch for done in self.epochs)], np.float64)
+        beyond = np.maximum(0, epochs - count[-1]) * self.steps_per_epoch
+        return np.interp(epochs, count, ends) + beyond
 
     def metric(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return epochs and values of a metric that is measured once an epoch."""

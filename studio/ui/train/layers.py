@@ -127,7 +127,7 @@ class LayersOverTime(Panel):
         started = self._history.started
         if started is None or steps.size < 2:
             return []
-        epochs = steps / max(1, started.steps_per_epoch)
+        epochs = self._history.epochs_at(steps)
         first, last = float(epochs[0]), float(epochs[-1])
         stride = max(1, int(np.ceil((last - first) / 7)))
         ticks: list[tuple[float, str]] = []

@@ -192,18 +192,17 @@ class Scrubber(View):
         painter.drawText(head.adjusted(start - 12, 0, 0, 0), middle, shown)
 
     def _draw_epochs(self, painter: QPainter) -> None:
-        started = self._history.started
-        if started is None:
+        if self._history.started is None:
             return
-        each = max(1, started.steps_per_epoch)
-        epochs = self._end() / each
+        epochs = float(self._history.epochs_at(np.array([self._end()]))[0])
         left, right = self._ends()
         painter.setFont(self.theme.font("caption"))
         painter.setPen(self.theme.color("text.3"))
         for epoch in rounds(0.0, epochs, max(2, int((right - left) // 80))):
             if epoch != int(epoch):
                 continue
-            x = left + (right - left) * epoch / epochs
+            step = float(self._history.steps_at(np.array([epoch]))[0])
+            x = left + (right - left) * step / self._end()
             text = f"epoch {int(epoch)}" if epoch else "0"
             painter.drawLine(QLineF(x, _LINE + 8, x, _LINE + 11))
             box = QRectF(x - 40, _LINE + 11, 80, 16)
@@ -274,7 +273,7 @@ class Scrubber(View):
 
     def _epoch_of(self, step: int) -> str:
         started = self._history.started
-        return f", epoch {step / max(1, started.steps_per_epoch):.1f}" if started else ""
+        return f", epoch {self._history.epochs_at(np.array([step]))[0]:.1f}" if started else ""
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         size = self.live.sizeHint()

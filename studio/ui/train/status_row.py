@@ -53,7 +53,7 @@ class StatusRow(View):
             self._left, self._right, self._share = (), "", 0.0
             self._tell()
             return
-        total = started.epochs * started.steps_per_epoch
+        total = history.total_steps
         step = history.step if progress else (summary.steps if summary else 0)
         live = status in ("running", "paused", "stopping")
         if live and progress:

@@ -170,14 +170,10 @@ class DataPanel(QScrollArea):
 
     def _show(self) -> None:
         catalog, data = self._session.catalog, self._session.document.project.data
-        self._kinds = list(catalog.sources)
-        titles = [spec.title for spec in catalog.sources.values()]
-        if data.kind not in catalog.sources:
-            self._kinds.append(data.kind)
-            titles.append(f"{data.kind} (missing)" if catalog.sources else data.kind)
-        if [self.source.itemText(at) for at in range(self.source.count())] != titles:
-            self.source.clear()
-            self.source.addItems(titles)
+        offered = {kind: spec.title for kind, spec in catalog.sources.items()}
+        if data.kind not in offered:
+            offered[data.kind] = f"{data.kind} (missing)" if offered else data.kind
+        self._offer(offered)
         self.source.setCurrentIndex(self._kinds.index(data.kind))
         spec = catalog.sources.get(data.kind)
         missing = "Its plugin is not installed; its settings are kept." if catalog.sources else ""
@@ -195,6 +191,23 @@ class DataPanel(QScrollArea):
         facts = self._session.facts
         spec = self._session.catalog.sources.get(self._data.kind)
         self.download.show_source(spec, facts is None or facts.data is not None)
+
+    def _offer(self, titles: dict[str, str]) -> None:
+        """Offer sources, with a line between those of different origin: made up, from files, published."""
+        kinds: list[str] = []
+        for kind in titles:
+            if kinds and kinds[-1].partition(".")[0] != kind.partition(".")[0]:
+                kinds.append("")
+            kinds.append(kind)
+        shown = [self.source.itemText(at) for at in range(self.source.count())]
+        if shown != [titles.get(kind, "") for kind in kinds]:
+            self.source.clear()
+            for kind in kinds:
+                if kind:
+                    self.source.addItem(titles[kind])
+                else:
+                    self.source.insertSeparator(self.source.count())
+        self._kinds = kinds
 
     def _show_steps(self) -> None:
         catalog, data, facts = self._session.catalog, self._data, self._session.facts
@@ -216,7 +229,7 @@ class DataPanel(QScrollArea):
 
     def _on_source(self, index: int) -> None:
         kind = self._kinds[index]
-        if kind == self._data.kind:
+        if kind in ("", self._data.kind):
             return
         before = self._session.catalog.sources.get(self._data.kind)
         after = self._session.catalog.sources.get(kind)

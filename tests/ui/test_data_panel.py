@@ -112,3 +112,18 @@ def test_a_source_whose_plugin_is_missing_keeps_its_settings(
     session.do(SetData(DataRef(kind="mine.scans", params={"depth": 3})))
     assert panel.source.currentText() == "mine.scans (missing)"
     assert data(session).params == {"depth": 3}
+
+
+def test_sources_of_one_origin_stand_together(panel: DataPanel, session: Session) -> None:
+    titles = [panel.source.itemText(at) for at in range(panel.source.count())]
+    assert set(filter(None, titles)) == {s.title for s in session.catalog.sources.values()}
+    lines = [at for at, title in enumerate(titles) if not title]
+    assert lines
+    assert 0 < lines[0] < len(titles) - 1
+    for spec in session.catalog.sources.values():
+        panel.source.activated.emit(panel.source.findText(spec.title))
+        assert data(session).kind == spec.kind
+        assert panel.source.currentText() == spec.title
+    kept = data(session)
+    panel.source.activated.emit(lines[0])  # a line is nothing to choose
+    assert data(session) == kept

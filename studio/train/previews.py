@@ -33,6 +33,7 @@ class Previews:
         self._learning, self._networks, self._samples = learning, networks, samples
         self._clock = clock
         self._due = -math.inf
+        self.last: p.Preview | None = None
         self.seconds = 0.0
 
     def take(self, step: int, now: bool = False) -> list[p.Event]:
@@ -50,4 +51,7 @@ class Previews:
         end = self._clock()
         self._due = math.inf if preview is None else end + (end - start) / _SHARE
         self.seconds += end - start
-        return [] if preview is None else [replace(preview, step=step)]
+        if preview is None:
+            return []
+        self.last = replace(preview, step=step)
+        return [self.last]

@@ -14,11 +14,17 @@ from studio.train.insight import Insights
 class Recorder:
     """Looks deeper when a probe has been taken, and keeps all of it as a moment.
 
-    `look` gives what looks, when it is first needed: a run begins without waiting for it.
+    `look` gives what looks, when it is first needed: a run begins without waiting for it. `preview`
+    gives what the learner showed last.
     """
 
-    def __init__(self, look: Callable[[], Insights], writer: MomentWriter) -> None:
-        self._look, self._writer = look, writer
+    def __init__(
+        self,
+        look: Callable[[], Insights],
+        writer: MomentWriter,
+        preview: Callable[[], p.Preview | None] = lambda: None,
+    ) -> None:
+        self._look, self._writer, self._preview = look, writer, preview
         self._insights: Insights | None = None
 
     def wants(self, step: int) -> bool:
@@ -33,5 +39,6 @@ class Recorder:
         if self._insights is None:
             self._insights = self._look()
         insight = self._insights.look(layers.step)
-        self._writer.keep(p.Moment(layers.step, layers, pictures, insight))
+        moment = p.Moment(layers.step, layers, pictures, insight, self._preview())
+        self._writer.keep(moment)
         return replace(insight, kept=self._writer.steps)

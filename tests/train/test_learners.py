@@ -16,12 +16,12 @@ from msgspec.structs import replace as with_values
 from studio import train
 from studio.data import Dataset
 from studio.engine import protocol as p
+from studio.engine.runs import moment_steps, read_moment
 from studio.engine.runs.previews import read_preview
 from studio.graph.builder import Net
 from studio.graph.project import Project, Recipe
 from studio.train.losses import Loss
 from studio.train.stepper import Stepper
-
 
 CPU = torch.device("cpu")
 
@@ -149,9 +149,13 @@ def test_looking_changes_nothing_and_shows_something(name: str, tmp_path: Path) 
     assert (stored.kind, stored.words, stored.step) == (
         shown[-1].kind, shown[-1].words, shown[-1].step,
     )  # fmt: skip
-    assert {k: v.shape for k, v in stored.arrays.items()} == {
-        k: v.shape for k, v in shown[-1].arrays.items()
-    }
+    shapes = {k: v.shape for k, v in shown[-1].arrays.items()}
+    assert {k: v.shape for k, v in stored.arrays.items()} == shapes
+    first, *_ = moment_steps(tmp_path / "b" / "run")
+    moment = read_moment(tmp_path / "b" / "run", first)
+    assert moment is not None
+    assert moment.preview is not None
+    assert {k: v.shape for k, v in moment.preview.arrays.items()} == shapes
 
 
 def test_previews_are_what_the_window_draws(tmp_path: Path) -> None:

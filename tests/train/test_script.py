@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -14,6 +16,7 @@ from studio import compile, data, layers, train
 from studio.compile.exporters import Leaving
 from studio.engine import protocol as p
 from studio.graph.builder import Net
+from studio.graph.facts import TensorType
 from studio.graph.project import DataRef, Project, Recipe, Split, Step
 from studio.train.controls import Controls
 from studio.train.options import TrainProblem
@@ -121,4 +124,28 @@ def test_what_a_plain_loop_cannot_repeat_is_said(tmp_path: Path) -> None:
     project = mlp(replace(BASE, optimizer="torch.optim.LBFGS", optimizer_params={}))
     with pytest.raises(TrainProblem, match="loop of its own"):
         made(project, tmp_path)
+    assert not list(tmp_path.glob("again*"))
+
+
+@pytest.mark.parametrize(
+    ("facts", "learner", "said"),
+    [
+        ({"task": "segmentation"}, "core.supervised", "data's task is segmentation"),
+        ({"task": "multi-label"}, "core.supervised", "data's task is multi-label"),
+        ({"more": {"adjacency": TensorType((3, 3))}}, "core.supervised", "has more: adjacency"),
+        ({}, "core.reconstruction", r"learns by core\.reconstruction"),
+    ],
+)
+def test_other_ways_of_learning_are_refused_in_a_sentence(
+    facts: dict[str, Any], learner: str, said: str, tmp_path: Path
+) -> None:
+    project = mlp(BASE)
+    dataset = data.open(project.data, tmp_path)
+    module = compile.build(project, "main", SPECS, dataset.facts)
+    known = compile.infer(project, SPECS, dataset.facts)
+    leaving = Leaving(module, compile.source(project, "main", SPECS, known), (), trained=False)
+    other = replace(project, recipe=replace(project.recipe, learner=learner))
+    odd = dataclasses.replace(dataset, facts=replace(dataset.facts, **facts))
+    with pytest.raises(TrainProblem, match=said):
+        write_script(leaving, other, odd, tmp_path / "again.py")
     assert not list(tmp_path.glob("again*"))

@@ -19,6 +19,7 @@ import numpy as np
 from studio.engine import protocol as p
 from studio.engine.arrays import DTYPES, MAX_DIMENSIONS
 from studio.engine.runs.folder import put
+from studio.engine.runs.previews import is_sound
 
 MOMENTS = "moments"
 #: Moments of a run at most; beyond them, or beyond its budget, every other one goes.
@@ -86,7 +87,11 @@ def moment_steps(folder: Path) -> tuple[int, ...]:
         names = [path.stem for path in (folder / MOMENTS).iterdir() if path.suffix == ".npz"]
     except OSError:
         return ()
-    return tuple(sorted(int(name) for name in names if name.isascii() and name.isdecimal() and len(name) < 18))
+    return tuple(
+        sorted(
+            int(name) for name in names if name.isascii() and name.isdecimal() and len(name) < 18
+        )
+    )
 
 
 def read_moment(folder: Path, step: int) -> p.Moment | None:
@@ -161,7 +166,7 @@ def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
 def _check(moment: p.Moment) -> None:
     """Raises: ValueError, where arrays have not the shapes that whoever draws them relies on."""
     insight, pictures = moment.insight, moment.pictures
-    parts: list[bool] = []
+    parts: list[bool] = [moment.preview is None or is_sound(moment.preview)]
     if pictures is not None:
         parts += [maps.ndim == 3 and maps.dtype == np.uint8 for maps in pictures.maps.values()]
         parts.append(pictures.outputs.ndim >= 1 and pictures.targets.ndim >= 1)

@@ -39,14 +39,14 @@ def read_preview(folder: Path) -> p.Preview | None:
                 if name.startswith("array/")
             }
         preview = p.Preview(int(step), str(kind), str(title), found, tuple(map(str, words)))
-        return preview if _is_sound(preview) else None
+        return preview if is_sound(preview) else None
     except (
         Exception
     ):  # an archive that somebody else made can fail in a dozen ways, none of them ours
         return None
 
 
-def _is_sound(preview: p.Preview) -> bool:
+def is_sound(preview: p.Preview) -> bool:
     """Tell whether the arrays have the shapes that whoever draws them relies on."""
     arrays = preview.arrays
     match preview.kind:

@@ -61,7 +61,7 @@ class Predictions(QWidget):
         self._redraw.mark(self.strip)
 
     def _fill(self) -> None:
-        started, preview = self._history.started, self._history.preview
+        started, preview = self._history.started, self._history.shown.preview
         reads = started is None or is_read(started.task, started.learner)
         if preview is None and reads:
             self.what.setText("validation samples")

@@ -57,7 +57,9 @@ class Insights:
         count = self._affordable(watched.slice(0, FEW)) if self._last_but_one else FEW
         self._positions = _spread_over(len(watched), count, watched.inputs.device)
         self._samples = watched.take(self._positions)
-        flat = facts.sample.shape == (2,) and not facts.more and len(inputs) <= 1
+        planar = facts.sample.shape == (2,) and watched.inputs.shape[1:] == (2,)
+        one_answer = facts.task in ("classification", "regression")
+        flat = planar and one_answer and not facts.more and len(inputs) <= 1
         self._ground = _Ground(train, watched.inputs.device) if flat else None
         self._axes: Tensor | None = None
 
@@ -106,13 +108,14 @@ class Insights:
             if seen is None:
                 return None
             rows.append(seen)
-            read.append(_read(self._present(outputs)))
+            read.append(_read(self._present(outputs), len(seen)))
         values = torch.cat(rows)
         if not bool(values.isfinite().all()):
             return None
         points, shares = self._components(values)
         targets = self._samples.targets
         single = targets.reshape(len(targets), -1)
+        # Where a sample is more than one thing (pixels, tokens, labels) it has no colour of its own.
         told = single[:, 0] if single.shape[1] == 1 else torch.zeros_like(single[:, 0])
         return p.Embedding(
             points.clamp(-_HALF, _HALF).half().cpu().numpy(),
@@ -196,9 +199,11 @@ class _Ground:
         self.targets = targets[:, 0].cpu().numpy()
 
 
-def _read(presented: Tensor) -> Tensor:
-    """Return what a sample is read as: its likeliest class, or its (first) value."""
-    rows = presented.float().flatten(1) if presented.ndim > 1 else presented.float()[:, None]
+def _read(presented: Tensor, count: int) -> Tensor:
+    """Return what each sample is read as: its likeliest class, its value, or 0 where it is more."""
+    if len(presented) != count or presented.ndim > 2:
+        return torch.zeros(count, device=presented.device)
+    rows = presented.float().reshape(count, -1)
     return rows.argmax(1) if rows.shape[1] > 1 else rows[:, 0]
 
 

@@ -326,3 +326,28 @@ def test_what_looks_is_made_when_it_is_first_needed(tmp_path: Path) -> None:
         pictures = p.Pictures(step, {}, empty, empty, np.zeros(0))
         told = recorder.record(p.LayerStats(step, {}), pictures)
     assert (made, told.kept) == ([1], (1, 2))
+
+
+class Pixels(Chain):
+    """Answers a row of figures for every pixel, as segmentation and token networks do."""
+
+    def forward_tapped(self, x: Tensor, tap: Callable[[str, str, Tensor], Tensor]) -> Tensor:
+        return super().forward_tapped(x, tap)[..., None].expand(-1, -1, 7)
+
+
+def test_samples_that_are_many_things_have_no_reading(tmp_path: Path) -> None:
+    case = Case(tmp_path)
+    layers = mlp()
+    network = Pixels(layers)
+    nodes = node_paths(Project({"main": sheet_of(layers)}), "main")
+    data = case.dataset
+    many = data.validation.targets[:, None].expand(-1, 7)
+    watched = type(data.validation)(data.validation.inputs, many)
+    insights = Insights(
+        network, nodes, data.train, watched, "validation", data.facts, lambda outputs: outputs
+    )
+    shown = insights.look(1).embedding
+    assert shown is not None
+    assert not shown.read.any()
+    assert not shown.targets.any()
+    assert shown.points.std() > 0

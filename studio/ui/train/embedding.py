@@ -124,11 +124,15 @@ class EmbeddingPanel(Panel):
 
     def _classes(self) -> Sequence[str]:
         started = self._history.started
-        return started.classes if started is not None else ()
+        single = started is not None and started.task == "classification"
+        return started.classes if started is not None and single else ()
 
     def _words(self, classes: Sequence[str]) -> list[str]:
         assert self._shown is not None
         read, targets = self._shown.read.tolist(), self._shown.targets.tolist()
+        started = self._history.started
+        if not classes and (started is None or started.task != "regression"):
+            return [f"sample {place}" for place in self._shown.samples.tolist()]
         if not classes:
             pairs = zip(read, targets, strict=True)
             return [f"{short(float(r))}\ntrue {short(float(t))}" for r, t in pairs]

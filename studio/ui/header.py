@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QMenu, QMenuBar, QPushButton, QWidget
 
 from studio.graph.edits import SetRecipe
@@ -22,6 +23,10 @@ HINTS = {
     "Explain": "← → sample · O over image · Ctrl 1–4 workspace",
     "Runs": "Enter opens a run · Ctrl 1–4 workspace",
 }
+
+
+#: Below this width the toolbar's lesser buttons lose their words.
+_ROOMY = 1400
 
 
 class MenuRow(QWidget):
@@ -159,6 +164,13 @@ class Toolbar(QWidget):
             self.reason,
         ):
             self._right.addWidget(widget)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Let icons speak alone where there is little room."""
+        roomy = event.size().width() >= _ROOMY
+        self.fork.setText("Fork" if roomy else "")
+        self.step.setText("Step" if roomy else "")
+        self.step.setAccessibleName("Step")
 
     def show_workspace(self, index: int) -> None:
         """Press the workspace's button."""

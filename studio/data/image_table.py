@@ -3,19 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from studio.data.csv_file import read_csv
-from studio.data.pictures import MODE_PARAM, SIZE_PARAM, ImageFile, decode
-from studio.data.reading import SKIP_PARAM
-from studio.data.source import DataProblem, Loaded, Source, existing
+from studio.data.pictures import MODE_PARAM, SIZE_PARAM, ImageFile, common_size, decode
+from studio.data.reading import SKIP_PARAM, Attempts
+from studio.data.source import DataProblem, Listed, Loaded, Source, existing, unread
 from studio.data.table import targets_of
 from studio.graph.params import Param, Value
 from studio.graph.spec import SourceSpec
 
+#: Images whose size is looked at before they are listed.
+_LOOKED_AT = 1000
+
+
+@dataclass(frozen=True)
+class _Named:
+    """The images that a table names, and what it says of each."""
+
+    title: str
+    files: list[ImageFile]
+    targets: NDArray[np.int64] | NDArray[np.float32]
+    classes: tuple[str, ...]
+    task: str
+    columns: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def loaded(
+        self, pixels: NDArray[np.float32], kept: NDArray[np.int64], notes: tuple[str, ...]
+    ) -> Loaded:
+        """Return the samples of the images that were kept."""
+        return Loaded(
+            title=self.title,
+            form="image",
+            inputs=pixels,
+            targets=self.targets[kept],
+            task=self.task,
+            classes=self.classes,
+            target_names=() if self.classes else self.columns,
+            scale=(0.0, 1.0),
+            notes=(*self.notes, *notes),
+        )
+
 
 def _load(params: Mapping[str, Value], base: Path) -> Loaded:
     """Shapes: inputs `[n, channels, height, width]`."""
+    named = _named(params, base)
+    skip = bool(params["skip_unreadable"])
+    found = decode(named.files, params["mode"], params["size"], skip)
+    return named.loaded(found.pixels, found.kept, found.notes)
+
+
+def _listed(params: Mapping[str, Value], base: Path) -> Listed:
+    named = _named(params, base)
+    files = named.files
+    # Of very many images some tell the size of most.
+    some = files[:: max(1, len(files) // _LOOKED_AT)]
+    size, notes = common_size(some, params["size"], Attempts(skip=True))
+    mode, channels = ("L", 1) if params["mode"] == "grey" else ("RGB", 3)
+    about = named.loaded(unread((len(files), channels, *size)), np.arange(len(files)), notes)
+    skip = bool(params["skip_unreadable"])
+    return Listed(about, lambda position: files[position].pixels(mode, size), skip)
+
+
+def _named(params: Mapping[str, Value], base: Path) -> _Named:
+    """Raises: DataProblem, also for files that are missing and may not be skipped."""
     path = existing(params["path"], base, "A CSV file", "a table of images and labels")
     folder = path.parent
     if params["folder"]:
@@ -33,26 +89,36 @@ def _load(params: Mapping[str, Value], base: Path) -> Loaded:
         )
     targets, classes, task = targets_of(table, wanted, str(params["task"]))
     names = table.labels(file)
-    gone = [row for row, name in enumerate(names) if not (folder / name).is_file()]
-    if gone and not params["skip_unreadable"]:
+    there = np.array([_is_file(folder / name) for name in names], dtype=bool)
+    gone = np.flatnonzero(~there).tolist()
+    if gone and (not params["skip_unreadable"] or not there.any()):
         raise DataProblem(
-            f"{table.place(gone[0], file)}: there is no file {names[gone[0]]!r} in {folder}. "
+            f"{table.place(gone[0], file)}: there is no file {names[gone[0]][:200]!r} in {folder}. "
             f"{len(gone)} of {len(names)} files are missing. Choose the folder that they are in, or "
             "switch on skip_unreadable."
         )
-    files = [ImageFile(name, folder / name) for name in names]
-    found = decode(files, params["mode"], params["size"], bool(params["skip_unreadable"]))
-    return Loaded(
+    note = f"{len(gone)} of {len(names)} images are not there and were left out."
+    return _Named(
         title=path.name,
-        form="image",
-        inputs=found.pixels,
-        targets=targets[found.kept],
-        task=task,
+        files=[
+            ImageFile(name, folder / name)
+            for name, is_file in zip(names, there, strict=True)
+            if is_file
+        ],
+        targets=targets[there],
         classes=classes,
-        target_names=() if classes else tuple(table.names[index] for index in wanted),
-        scale=(0.0, 1.0),
-        notes=found.notes,
+        task=task,
+        columns=tuple(table.names[index] for index in wanted),
+        notes=(note,) if gone else (),
     )
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether there is a file; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 IMAGE_TABLE = Source(
@@ -84,4 +150,5 @@ IMAGE_TABLE = Source(
         ),
     ),
     _load,
+    _listed,
 )

@@ -15,6 +15,7 @@ from test_bad_data import refusal
 from test_sources import write_images
 
 from studio import data
+from studio.graph.params import with_defaults
 from studio.graph.project import DataRef, Split
 
 WHOLE = Split(0, 0)
@@ -79,6 +80,24 @@ def test_a_table_of_marks_gives_several_labels(tmp_path: Path) -> None:
     facts = data.open(DataRef("files.image_table", {"path": "t.csv"}), tmp_path).facts
     assert facts.task == "multi-label"
     assert facts.classes == ("fur", "tail")
+
+
+def test_a_table_may_name_more_images_than_fit_into_memory(tmp_path: Path) -> None:
+    write_table(tmp_path, "file,kind", [("cat", "dog")[i % 2] for i in range(12)])
+    (tmp_path / "files" / "3.png").unlink()
+    params = {"path": "t.csv", "skip_unreadable": True}
+    whole = data.open(DataRef("files.image_table", params, split=WHOLE), tmp_path)
+    listed = data.builtin_sources()["files.image_table"].listed
+    assert listed is not None
+    given = with_defaults(data.sources()["files.image_table"].params, params)
+    found = listed(given, tmp_path)
+    assert found is not None
+    assert found.about.inputs.shape == (11, 3, 8, 10)
+    assert found.about.notes == ("1 of 12 images are not there and were left out.",)
+    pixels = np.stack([found.read(position) for position in range(11)])
+    order = np.argsort(whole.train.inputs[:, 0, 0, 0].numpy())
+    assert np.array_equal(pixels, whole.train.inputs.numpy()[order])
+    assert np.array_equal(found.about.targets, whole.train.targets.numpy()[order])
 
 
 def test_files_of_a_table_that_are_gone(tmp_path: Path) -> None:

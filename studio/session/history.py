@@ -179,14 +179,14 @@ class History:
         ends = np.array([0, *(done.step for done in self.epochs)], np.float64)
         count = np.array([0, *(done.epoch for done in self.epochs)], np.float64)
         beyond = np.maximum(0, steps - ends[-1]) / self.steps_per_epoch
-        return np.interp(steps, ends, count) + beyond
+        return np.asarray(np.interp(steps, ends, count) + beyond)
 
     def steps_at(self, epochs: np.ndarray) -> np.ndarray:
         """Return epochs as steps."""
         ends = np.array([0, *(done.step for done in self.epochs)], np.float64)
         count = np.array([0, *(done.epoch for done in self.epochs)], np.float64)
         beyond = np.maximum(0, epochs - count[-1]) * self.steps_per_epoch
-        return np.interp(epochs, count, ends) + beyond
+        return np.asarray(np.interp(epochs, count, ends) + beyond)
 
     def metric(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return epochs and values of a metric that is measured once an epoch."""

@@ -57,7 +57,7 @@ def write_script(
 
 
 #: Fields of the recipe that a plain loop does not follow.
-_BEYOND = ("accumulate", "ema", "patience", "groups", "sampling")
+_BEYOND = ("accumulate", "ema", "patience", "groups")
 
 
 class _Script:
@@ -100,9 +100,9 @@ class _Script:
                 f"{recipe.optimizer} needs a loop of its own, which a script does not have yet. "
                 "Choose another optimiser, or export the network's source."
             )
-        beyond = [name for name in _BEYOND if getattr(recipe, name) != getattr(Recipe(), name)]
-        if beyond or recipe.precision == "fp16":
-            names = ", ".join(beyond or ["precision fp16"]).replace("_", " ")
+        unlike = [name for name in _BEYOND if getattr(recipe, name) != getattr(Recipe(), name)]
+        if unlike or recipe.precision == "fp16":
+            names = ", ".join(unlike or ["precision fp16"]).replace("_", " ")
             raise TrainProblem(
                 f"A script is a plain loop, which has no {names}. Set it back in the recipe, or export "
                 "the network's source."

@@ -28,7 +28,9 @@ def walk(stepper: Stepper) -> p.Walked:
             forward.append(_seen(path, port, tensor.detach()))
             if tensor.requires_grad:
                 # On one tensor of one step that is taken back; nothing stays attached to the network.
-                tensor.register_hook(lambda grad: backward.append(_seen(path, port, grad)))
+                tensor.register_hook(  # type: ignore[no-untyped-call]
+                    lambda grad: backward.append(_seen(path, port, grad))
+                )
         return tensor
 
     stepper.conduct.taps[role] = tap

@@ -149,3 +149,19 @@ def test_other_ways_of_learning_are_refused_in_a_sentence(
     with pytest.raises(TrainProblem, match=said):
         write_script(leaving, other, odd, tmp_path / "again.py")
     assert not list(tmp_path.glob("again*"))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        ({"accumulate": 2, "ema": 0.9}, "has no accumulate, ema"),
+        ({"groups": {"n_fc1": {"lr": 0.1}}}, "has no groups"),
+        ({"precision": "fp16"}, "has no precision fp16"),
+        ({"patience": 3}, "has no patience"),
+    ],
+)
+def test_what_a_plain_loop_has_not_is_refused(
+    recipe: dict[str, object], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(train.TrainProblem, match=said):
+        made(mlp(replace(BASE, **recipe)), tmp_path)

@@ -437,3 +437,10 @@ def test_what_is_in_a_repeated_block_is_found_where_it_is_drawn() -> None:
     changed = edit.apply(with_block).blocks["res"].sheet.graph.named("act")
     assert changed is not None
     assert changed.kind == "torch.nn.LeakyReLU"
+
+
+def test_two_networks_that_play_against_each_other_may_lose() -> None:
+    rising = np.concatenate([[0.7], np.linspace(0.7, 4.0, 300)])
+    case = case_of(project(learner="core.adversarial"), rising)
+    assert "lr too high" not in rules(case)
+    assert "lr too high" in rules(case_of(losses=rising))

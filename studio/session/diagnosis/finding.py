@@ -20,6 +20,7 @@ from studio.session.history import History
 Row = NDArray[np.float64]
 #: The network that layers' figures are of.
 NETWORK = "main"
+_PLAYERS = ("core.adversarial", "core.reinforce")
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ class Case:
         curve = self.history.curves.get("train_loss")
         return curve.means()[1] if curve is not None else np.zeros(0)
 
+    @property
+    def plays(self) -> bool:
+        """Whether its loss need not fall while it learns: against another network, or for a reward."""
+        return self.project.recipe.learner in _PLAYERS
+
     def stretches(self, count: int) -> Row:
         """Return the median loss of each of `count` equally long stretches of the run."""
         losses = self.losses
@@ -97,7 +103,7 @@ class Case:
             return 1.0
         return None
 
-    def lately(self, path: str, figure: str, count: int = 3) -> Row:
+    def lately(self, path: str, figure: str, count: int = 2) -> Row:
         """Return the newest values of a layer's figure, where it has been seen often enough."""
         row = self.history.layer_series.get(path, [])
         values = [getattr(stat, figure) for stat in row[-count:]]

@@ -24,7 +24,7 @@ _DROPOUTS = tuple(f"torch.nn.Dropout{kind}" for kind in ("", "1d", "2d", "3d"))
 def over_fitting(case: Case) -> Finding | None:
     """The training loss falls on while the validation loss rises."""
     train, val = case.metric("train_loss"), case.metric("val_loss")
-    if len(val) < _PAST + 2 or len(train) != len(val) or not np.isfinite(val).all():
+    if case.plays or len(val) < _PAST + 2 or len(train) != len(val) or not np.isfinite(val).all():
         return None
     best = int(val.argmin())
     recent = float(np.median(val[-3:]))

@@ -88,7 +88,7 @@ def dead(case: Case) -> Finding | None:
     """Many units of a layer answer nothing, whatever comes in."""
     found = []
     for path, stat in stats(case):
-        shares = case.lately(path, "dead", 2)
+        shares = case.lately(path, "dead")
         if stat.units >= 4 and len(shares) and shares.min() >= _DEAD:
             found.append((float(shares[-1]), path, stat.units))
     if not found:
@@ -130,7 +130,7 @@ def saturated(case: Case) -> Finding | None:
         place = case.place(path)
         if place is None or place[1].kind not in _SQUASHES or not stat.histogram:
             continue
-        if (ending is not None and place[1].id == ending.id) or len(case.lately(path, "mean")) < 3:
+        if (ending is not None and place[1].id == ending.id) or not len(case.lately(path, "mean")):
             continue
         low, high = _SQUASHES[place[1].kind]
         edge = _EDGE * (high - low)

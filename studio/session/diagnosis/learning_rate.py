@@ -29,7 +29,7 @@ def too_high(case: Case) -> Finding | None:
         )
         title = "The loss is no number any more: the learning rate may be too high"
         return Finding("lr too high", title, words, seen, change, "", "train_loss", "error")
-    if len(losses) < _FEW:
+    if len(losses) < _FEW or case.plays:
         return None
     parts = case.stretches(max(5, min(20, len(losses) // 6)))
     start, best, last = float(losses[0]), float(parts.min()), float(parts[-1])
@@ -52,7 +52,7 @@ def too_high(case: Case) -> Finding | None:
 def too_low(case: Case) -> Finding | None:
     """The loss falls all the time, and hardly."""
     losses, parts = case.losses, case.stretches(5)
-    if len(losses) < _SOME or not len(parts):
+    if len(losses) < _SOME or not len(parts) or case.plays:
         return None
     falls = -np.diff(parts)
     noise = float(np.median(np.abs(np.diff(losses)))) / np.sqrt(len(losses) / 5)

@@ -48,7 +48,7 @@ class Sheet(Struct, frozen=True, omit_defaults=True):
 
 
 class Step(Struct, frozen=True, omit_defaults=True):
-    """A kind with its parameters: a transform of the data."""
+    """A kind with its parameters: a transform or an augmentation of the data."""
 
     kind: str
     params: dict[str, Value] = field(default_factory=dict)

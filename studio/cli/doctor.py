@@ -29,6 +29,7 @@ DISTRIBUTIONS = (
     "msgspec",
     "safetensors",
     "scikit-learn",
+    "networkx",
     "pillow",
     "platformdirs",
 )

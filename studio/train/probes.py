@@ -25,6 +25,7 @@ from studio.graph.graph import INPUT, STATE
 from studio.graph.problems import Problem
 from studio.train.learner import Modes
 from studio.train.paths import NodePath, Owners
+from studio.train.pictured import thinned
 
 #: Samples that statistics are taken on, and those of them that are shown.
 PROBED = 64
@@ -129,7 +130,9 @@ class Probes:
         self._present = present
         self._clock = clock
         self._inputs = _shown(samples.inputs[:SHOWN], facts)
-        self._targets = samples.targets[:SHOWN].cpu().numpy()
+        targets = samples.targets[:SHOWN]
+        shown = thinned(targets) if facts.task == "segmentation" else targets
+        self._targets = shown.cpu().numpy()
         owners = Owners(network, nodes).of
         self._parameters = [
             (parameter, owner.path)

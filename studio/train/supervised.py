@@ -18,7 +18,7 @@ from studio.train.losses import Loss, balanced, dice
 from studio.train.measures import Measure, OfClasses, OfLabels, OfNumbers, OfPlaces
 from studio.train.one_network import OneNetwork
 from studio.train.options import checked
-from studio.train.pictured import pictured
+from studio.train.pictured import pictured, thinned
 
 #: The metric whose best is kept, by task; the loss elsewhere.
 _SCORES = {
@@ -110,7 +110,7 @@ class _Supervising(OneNetwork):
             case "multi-label":
                 return outputs.sigmoid()
             case "segmentation":
-                return outputs.argmax(1)
+                return thinned(outputs.argmax(1))
             case "nodes":
                 return outputs.argmax(2)
         if len(facts.classes) == 2 and outputs[0].numel() == 1:
@@ -130,8 +130,8 @@ class _Supervising(OneNetwork):
             "Read over the picture, true beside it",
             {
                 "images": pictured(few.inputs, facts.value_range),
-                "masks": read.cpu().numpy(),
-                "targets": few.targets.cpu().numpy(),
+                "masks": thinned(read).cpu().numpy(),
+                "targets": thinned(few.targets).cpu().numpy(),
             },
             facts.classes,
         )

@@ -14,7 +14,7 @@ import torch
 from msgspec.structs import replace as with_values
 
 from studio import train
-from studio.data import Dataset
+from studio.data import Dataset, Samples
 from studio.engine import protocol as p
 from studio.engine.runs import moment_steps, read_moment
 from studio.engine.runs.previews import read_preview
@@ -300,3 +300,16 @@ def test_mixed_samples_have_shares_as_targets() -> None:
     assert bool(weighed(outputs, soft * 0.7 + 0.15).isfinite())
     with pytest.raises(train.TrainProblem, match="shares of several"):
         Loss("torch.nn.NLLLoss", {}, facts)(outputs, soft)
+
+
+def test_large_masks_are_thinned_before_they_travel(tmp_path: Path) -> None:
+    inputs, targets = torch.rand(40, 1, 8, 300), torch.zeros(40, 8, 300, dtype=torch.int64)
+    wide = tiny.dataset("segmentation", "image", Samples(inputs, targets), 8, classes=("a", "b"))
+    made = tiny.Task(tmp_path, wide, tiny.pixelwise(2), epochs=1)
+    made.job = with_values(made.job, live=True)
+    events = made.run()
+    shown = [event for event in events if isinstance(event, p.Preview)][-1]
+    assert shown.arrays["masks"].shape == shown.arrays["targets"].shape == (8, 3, 100)
+    assert shown.arrays["masks"].dtype == np.int16
+    pictures = [event for event in events if isinstance(event, p.Pictures)][-1]
+    assert pictures.outputs.shape == pictures.targets.shape == (8, 3, 100)

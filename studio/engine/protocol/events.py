@@ -104,7 +104,7 @@ class Preview(Message, frozen=True, tag=True):
 
     `images`: `images` uint8 `[n, h, w]` or `[n, h, w, 3]`, beside each other with `outputs` of that form,
     where there are any.
-    `masks`: `images`, `masks` and `targets` int64 `[n, h, w]`, a class each pixel; `words` are the classes.
+    `masks`: `images`, `masks` and `targets` int16 `[n, h, w]`, a class each pixel; `words` are the classes.
     `boxes`: `images`, `boxes` float32 `[n, m, 6]` (centre x and y, width and height as shares of the image,
     sureness, class) and `targets` float32 `[n, m, 5]` (class, then such a box); a class of −1 fills up.
     `text`: `words` only, a text each; of pairs and triples, those of one sample after the other, divided

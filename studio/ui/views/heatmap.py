@@ -143,7 +143,7 @@ class Heatmap(View):
             half = painter.fontMetrics().horizontalAdvance(text) / 2 + 4
             if x - half < free and free > area.left():
                 continue
-            free = x + half
+            free = area.left() + 2 * half if share < 0.04 else x + half
             box = QRectF(x - 40, area.bottom() + 2, 80, _FOOT - 4)
             if share < 0.04:
                 box.moveLeft(area.left())

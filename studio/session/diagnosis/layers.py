@@ -97,7 +97,9 @@ def dead(case: Case) -> Finding | None:
     place = case.place(path)
     edits = case.swapped(path, LEAKY) if place and place[1].kind == RELU else ()
     name = case.name(path)
-    more = f" So it is in {len(found) - 1} more." if len(found) > 1 else ""
+    rest = len(found) - 1
+    layers = "layer is" if rest == 1 else "layers are"
+    more = f" {rest} more {layers} like it." if rest else ""
     return Finding(
         "dead units",
         f"{round(share * units)} of {units} units of {name} are dead",

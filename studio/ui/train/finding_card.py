@@ -66,7 +66,7 @@ class FindingCard(Card):
         self.column.addLayout(head)
         self.column.addWidget(self.words)
         self.column.addLayout(buttons)
-        for part in (self.figures, self.plot, self.outcome):
+        for part in (self.figures, self.outcome, self.plot):
             self.column.addWidget(part)
         for part in (self.words, self.figures, self.outcome):
             part.setContentsMargins(INDENT, 0, 0, 0)

@@ -32,6 +32,8 @@ class Guard:
         self._session, self._look_here = session, look_here
         self._breakpoints, self._name = breakpoints, name
         self._next = 0.0
+        #: The finding whose trial has changed and is to be brought into sight.
+        self._tried = ""
         look_here.trial_wanted.connect(session.watching.try_change)
         look_here.keep_wanted.connect(session.watching.keep)
         breakpoints.changed.connect(session.watching.set_breakpoints)
@@ -44,7 +46,10 @@ class Guard:
                 self._look_here.forget()
                 self._show_hit()
                 return True
-            case e.TrainingChanged() | e.TrialChanged():
+            case e.TrialChanged(rule=rule):
+                self._tried = rule
+                return True
+            case e.TrainingChanged():
                 self._show_hit()
                 return True
             case e.RunEvent(event=told):
@@ -69,6 +74,9 @@ class Guard:
         self._look_here.show_findings(
             watching.findings(), self._name, watching.trial, watching.no_trial
         )
+        if self._tried:
+            self._look_here.reveal(self._tried)
+            self._tried = ""
 
     # ------------------------------------------------------------------------------- a breakpoint's hit
 

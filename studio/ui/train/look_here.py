@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from studio.engine import protocol as p
@@ -52,7 +52,7 @@ class LookHere(Panel):
         self._below = controls.column(spacing=8)
         outer.addLayout(self._below)
         outer.addStretch(1)
-        area = QScrollArea()
+        area = self._area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -132,6 +132,12 @@ class LookHere(Panel):
     def hit_shown(self) -> p.BreakpointHit | None:
         """The hit that has a card."""
         return self.hit.hit if self.hit is not None else None
+
+    def reveal(self, rule: str) -> None:
+        """Bring a finding's card into sight, as soon as it has its new height."""
+        card = self.findings.get(rule)
+        if card is not None:
+            QTimer.singleShot(0, card, lambda: self._area.ensureWidgetVisible(card.keep, 0, 40))
 
     def forget(self) -> None:
         """Drop every finding: another run is shown."""

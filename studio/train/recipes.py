@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from studio.graph.edits import SetRecipe
 from studio.graph.params import Value
@@ -39,7 +40,13 @@ def recipe_problems(
 ) -> tuple[Problem, ...]:
     """Return what keeps any run with this recipe from starting, each with a way out."""
     known = {kind: learner.spec for kind, learner in (learners or builtin_learners()).items()}
-    return (*_numbers(recipe), *_kinds(recipe, known), *_groups(recipe), *_device(recipe))
+    return (
+        *_numbers(recipe),
+        *_kinds(recipe, known),
+        *_groups(recipe),
+        *_closures(recipe),
+        *_device(recipe),
+    )
 
 
 def _numbers(recipe: Recipe) -> Iterator[Problem]:
@@ -63,6 +70,23 @@ def _numbers(recipe: Recipe) -> Iterator[Problem]:
             listed = f"{', '.join(choices[:-1])} or {choices[-1]}"
             message = f"The recipe's {name} should be {listed}, but is {value!r}."
             yield _problem(message, {name: getattr(_DEFAULT, name)})
+
+
+def _closures(recipe: Recipe) -> Iterator[Problem]:
+    """Yield what an optimiser that looks at the loss several times a step cannot do."""
+    if not recipe.optimizer.endswith("LBFGS"):
+        return
+    usual: dict[str, Any] = {"accumulate": 1, "groups": {}}
+    if recipe.precision == "fp16":
+        usual["precision"] = "fp32"
+    wrong = {name: value for name, value in usual.items() if getattr(recipe, name) != value}
+    if wrong:
+        names = ", ".join("precision fp16" if name == "precision" else name for name in wrong)
+        message = (
+            f"LBFGS looks at the loss several times a step, which does not go with {names}. Choose "
+            "another optimiser, or set it back."
+        )
+        yield _problem(message, wrong)
 
 
 def _groups(recipe: Recipe) -> Iterator[Problem]:

@@ -25,6 +25,8 @@ from studio.graph.project import Project, Recipe
         (Recipe(sampling="sorted"), "shuffled or balanced, but is 'sorted'"),
         (Recipe(groups={"conv1": {"lr": -1.0}}), "own settings of conv1"),
         (Recipe(groups={"a/b": {"speed": 1.0, "lr": 0.1}}), "no setting named 'speed'"),
+        (Recipe(optimizer="torch.optim.LBFGS", accumulate=2), "does not go with accumulate"),
+        (Recipe(optimizer="torch.optim.LBFGS", precision="fp16"), "with precision fp16"),
         (Recipe(optimizer="torch.optim.Magic"), "no optimiser named 'torch.optim.Magic'"),
         (Recipe(schedule="x.y"), "no schedule named 'x.y'"),
         (Recipe(loss="x.y"), "no loss named 'x.y'"),

@@ -12,6 +12,7 @@ from studio.ui.canvas.arrange_actions import arrange_commands
 from studio.ui.canvas.block_actions import block_commands
 from studio.ui.canvas.commands import Command
 from studio.ui.canvas.probe_actions import probe_commands
+from studio.ui.canvas.steer_actions import steer_commands
 from studio.ui.canvas.watch_actions import watch_commands
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def commands_for(canvas: Canvas) -> list[Command]:
         *block_commands(canvas),
         *probe_commands(canvas),
         *watch_commands(canvas),
+        *steer_commands(canvas, canvas.session),
     ]
 
 

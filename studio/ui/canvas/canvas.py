@@ -157,6 +157,11 @@ class Canvas(QWidget):
         return self.sight.where
 
     @property
+    def session(self) -> Session:
+        """What it shows, and where its wishes go."""
+        return self._session
+
+    @property
     def network(self) -> str:
         """The network that the sheet is seen in."""
         return self.sight.network

@@ -30,7 +30,8 @@ _BLOCK: Items = (
     *("rename_block", "select_instances", "save_block", LINE),
 )
 _NODE: Items = (
-    *("swap", "rename", "connect", LINE, "bypass", "freeze", "own_rate", "break_dead", LINE),
+    *("swap", "rename", "connect", LINE, "bypass", "freeze", LINE),
+    *("own_rate", "freeze_run", "break_dead", LINE),
     *("take_out", "frame"),
     *("make_block", "share", "own", LINE, *_CLIPBOARD),
 )
@@ -54,7 +55,7 @@ _SURGERY: Items = (
 )
 #: The window's Graph menu: what is wanted most at once, the rest by what it is about.
 GRAPH: Items = (
-    *("add", "swap", "connect", "rename", "bypass", "freeze", "own_rate", "break_dead", LINE),
+    *("add", "swap", "connect", "rename", "bypass", "freeze", LINE),
     *("cut", "copy", "paste", "duplicate", "delete", "select_all", "find", LINE),
     (
         "Blocks",
@@ -63,7 +64,7 @@ GRAPH: Items = (
             *("rename_block", "save_block", "delete_block", LINE, "new_scan"),
         ),
     ),
-    ("Weights", ("share", "own")),
+    ("Weights", ("share", "own", LINE, "own_rate", "freeze_run", "break_dead")),
     (
         "Wires",
         (

@@ -219,6 +219,7 @@ class BoardSession:
     def __init__(self, project: Project | None = None, facts: ProjectFacts | None = None) -> None:
         self.catalog = CATALOG
         self.facts = facts
+        self.training = "idle"
         self.history = History()
         self.graph_edited_since_run = False
         self.asked: list[p.Request] = []

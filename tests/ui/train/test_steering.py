@@ -10,6 +10,8 @@ from stage import FakeSession, started
 
 from studio.engine import protocol as p
 from studio.session.history import History
+from studio.ui.canvas import Canvas
+from studio.ui.canvas.steer_actions import steer_commands
 from studio.ui.theme import Theme
 from studio.ui.train.change_words import change_words
 from studio.ui.train.continue_bar import ContinueBar
@@ -160,3 +162,19 @@ def test_a_run_that_was_interrupted_offers_to_go_on(
     assert words == ["From step 40", "From step 20"]
     bar._forks.actions()[1].trigger()
     assert session.steered == ["run to 9", "fork 20"]
+
+
+def test_a_node_is_frozen_in_the_run_from_its_menu(qtbot: QtBot, theme: Theme) -> None:
+    session = FakeSession()
+    canvas = Canvas(session, theme)  # type: ignore[arg-type]
+    qtbot.addWidget(canvas)
+    (command,) = steer_commands(canvas, session)  # type: ignore[arg-type]
+    assert command.why_not() == "No run is under way."
+    session.training = "running"
+    assert command.why_not() == "Select one node first."
+    node = next(iter(canvas.scene.sheet.graph.nodes))
+    canvas.select([node])
+    command.run()
+    session.history.take(p.ControlApplied("set", 3, session.live[-1]))
+    command.run()
+    assert session.live == [{"node": node, "frozen": True}, {"node": node, "frozen": False}]

@@ -114,6 +114,17 @@ def test_a_run_that_goes_on_keeps_its_moments(tmp_path: Path) -> None:
     assert again.wants(40)
 
 
+def test_a_run_that_goes_back_leaves_no_moments_of_the_course_it_left(tmp_path: Path) -> None:
+    first = MomentWriter(tmp_path)
+    for step in (10, 20, 30, 40):
+        first.keep(p.Moment(step))
+    again = MomentWriter(tmp_path)
+    assert again.wants(21)  # it goes on from a checkpoint of step 20
+    again.keep(p.Moment(21))
+    assert again.steps == moment_steps(tmp_path) == (10, 20, 21)
+    assert not again.wants(22)
+
+
 def _renamed(content: bytes, change: Callable[[str, bytes], bytes | None]) -> bytes:
     """An archive in which every file was changed, or left out."""
     into = io.BytesIO()

@@ -46,20 +46,24 @@ class MomentWriter:
         return tuple(self._sizes)
 
     def wants(self, step: int) -> bool:
-        """Tell whether a moment at a step is far enough from the last one."""
+        """Tell whether a moment at a step is far enough from the last one, or before it: gone back to."""
         last = next(reversed(self._sizes), None)
-        return self._budget > 0 and (last is None or step >= last + self._stride)
+        if self._budget <= 0:
+            return False
+        return last is None or step < last or step >= last + self._stride
 
     def keep(self, moment: p.Moment) -> None:
         """Write a moment down, and drop every other one where they become too many or too large.
 
+        Later ones go: the run went back, and they are of a course that it has left.
         Raises: OSError.
         """
         content = encoded(moment)
         if len(content) > self._budget // 4:
             return  # of so large a network too few would fit to be moments over time
         put(self._folder / f"{moment.step}.npz", content)
-        self._sizes.pop(moment.step, None)
+        for later in [step for step in self._sizes if step > moment.step]:
+            self._drop(later)
         self._sizes[moment.step] = len(content)
         while len(self._sizes) > MOST or sum(self._sizes.values()) > self._budget:
             self._thin()
@@ -68,10 +72,13 @@ class MomentWriter:
         """Drop every other moment, never the newest."""
         steps = list(self._sizes)
         for step in steps[-2::-2]:
-            del self._sizes[step]
-            with contextlib.suppress(OSError):  # one too many does no harm
-                (self._folder / f"{step}.npz").unlink()
+            self._drop(step)
         self._stride = self._spacing()
+
+    def _drop(self, step: int) -> None:
+        del self._sizes[step]
+        with contextlib.suppress(OSError):  # one too many does no harm
+            (self._folder / f"{step}.npz").unlink()
 
     def _spacing(self) -> int:
         """Return the steps from one moment to the next, so that they stay even."""

@@ -74,6 +74,8 @@ class ContinueBar(QWidget):
         number = Theme.number(step)
         if history.status == "interrupted":
             self.words.setText(f"This run was interrupted. Its state at step {number} is whole.")
+        elif history.summary is not None and history.summary.message:
+            self.words.setText(history.summary.message)
         elif done >= planned:
             self.words.setText(f"All {planned} epochs are done; it can learn for more.")
         else:

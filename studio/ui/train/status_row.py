@@ -45,6 +45,10 @@ class StatusRow(View):
         status = state if state in ("paused", "stopping", "starting") else history.status
         words = {"stopping": ("Stopping", "warn"), "starting": ("Starting", "text.3")}
         self._state = words.get(status) or _STATES.get(status, (status.capitalize(), "text.2"))
+        if history.working and status == "running":
+            self._state = (f"{history.working}…", "accent")
+        elif status == "finished" and history.summary and history.summary.message:
+            self._state = ("Stopped early", "text.2")
         self._edited = edited
         if not history.folder:
             self._state = ("No run yet", "text.3")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
-from stage import FakeSession, started
+from stage import FakeSession, progress, started
 
 from studio.engine import protocol as p
 from studio.session.history import History
@@ -15,6 +15,7 @@ from studio.ui.canvas.steer_actions import steer_commands
 from studio.ui.theme import Theme
 from studio.ui.train.change_words import change_words
 from studio.ui.train.continue_bar import ContinueBar
+from studio.ui.train.status_row import StatusRow
 from studio.ui.train.steer import Steer
 from studio.ui.train.walk_bar import WalkBar
 
@@ -178,3 +179,21 @@ def test_a_node_is_frozen_in_the_run_from_its_menu(qtbot: QtBot, theme: Theme) -
     session.history.take(p.ControlApplied("set", 3, session.live[-1]))
     command.run()
     assert session.live == [{"node": node, "frozen": True}, {"node": node, "frozen": False}]
+
+
+def test_the_row_says_what_a_run_does_before_its_first_step_and_why_it_ended(
+    qtbot: QtBot, theme: Theme
+) -> None:
+    row = StatusRow(theme)
+    qtbot.addWidget(row)
+    project = FakeSession().document.project
+    history = History.of("run", [started(project), p.Working(0, 0, "Compiling")])
+    row.show_run(history, "running", edited=False)
+    assert row.text().startswith("Compiling…")
+    history.take(progress(0, 10))
+    row.show_run(history, "running", edited=False)
+    assert row.text().startswith("Training")
+    summary = p.RunSummary("run", "finished", 4, 10, 1.0, message="Stopped early: nothing better.")
+    history.take(p.Finished(summary))
+    row.show_run(history, "ended", edited=False)
+    assert row.text().startswith("Stopped early")

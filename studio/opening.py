@@ -20,18 +20,22 @@ from studio.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def make_session(here: Paths) -> Session:
-    """Return a session whose engines are processes; the catalogue is the one of the last start."""
-    packs = tuple(str(folder) for folder in here.plugin_folders)
+def make_session(here: Paths, safe: bool = False) -> Session:
+    """Return a session whose engines are processes; the catalogue is the one of the last start.
+
+    Where `safe`, engines run neither code of projects nor the person's plugins, and leave the caches of
+    other starts alone.
+    """
+    folders = here.packs(safe)
+    cache = "" if safe else str(here.cache)
+    packs = tuple(str(folder) for folder in folders)
 
     def connect(role: str) -> Client:
         known: Literal["workbench", "job"] = "job" if role == "job" else "workbench"
-        return subprocess.spawn(
-            Setup(role=known, packs=packs, cache=str(here.cache), datasets=str(here.datasets))
-        )
+        return subprocess.spawn(Setup(known, packs, cache, datasets=str(here.datasets), safe=safe))
 
-    found = extensions.scan(here.plugin_folders).hash
-    return Session(connect, here, catalogue_cache.read(here.cache, found))
+    known_catalog = catalogue_cache.read(here.cache, extensions.scan(folders).hash)
+    return Session(connect, here, known_catalog, safe=safe)
 
 
 def open_first(session: Session, here: Paths, values: Settings, file: Path | None) -> list[Noticed]:

@@ -33,6 +33,10 @@ class Paths(Struct, frozen=True):
         """The folders that are scanned for packs, the studio's own first."""
         return (self.bundled_plugins, self.plugins)
 
+    def packs(self, safe: bool) -> tuple[Path, ...]:
+        """The folders that packs are run from; where `safe`, only the studio's own."""
+        return self.plugin_folders[:1] if safe else self.plugin_folders
+
     @property
     def weights(self) -> Path:
         """Where weights are kept that came in with networks."""

@@ -17,8 +17,8 @@ from studio.ui.preferences import Preferences
 from studio.ui.theme import Theme
 
 
-def run(here: Paths, file: Path | None = None) -> int:
-    """Open the window and return when it is closed.
+def run(here: Paths, file: Path | None = None, safe: bool = False) -> int:
+    """Open the window and return when it is closed; where `safe`, no foreign code runs.
 
     Imports follow what a person waits for: the frame needs Qt alone; the workbench engine warms up
     in its own process while this one imports and makes the window.
@@ -31,7 +31,7 @@ def run(here: Paths, file: Path | None = None) -> int:
     from studio.opening import make_session, open_first
     from studio.session.events import Noticed
 
-    session = make_session(here)
+    session = make_session(here, safe)
     told = open_first(session, here, values, file)
     if trouble:
         told.append(Noticed(trouble, "warning"))

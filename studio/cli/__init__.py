@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from studio import logs, paths
-from studio.cli.arguments import COMMANDS, build_parser
+from studio.cli.arguments import COMMANDS, SAFE_MODE, build_parser
 from studio.cli.ending import FAILED, FINE, INTERRUPTED, WRONG, JobFailed, WrongUse
 
 
@@ -20,10 +20,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     here = paths.find()
     logs.write_to(here.log)
     try:
-        if not words or _is_project(words):
+        named = [word for word in words if word != SAFE_MODE]
+        safe = len(named) < len(words)
+        if not named or _is_project(named, safe):
             from studio.cli import window
 
-            return window.open_window(Path(words[0]) if words else None, here)
+            return window.open_window(Path(named[0]) if named else None, here, safe)
         return _run(build_parser().parse_args(words), here)
     except (WrongUse, JobFailed) as ending:
         print(f"neuroloom: {ending}", file=sys.stderr)
@@ -50,10 +52,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
 
 
-def _is_project(words: Sequence[str]) -> bool:
+def _is_project(words: Sequence[str], safe: bool) -> bool:
     """Whether the words are a file to open rather than a command."""
     first = words[0]
-    if first in COMMANDS or first.startswith("-"):
+    command = first in COMMANDS or first.startswith("-")
+    if safe and (command or len(words) > 1):
+        raise WrongUse(
+            f"{SAFE_MODE} opens the window, on a project file where one is named, not {' '.join(words)!r}. "
+            "Commands run no code of a project without --trust."
+        )
+    if command:
         return False
     if len(words) == 1 and (first.endswith(".loom") or Path(first).exists()):
         return True

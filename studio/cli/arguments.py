@@ -10,6 +10,7 @@ from typing import NoReturn
 import studio
 from studio.cli.ending import WrongUse
 
+SAFE_MODE = "--safe-mode"
 COMMANDS = (
     "new",
     "check",
@@ -52,8 +53,15 @@ def build_parser() -> argparse.ArgumentParser:
         prog="neuroloom",
         description="Draw networks, train them live, see why they answer as they do. "
         "Without a command, or with a project file, the window opens.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"Neuroloom {studio.__version__}")
+    parser.add_argument(
+        SAFE_MODE,
+        action="store_true",
+        help="open the window, on a project file where one follows, without running code of projects "
+        "or plugins of your own",
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     new = commands.add_parser("new", help="draw an architecture into a project file")

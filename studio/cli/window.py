@@ -12,8 +12,11 @@ from studio.cli.ending import FINE, JobFailed, WrongUse
 from studio.paths import Paths
 
 
-def open_window(file: Path | None, here: Paths) -> int:
-    """Open the window, on `file` where one is named; return when it is closed."""
+def open_window(file: Path | None, here: Paths, safe: bool = False) -> int:
+    """Open the window, on `file` where one is named; return when it is closed.
+
+    Where `safe`, neither code of projects nor the person's plugins run.
+    """
     problem = window_problem(os.environ)
     if problem:
         raise JobFailed(problem)
@@ -22,7 +25,7 @@ def open_window(file: Path | None, here: Paths) -> int:
     gc.disable()  # nothing made before the first paint is garbage; a `Collector` goes on from there
     from studio import start
 
-    return start.run(here, file)
+    return start.run(here, file, safe)
 
 
 def shot(given: argparse.Namespace, here: Paths) -> int:

@@ -43,7 +43,7 @@ def unready(node: Node, consent: Consent) -> Complaint | None:
     if "bypassed" in node.flags:
         return None
     why = consent.why_not(node.name, source)
-    return Complaint(why, "trust") if why else None
+    return Complaint(why, "trust" if consent.asks else "code") if why else None
 
 
 def failed(

@@ -17,7 +17,8 @@ class Setup(Struct, frozen=True, omit_defaults=True):
     numbers as training: a run that shall repeat to the bit beside it has a `job` of its own.)
     `packs` are the folders that packs are read from, the bundled one first; `cache` holds the
     catalogue between starts ("" for none); `base` is where relative paths of data start; `datasets` holds the
-    published data sets that have been fetched.
+    published data sets that have been fetched. A `safe` engine runs no code of projects and imports no Python,
+    whatever it is asked.
     """
 
     role: Role = "all"
@@ -25,3 +26,4 @@ class Setup(Struct, frozen=True, omit_defaults=True):
     cache: str = ""
     base: str = ""
     datasets: str = ""
+    safe: bool = False

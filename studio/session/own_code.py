@@ -30,18 +30,25 @@ class Desk(Protocol):
 class OwnCode:
     """Asks once for each text of code; what a person writes over code that they trust is trusted too.
 
-    What ended an engine is held: not run again until it changes, or the person wants it.
+    What ended an engine is held: not run again until it changes, or the person wants it. Without
+    `asks`, no engine runs any of it, and there is nothing to ask.
     """
 
     def __init__(
-        self, desk: Desk, store: TrustStore, tell: Callable[[e.SessionEvent], None]
+        self,
+        desk: Desk,
+        store: TrustStore,
+        tell: Callable[[e.SessionEvent], None],
+        asks: bool = True,
     ) -> None:
-        self._desk, self._store, self._tell = desk, store, tell
+        self._desk, self._store, self._tell, self._asks = desk, store, tell, asks
         self._held: frozenset[str] = frozenset()
 
     @property
     def untrusted(self) -> tuple[CodePiece, ...]:
         """The code of the document, and of the shown run, that nobody has agreed to run yet."""
+        if not self._asks:
+            return ()
         fine = self._store.digests | OURS
         found = {
             digest(one.source): one
@@ -61,7 +68,7 @@ class OwnCode:
 
         What is not trusted yet may be by the time that the engine comes to it.
         """
-        return bool(digests(self._desk.document.project) - self._held)
+        return self._asks and bool(digests(self._desk.document.project) - self._held)
 
     def trust(self, pieces: Collection[CodePiece], keep: bool = True) -> None:
         """Agree to run this code, as it was read; what was held is run again.
@@ -87,10 +94,14 @@ class OwnCode:
 
     def consent(self) -> p.Trust:
         """Return what engines may run."""
+        if not self._asks:
+            return p.Trust()
         return p.Trust(tuple(sorted(self._store.digests)), tuple(sorted(self._held)))
 
     def suspect(self) -> str:
         """Hold the document's code, which an engine was to run when it ended; "" where there is none."""
+        if not self._asks:
+            return ""
         code = (digests(self._desk.document.project) & self._store.digests) - self._held
         if not code:
             return ""

@@ -52,7 +52,8 @@ Connect = Callable[[str], Client]
 class Session:
     """Everything a person can do, for whatever shows it. All of it belongs to one thread.
 
-    `connect(role)` gives a client of a fresh engine; `pump` delivers what engines have sent.
+    `connect(role)` gives a client of a fresh engine; `pump` delivers what engines have sent. Where
+    `safe`, engines run neither code of projects nor plugins of the person's, and nothing is asked about it.
     """
 
     def __init__(
@@ -61,12 +62,14 @@ class Session:
         paths: Paths,
         catalog: Catalog | None = None,
         runs_root: Path | None = None,
+        safe: bool = False,
     ) -> None:
         self.paths = paths
+        self.safe = safe
         self.runs_root = runs_root or paths.runs
         self._listeners: list[Listener] = []
         self.document = Document()
-        self.code = OwnCode(self, TrustStore(paths.trusted), self._tell)
+        self.code = OwnCode(self, TrustStore(paths.trusted), self._tell, asks=not safe)
         self._training = Training(connect, self._tell, self.code.consent)
         self.watching = Watching(self, self._training, lambda: self.document.project, self._tell)
         self._recall = Recall(lambda: self._training.history, self._tell)

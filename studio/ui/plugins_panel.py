@@ -63,7 +63,9 @@ class PluginsPanel(QDialog):
         words = column(spacing=2)
         words.addWidget(label(theme, "Plugins", role="heading", weight=600))
         folder = str(session.paths.plugins)
-        words.addWidget(label(theme, f"Yours are in {folder}", tone="3", role="caption", wrap=True))
+        left_out = ", left out in safe mode" if session.safe else ""
+        yours = f"Yours are in {folder}{left_out}"
+        words.addWidget(label(theme, yours, tone="3", role="caption", wrap=True))
         line.addLayout(words, 1)
         self.open_folder = button(theme, "Open plugin folder", icon="folder")
         self.open_folder.clicked.connect(self._on_open_folder)

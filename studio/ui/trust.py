@@ -18,6 +18,10 @@ _HONEST = (
     "your files. Trust it if you have read it, or if you know where the file is from. When somebody "
     "else changes the code, you are asked again."
 )
+_SAFE = (
+    "Safe mode: Python code in projects and plugins of your own are not run. To leave it, close this window "
+    "and start Neuroloom without --safe-mode."
+)
 _LINES = 18
 
 
@@ -61,6 +65,29 @@ class TrustBar(QWidget):
                 "until it changes."
             )
             self.ask.setText("Run it again")
+
+
+class SafeBar(QWidget):
+    """Says, all the time, that no foreign code runs, and how that ends; hidden where it does not hold."""
+
+    def __init__(self, session: Session, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self.setProperty("surface", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        line = row(self, spacing=10)
+        line.setContentsMargins(12, 6, 12, 6)
+        self._picture = label(theme)
+        line.addWidget(self._picture)
+        self.sentence = label(theme, _SAFE, wrap=True)
+        line.addWidget(self.sentence, 1)
+        theme.changed.connect(self._on_theme)
+        self._on_theme()
+        self.setVisible(session.safe)
+
+    def _on_theme(self) -> None:
+        self._picture.setPixmap(self._theme.pixmap("lock", "accent", 16, self.devicePixelRatioF()))
 
 
 class TrustPanel(QDialog):

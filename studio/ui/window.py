@@ -29,6 +29,7 @@ from studio.ui.recovery import RecoveryBar
 from studio.ui.settings_panel import SettingsPanel
 from studio.ui.table import MENUS, entries
 from studio.ui.theme import Theme
+from studio.ui.trust import SafeBar
 from studio.ui.views.numbers import size
 from studio.ui.workspaces import BUILD, TRAIN, WORKSPACES, Workspaces
 
@@ -85,6 +86,7 @@ class MainWindow(QWidget):
         self.toolbar = Toolbar(self.session, self.theme, self.actions_table)
         self.toolbar.workspace_picked.connect(self.show_workspace)
         self.status = StatusRow(self.session, self.theme)
+        self.safe = SafeBar(self.session, self.theme)
         self.recovery = RecoveryBar(self.session, self.theme)
         self.workspaces = Workspaces(
             self.session, self.theme, self.bridge, self.build, self.show_workspace
@@ -94,6 +96,7 @@ class MainWindow(QWidget):
         layout = column(self)
         layout.addWidget(self.menu_row)
         layout.addWidget(self.toolbar)
+        layout.addWidget(self.safe)
         layout.addWidget(self.recovery)
         layout.addWidget(self.workspaces, 1)
         layout.addWidget(self.status)
@@ -203,7 +206,9 @@ class MainWindow(QWidget):
         document = self.session.document
         self.menu_row.show_document(document.path, document.edited)
         name = Path(document.path).name if document.path else "untitled"
-        self.setWindowTitle(f"{name}{' • edited' if document.edited else ''} – Neuroloom")
+        edited = " • edited" if document.edited else ""
+        safe = " (safe mode)" if self.session.safe else ""
+        self.setWindowTitle(f"{name}{edited} – Neuroloom{safe}")
         saved = self.documents.saved_at if not document.edited else ""
         self.status.show_saved(
             f"Saved {saved}" if saved else "Not saved" if document.edited else ""

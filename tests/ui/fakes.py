@@ -275,9 +275,11 @@ def settle(session: Session) -> None:
         session.pump()
 
 
-def make_session(script: Script, here: Paths, project: Project | None = None) -> Session:
+def make_session(
+    script: Script, here: Paths, project: Project | None = None, safe: bool = False
+) -> Session:
     """A started session on a project."""
-    session = Session(script.connect, here)  # type: ignore[arg-type]
+    session = Session(script.connect, here, safe=safe)  # type: ignore[arg-type]
     session.new(project or network())
     session.start()
     settle(session)

@@ -16,9 +16,14 @@ from studio.engine.service.foreign import WEIGHTS, Child
 
 
 def bring(
-    request: p.Import, cancelled: Callable[[], bool], start: Callable[[], Child] = Child
+    request: p.Import,
+    cancelled: Callable[[], bool],
+    start: Callable[[], Child] = Child,
+    safe: bool = False,
 ) -> p.Imported:
     """Return what comes in, read by the child that `start` gives; nothing is left behind where it fails.
+
+    Where `safe`, only what needs no code of its own comes in.
 
     Raises: ImportProblem, Cancelled.
     """
@@ -26,6 +31,11 @@ def bring(
     if door not in DOORS:
         raise ImportProblem(
             f"Networks come in through {', '.join(DOORS)}, not through {door[:40]!r}."
+        )
+    if DOORS[door].runs_code and safe:
+        raise ImportProblem(
+            f"{request.path} is Python, and safe mode runs no foreign code. Start Neuroloom without "
+            "--safe-mode to import it; .pt2 and .onnx files can be imported now."
         )
     if DOORS[door].runs_code and not request.agreed:
         raise ImportProblem(

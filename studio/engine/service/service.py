@@ -54,7 +54,7 @@ class Service:
         self._layers: dict[str, LayerSpec] | None = None
         self._packs: Packs | None = None
         self._kept = compile.Kept(Path(setup.cache) if setup.cache else None)
-        self._consent = compile.Consent()
+        self._consent = compile.Consent(safe=setup.safe)
         self._cache = compile.Cache(kept=self._kept, consent=self._consent)
         self._datasets = Path(setup.datasets) if setup.datasets else None
         self._shelf = Shelf(
@@ -312,7 +312,7 @@ class Service:
     def _import(self, work: Work) -> p.Imported:
         request = work.request
         assert isinstance(request, p.Import)
-        return importing.bring(request, work.cancelled, self._readers.take)
+        return importing.bring(request, work.cancelled, self._readers.take, self._setup.safe)
 
     def _prepare_import(self, work: Work) -> p.Done:
         request = work.request

@@ -152,6 +152,8 @@ class ImportPanel(QDialog):
             return "Choose a file first."
         if self._unreadable:
             return self._unreadable
+        if self.runs_code and self._session.safe:
+            return "Safe mode runs no foreign Python. A .pt2 or .onnx file can be imported."
         if self.runs_code and not self.agreed.isChecked():
             return "Agree that the code runs, or look at it first."
         return ""
@@ -167,8 +169,9 @@ class ImportPanel(QDialog):
         for widget in (self.classes, self.args, self.input):
             widget.setEnabled(code)
             widget.setToolTip("" if code else "An exported program knows this itself.")
-        self.agreed.setVisible(code)
-        self.warning.setVisible(code)
+        asks = code and not self._session.safe
+        self.agreed.setVisible(asks)
+        self.warning.setVisible(asks)
 
     def _complain(self, sentence: str) -> None:
         self.message.setText(sentence)

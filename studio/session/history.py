@@ -94,6 +94,8 @@ class History:
     def __init__(self, folder: str = "") -> None:
         self.folder = folder
         self.status = ""
+        #: What it does before its first step, such as Compiling.
+        self.working = ""
         self.started: p.Started | None = None
         self.progress: p.Progress | None = None
         self.summary: p.RunSummary | None = None
@@ -209,7 +211,7 @@ class History:
                 self.started = event
                 self.status = "running"
             case p.Progress():
-                self.progress = event
+                self.progress, self.working = event, ""
                 for name, values in event.values.items():
                     self.curves.setdefault(name, Curve()).append(event.steps, values)
                 rate = self.curves.setdefault("samples_per_s", Curve())
@@ -245,7 +247,7 @@ class History:
                 self.summary, self.held = event.summary, None
                 self.status = event.summary.status
             case p.Working():
-                pass
+                self.working = event.what
 
     def _go_back(self, step: int) -> None:
         """Forget what was told of the steps after `step`: they are taken again."""

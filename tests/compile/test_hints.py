@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from networks import chain, conv, lenet, linear, residual, transformer
 
-from studio import compile, data, layers
+from studio import compile, data, layers, train
 from studio.compile.hints import RULES
 from studio.extensions.load import load_packs
 from studio.graph import files
@@ -25,8 +25,9 @@ END = ("torch.nn.Flatten", linear(name="fc", out_features=10))
 
 
 def hints(project: Project, specs: Specs, facts: DataFacts | None) -> list[Problem]:
-    network = compile.infer(project, specs, facts).networks["main"]
-    return [problem for problem in network.problems if problem.severity == "hint"]
+    networks = compile.infer(project, specs, facts, wants=train.wanted).networks.values()
+    found = [problem for network in networks for problem in network.problems]
+    return [problem for problem in found if problem.severity == "hint"]
 
 
 def _joined(kind: str, between: str = "", **params: object) -> Project:
@@ -187,7 +188,7 @@ def test_bundled_networks_deserve_no_hint(specs: Specs) -> None:
     projects = {kind: packs.draw(kind, {}) for kind in sorted(packs.architectures)}
     projects["starter"] = files.load(ROOT / "assets" / "starter.loom").project
     for name, project in projects.items():
-        facts = data.open(project.data, ROOT).facts
+        facts = train.seen(project.recipe, data.open(project.data, ROOT).facts)
         for size in (project.recipe.batch_size, 256):
             sized = SetRecipe({"batch_size": size}).apply(project)
             assert hints(sized, layers.builtin(), facts) == [], name

@@ -118,7 +118,12 @@ def compose(sheet: Sheet, told: Told, theme: Theme, nodes: Collection[str] = ())
 
 def extent(scene: SheetScene) -> QRectF:
     """Return the rectangle that a picture shows: everything drawn, in whole points of a page."""
-    box = scene.itemsBoundingRect().adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN)
+    labels = scene.wires.labels
+    box = labels.extent()
+    for item in scene.items():
+        if item is not labels:
+            box = box.united(item.sceneBoundingRect())
+    box.adjust(-MARGIN, -MARGIN, MARGIN, MARGIN)
     left, top = 4 * math.floor(box.left() / 4), 4 * math.floor(box.top() / 4)
     width, height = (4 * math.ceil(side / 4) + 4 for side in (box.width(), box.height()))
     return QRectF(left, top, width, height)

@@ -1,27 +1,20 @@
-"""A wire: a stock path, and the label that carries its shape."""
+"""A wire: a stock path, in the pens of the theme."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
-from PySide6.QtWidgets import (
-    QGraphicsItem,
-    QGraphicsPathItem,
-    QStyleOptionGraphicsItem,
-    QWidget,
-)
+from PySide6.QtGui import QColor, QFontMetricsF, QPen
+from PySide6.QtWidgets import QGraphicsPathItem
 
 from studio.graph.facts import Dim, dim_text
 from studio.graph.graph import Link
-from studio.ui.canvas.node_paint import Detail, outline
+from studio.ui.canvas.labels import Label
+from studio.ui.canvas.node_paint import outline
 from studio.ui.canvas.previews import LEVELS, wire_width
 from studio.ui.canvas.routes import Route, path_of
 from studio.ui.canvas.sprites import Sprites
-from studio.ui.reporting import reported
 from studio.ui.theme import Theme
 
 LINK_Z = 1.0
-LABEL_Z = 5.0
 #: A wire must be longer than this to carry its shape.
 LABELLED = 24.0
 #: How many shapes are kept as text.
@@ -90,73 +83,6 @@ class WireLook:
         return self._strong[level]
 
 
-class LabelItem(QGraphicsItem):
-    """The shape on a wire, over its longest stretch."""
-
-    def __init__(self, look: WireLook) -> None:
-        super().__init__()
-        self._look = look
-        self.axes: Axes = ()
-        self.tone = ""
-        self._width = 0.0
-        self.setZValue(LABEL_Z)
-
-    def show_axes(self, axes: Axes, tone: str) -> None:
-        """Show a shape; `tone` is "", `error`, `unknown` or `hover`."""
-        if (axes, tone) == (self.axes, self.tone):
-            return
-        self.prepareGeometryChange()
-        self.axes, self.tone = axes, tone
-        self._width = self._room(axes)
-        self.update()
-
-    def _room(self, axes: Axes) -> float:
-        letters = sum(len(dim) for dim, _ in axes) + len(axes) - 1
-        return letters * self._look.letter + 12
-
-    def boundingRect(self) -> QRectF:
-        return QRectF(-self._width / 2 - 1, -10, self._width + 2, 20)
-
-    @reported
-    def paint(
-        self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None
-    ) -> None:
-        detail = Detail.at(painter.worldTransform().m11())
-        if detail < Detail.TITLES or not self.axes:
-            return
-        axes, tone = self.axes, self.tone
-        if detail is Detail.TITLES and len(axes) > 1:
-            axes = axes[1:]
-        self._look.sprites.draw(
-            painter,
-            (axes, tone),
-            self.boundingRect(),
-            lambda inner: self._paint(inner, axes, tone),
-            detail,
-        )
-
-    def _paint(self, painter: QPainter, axes: Axes, tone: str) -> None:
-        color, letter = self._look.theme.color, self._look.letter
-        parts: list[tuple[str, bool]] = []
-        for n, (dim, changed) in enumerate(axes):
-            parts += [("×", False)] if n else []
-            parts.append((dim, changed))
-        width = self._room(axes)
-        edge = {"error": "error", "hover": "accent"}.get(tone, "line.strong")
-        pen = QPen(color(edge), 1)
-        if tone == "unknown":
-            pen.setDashPattern([3, 2])
-        painter.setPen(pen)
-        painter.setBrush(color("bg.canvas"))
-        painter.drawRoundedRect(QRectF(-width / 2 + 0.5, -8.5, width - 1, 17), 4, 4)
-        painter.setFont(self._look.font)
-        x = -width / 2 + 6
-        for text, changed in parts:
-            painter.setPen(color("text.1" if changed and tone != "unknown" else "text.3"))
-            painter.drawText(QPointF(x, 4), text)
-            x += letter * len(text)
-
-
 class LinkItem(QGraphicsPathItem):
     """A wire. Painting is the stock item's own."""
 
@@ -167,7 +93,8 @@ class LinkItem(QGraphicsPathItem):
         self.docked = False
         #: Begins at the port of the frame that it enters, together with a wire of the same source.
         self.joined = False
-        self.label: LabelItem | None = None
+        #: The shape that it carries, where that is written.
+        self.label: Label | None = None
         self._look = look
         self.tone = ""
         #: How strong its tensor is, where that is shown.
@@ -179,8 +106,6 @@ class LinkItem(QGraphicsPathItem):
         if self.route is None or route.points != self.route.points:
             self.route = route
             self.setPath(path_of(route.points))
-        if self.label:
-            self.label.setPos(*route.label)
 
     def show_state(
         self, tone: str, hovered: bool, selected: bool, level: int | None = None

@@ -16,7 +16,7 @@ from studio.graph.layout import all_places
 from studio.graph.project import Place, Sheet
 from studio.ui.canvas.faces import Face, Told, make_face
 from studio.ui.canvas.frame_item import FrameItem, NoteItem
-from studio.ui.canvas.link_item import LabelItem, LinkItem
+from studio.ui.canvas.link_item import LinkItem
 from studio.ui.canvas.node_item import NodeItem
 from studio.ui.canvas.node_paint import NodePainter
 from studio.ui.canvas.sprites import Sprites
@@ -351,12 +351,12 @@ class SheetScene(QGraphicsScene):
     def link_at(self, pos: QPointF, reach: float = 6.0) -> LinkItem | None:
         """Return the wire (or the wire of the label) near a point."""
         box = QRectF(pos.x() - reach, pos.y() - reach, 2 * reach, 2 * reach)
-        for item in self.items(box):
-            if isinstance(item, LinkItem):
-                if item.route and item.route.is_near(pos.toTuple(), reach):
-                    return item
-            elif isinstance(item, LabelItem):
-                return next((one for one in self.links.values() if one.label is item), None)
+        for item in self.wires.labels.within(box):
+            return item
+        for found in self.items(box):
+            near = isinstance(found, LinkItem) and found.route
+            if near and near.is_near(pos.toTuple(), reach):
+                return found
         return None
 
     def note_at(self, pos: QPointF) -> NoteItem | None:

@@ -43,8 +43,7 @@ class DragWire:
         self._ghost = overlay_on(scene)
         self._ghost.setPen(outline(scene.theme.color("accent"), 2, dashed=True))
         if moving is not None:
-            scene.links[moving].setVisible(False)
-            self._label(False)
+            scene.wires.show(moving, False)
         scene.fade_ports(self._able(), gives)
 
     def move(self, pos: QPointF, keys: Qt.KeyboardModifier = NO_KEYS) -> None:
@@ -80,15 +79,8 @@ class DragWire:
     def _clean(self) -> None:
         self._scene.removeItem(self._ghost)
         self._scene.fade_ports(None, self._gives)
-        if self._moving in self._scene.links:
-            self._scene.links[self._moving].setVisible(True)
-            self._label(True)
-
-    def _label(self, shown: bool) -> None:
-        assert self._moving is not None
-        label = self._scene.links[self._moving].label
-        if label:
-            label.setVisible(shown)
+        if self._moving is not None and self._moving in self._scene.links:
+            self._scene.wires.show(self._moving, True)
 
     def _graph(self) -> Graph:
         graph = self._scene.sheet.graph

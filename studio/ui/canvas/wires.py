@@ -10,7 +10,8 @@ from studio.graph.geometry import FRAME_BOTTOM, FRAME_TOP, is_docked
 from studio.graph.graph import REROUTE, Link
 from studio.graph.project import Frame, Place
 from studio.ui.canvas.frame_item import HEADER
-from studio.ui.canvas.link_item import LABELLED, LabelItem, LinkItem, WireLook
+from studio.ui.canvas.labels import LabelLayer
+from studio.ui.canvas.link_item import LABELLED, LinkItem, WireLook
 from studio.ui.canvas.previews import Strength
 from studio.ui.canvas.routes import MOST_TRIES, Ends, Obstacles, find_route, lanes
 
@@ -33,13 +34,20 @@ class Wires:
         self._obstacles = Obstacles()
         self.look = WireLook(scene.theme, scene.sprites)
         self.items: dict[Link, LinkItem] = {}
+        self.labels = self._layer()
         #: The scale on which wires show how strong their tensors are; None while they do not.
         self.strength: Strength | None = None
 
     def forget(self) -> None:
         """Begin again; the scene has been cleared."""
         self.items = {}
+        self.labels = self._layer()
         self._obstacles = Obstacles()
+
+    def _layer(self) -> LabelLayer:
+        layer = LabelLayer(self.look)
+        self._scene.addItem(layer)
+        return layer
 
     def add(self, link: Link) -> None:
         """Put an item for a wire; `follow` lays it."""
@@ -49,8 +57,7 @@ class Wires:
     def drop(self, link: Link) -> None:
         """Take a wire away."""
         item = self.items.pop(link)
-        if item.label:
-            self._scene.removeItem(item.label)
+        self.labels.put(item, None)
         self._scene.removeItem(item)
         self._obstacles.drop((link.source, link))
 
@@ -178,16 +185,16 @@ class Wires:
             hovered or (self._scene.shapes and route.length > LABELLED and not item.docked)
         )
         if not shown or tensor is None or facts is None:
-            if item.label:
-                self._scene.removeItem(item.label)
-                item.label = None
+            self.labels.put(item, None)
             return
-        if item.label is None:
-            item.label = LabelItem(self.look)
-            self._scene.addItem(item.label)
-            item.label.setPos(*route.label)
         axes = self.look.axes(tensor.shape, self._shape_before(link.source.node))
-        item.label.show_axes(axes, "hover" if hovered else tone)
+        self.labels.put(item, axes, "hover" if hovered else tone)
+
+    def show(self, link: Link, shown: bool) -> None:
+        """Show a wire with its label, or neither, as while its end follows the hand."""
+        item = self.items[link]
+        item.setVisible(shown)
+        self.labels.refresh(item.label)
 
     def show_strength(self) -> bool:
         """Give every wire the strength of its tensor, or none, as it is told now; tell of changes."""

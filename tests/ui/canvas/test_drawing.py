@@ -389,3 +389,18 @@ def test_titles_can_be_read_from_a_quarter_of_their_size_on(board: Board) -> Non
     assert {board.view.viewport().grab(card).toImage().pixelColor(4, 3).name()} == {
         board.canvas._theme.color("cat.conv").name()
     }
+
+
+def test_a_shape_is_found_where_it_is_written_and_goes_with_its_wire(board: Board) -> None:
+    wire = board.scene.links[link("relu1", "out", "pool1", "x")]
+    label, layer = wire.label, board.scene.wires.labels
+    assert label is not None
+    edge = QPointF(label.rect.right() - 4, label.rect.center().y())
+    assert board.scene.link_at(edge, 1.0) is wire
+    board.scene.wires.show(wire.link, False)
+    assert wire not in layer.within(label.rect)
+    board.scene.wires.show(wire.link, True)
+    assert wire in layer.within(label.rect)
+    board.session.do(Disconnect("main", (wire.link,)))
+    assert wire not in layer.within(label.rect)
+    board.check()

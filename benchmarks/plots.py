@@ -42,7 +42,8 @@ from studio.session.session import Session
 from studio.ui.canvas import Canvas
 from studio.ui.theme import Theme
 from studio.ui.train import TrainWorkspace
-from studio.ui.views.line_plot import LinePlot, Trace
+from studio.ui.views.line_plot import LinePlot
+from studio.ui.views.plot_painting import Trace
 
 POINT_MS, GROWTH_MIB = 4.0, 8.0
 SIZE, CHUNK, EPOCH = (1600, 900), 250, 500

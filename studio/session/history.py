@@ -106,6 +106,8 @@ class History:
         self.moments: tuple[int, ...] = ()
         self.moment: p.Moment | None = None
         self.curves: dict[str, Curve] = {}
+        #: How long the run had trained at a step, in seconds.
+        self.clock = Curve()
         self.epochs: list[p.EpochDone] = []
         self.layers: dict[str, p.LayerStat] = {}
         self.flows: dict[str, float] = {}
@@ -190,6 +192,27 @@ class History:
         beyond = np.maximum(0, epochs - count[-1]) * self.steps_per_epoch
         return np.asarray(np.interp(epochs, count, ends) + beyond)
 
+    def seconds_at(self, steps: np.ndarray) -> np.ndarray:
+        """Return steps as seconds that the run had trained, pauses left out."""
+        x, y = self.clock.points()
+        if not x.size:  # an old run, which told the time of epochs only
+            x = np.array([done.step for done in self.epochs], np.float64)
+            y = np.array([done.seconds for done in self.epochs], np.float64)
+        if not x.size:
+            return np.zeros_like(steps, np.float64)
+        x, y = np.insert(x, 0, 0.0), np.insert(y, 0, 0.0)
+        rate = y[-1] / max(1.0, x[-1])
+        return np.asarray(np.interp(steps, x, y) + rate * np.maximum(0, steps - x[-1]))
+
+    def series(self) -> tuple[str, ...]:
+        """Return what is measured of the run, without `train_` and `val_`, the loss first."""
+        found = {"loss": None}
+        names = [*self.curves, *(name for epoch in self.epochs[-1:] for name in epoch.metrics)]
+        for name in names:
+            if name not in ("lr", "samples_per_s"):
+                found[name.removeprefix("train_").removeprefix("val_")] = None
+        return tuple(found)
+
     def metric(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return epochs and values of a metric that is measured once an epoch."""
         pairs = [(e.epoch, e.metrics[name]) for e in self.epochs if name in e.metrics]
@@ -216,6 +239,8 @@ class History:
                     self.curves.setdefault(name, Curve()).append(event.steps, values)
                 rate = self.curves.setdefault("samples_per_s", Curve())
                 rate.append(np.array([event.step]), np.array([event.samples_per_s]))
+                if event.elapsed_s > 0:
+                    self.clock.append(np.array([event.step]), np.array([event.elapsed_s]))
             case p.LayerStats():
                 self._take_layers(event)
             case p.Pictures():
@@ -251,7 +276,7 @@ class History:
 
     def _go_back(self, step: int) -> None:
         """Forget what was told of the steps after `step`: they are taken again."""
-        for curve in self.curves.values():
+        for curve in (*self.curves.values(), self.clock):
             curve.cut(step)
         self.epochs = [epoch for epoch in self.epochs if epoch.step <= step]
         count = sum(seen <= step for seen in self.layer_steps)

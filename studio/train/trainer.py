@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec import structs
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -37,6 +38,7 @@ from studio.train.forking import take_over
 from studio.train.insight import Insights
 from studio.train.learner import Learner
 from studio.train.ledger import Ledger, NotFinite
+from studio.train.load import Gauge
 from studio.train.options import TrainProblem
 from studio.train.previews import Previews
 from studio.train.probes import Probes
@@ -101,6 +103,7 @@ class Trainer:
             time.perf_counter,
         )
         self._keeper = Keeper(job.folder)
+        self._gauge = Gauge(device)
         self._paused = self._single = self._stopping = False
         self._start = self._flushed = time.perf_counter()
         self._idle = self._seconds_before = 0.0
@@ -363,7 +366,7 @@ class Trainer:
         untold, self._untold = self._untold, []
         if event is not None:
             self._flushed, self._samples = now, samples
-            yield event
+            yield structs.replace(event, elapsed_s=self._elapsed(), load=self._gauge.read())
         yield from untold
 
     def _look(self) -> Iterator[p.Event]:

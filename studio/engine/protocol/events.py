@@ -34,10 +34,19 @@ class Started(Message, frozen=True, tag=True):
     score: str = ""
 
 
+class Load(Struct, frozen=True, array_like=True):
+    """What a run asks of its device: memory in bytes, of `total` (0: unknown), and the share it is busy."""
+
+    memory: int
+    total: int = 0
+    busy: float | None = None
+
+
 class Progress(Message, frozen=True, tag=True):
     """Per-step values since the last event: `steps` int64 `[n]`, `values` name → float32 `[n]`.
 
-    Names: `train_loss`, `train_accuracy` (classification), `lr`. Rates in samples a second, times in seconds.
+    Names: `train_loss`, `train_accuracy` (classification), `lr`. Rates in samples a second, times in seconds;
+    `elapsed_s` is how long the run has trained, pauses left out.
     """
 
     step: int
@@ -47,6 +56,8 @@ class Progress(Message, frozen=True, tag=True):
     samples_per_s: float
     eta_s: float
     overhead: float = 0.0
+    elapsed_s: float = 0.0
+    load: Load | None = None
 
 
 class LayerStat(Struct, frozen=True, omit_defaults=True):

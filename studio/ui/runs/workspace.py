@@ -18,9 +18,10 @@ from studio.ui.prompts import Ask, Choice, Prompts
 from studio.ui.runs.columns import metric_text, metric_title
 from studio.ui.runs.table import RunsTable
 from studio.ui.theme import Theme
-from studio.ui.views.line_plot import LinePlot, Trace
+from studio.ui.views.line_plot import LinePlot
 from studio.ui.views.numbers import hundredths, size
 from studio.ui.views.panel import EmptyState, Remark
+from studio.ui.views.plot_painting import Trace
 
 #: There are as many series colours.
 _DRAWN = 6

@@ -21,7 +21,7 @@ from studio.session.history import History
 from studio.ui import controls
 from studio.ui.theme import Theme
 from studio.ui.train.change_words import change_words
-from studio.ui.train.curves import Curves
+from studio.ui.train.scores import main_score
 from studio.ui.views.axis import rounds
 from studio.ui.views.redraw import Redraw
 from studio.ui.views.view import Table, View
@@ -300,7 +300,8 @@ class Scrubber(View):
     def _ask(self, step: int | None) -> None:
         moments = self._history.moments
         if step is not None and moments:
-            step = min(moments, key=lambda kept: abs(kept - step))
+            wanted = step
+            step = min(moments, key=lambda kept: abs(kept - wanted))
         if not moments:
             step = None
         if step == self.shown:
@@ -359,7 +360,7 @@ def _flags(history: History) -> list[Flag]:
             flags.append(Flag(change.step, "settings", "text.2", words, f"{words} from here on"))
         elif change.action == "paused":
             flags.append(Flag(change.step, "pause", "text.2", "paused", "Paused here"))
-    score = Curves.score_of(history)
+    score = main_score(history)
     best = history.best(f"val_{score.name}") or history.best("val_loss")
     done = next((e for e in history.epochs if best is not None and e.epoch == best[0]), None)
     if best is not None and done is not None:

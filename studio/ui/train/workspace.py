@@ -101,6 +101,8 @@ class TrainWorkspace(QWidget):
 
         self.empty.pressed.connect(lambda: session.train())
         self.scrubber.moment_wanted.connect(session.look_at)
+        self.curves.moment_wanted.connect(session.look_at)
+        self.addActions([self.curves.export_values, self.curves.export_picture])
         self.over_time.layer_picked.connect(self.show_layer)
         self.look_here.layer_wanted.connect(self.show_layer)
         self.look_here.curve_wanted.connect(self.curves.point_out)
@@ -183,7 +185,8 @@ class TrainWorkspace(QWidget):
         self.outputs.show_history(history, self._name)
         self.filters.show_history(history, self._name)
         self.embedding.show_history(history, self._name)
-        self.surface.show_history(history, self._session.facts and self._session.facts.data)
+        facts = self._session.facts
+        self.surface.show_history(history, facts.data if facts else None)
         self._offer_looks()
         self.predictions.show_history(history)
         if self._layer not in history.layer_series:

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
     QFontMetricsF,
     QKeyEvent,
     QMouseEvent,
@@ -25,47 +23,33 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QMenu, QWidget
 
 from studio.ui.theme import Theme
-from studio.ui.views.axis import Scale, per_column, polygons
+from studio.ui.views.axis import Scale
 from studio.ui.views.numbers import short
+from studio.ui.views.plot_marks import Best, Mark, draw_best, draw_marks
+from studio.ui.views.plot_painting import Points, Shape, Trace, draw_axes, draw_curve
 from studio.ui.views.smoothing import ema, thinned
 from studio.ui.views.view import Table, View
 
 #: A smoothed curve needs no more points than this, so it may be drawn wider and antialiased.
 _SMOOTH_POINTS = 480
 _HEAD, _LEFT, _FOOT, _RIGHT = 28.0, 58.0, 22.0, 14.0
-
-Points = tuple[np.ndarray, np.ndarray]
-
-
-class Trace(NamedTuple):
-    """One curve of a plot. `smooth` draws the running mean above the faint raw values.
-
-    A curve with `dots` has few points, which are marked while there is room.
-    """
-
-    name: str
-    title: str
-    token: str
-    smooth: bool = False
-    dots: bool = False
-
-
-class _Shape(NamedTuple):
-    """What is drawn of a trace, in values: raw and mean (of a smooth one), or one line."""
-
-    trace: Trace
-    raw: Points
-    line: Points
+#: A press that moves no further than this is a click. Units: px.
+_CLICK = 4.0
 
 
 class LinePlot(View):
     """A titled plot of a few curves. Mouse, ← and → move a cursor, and the head reads values there.
 
-    The wheel (or + and −) zooms along the steps, a double-click (or 0) shows all again. Points come
-    from bounded curves (≤ 4000 min/max buckets), so that a redraw costs the same after a million steps.
+    Dragging across, the wheel, + and − zoom along the steps; a double-click (or 0) shows all again; a
+    click picks a place. Points come from bounded curves (≤ 4000 min/max buckets), so that a redraw costs
+    the same after a million steps.
     """
 
     log_changed = Signal(bool)
+    #: The person reads at another place (None: nowhere), shows another part (None: all), or clicked.
+    cursor_moved = Signal(object)
+    zoomed = Signal(object)
+    picked = Signal(float)
 
     def __init__(
         self,
@@ -90,11 +74,13 @@ class LinePlot(View):
         self._traces: dict[str, Trace] = {trace.name: trace for trace in traces}
         self._points: dict[str, Points] = {}
         self._means: dict[str, Points] = {}
-        self._shapes: list[_Shape] = []
+        self._shapes: list[Shape] = []
         self._x_range: tuple[float, float] | None = None
         self._zoom: tuple[float, float] | None = None
-        self._best: tuple[float, float, str] | None = None
-        self._marks: tuple[tuple[float, str], ...] = ()
+        self._best: Best | None = None
+        self._marks: tuple[Mark, ...] = ()
+        #: Where the mouse was pressed and where it is, in pixels, while it is dragged across.
+        self._dragged: tuple[float, float] | None = None
         self._cursor: float | None = None
         self._held: float | None = None
         self.setMinimumSize(180, 96)
@@ -150,11 +136,16 @@ class LinePlot(View):
 
     def set_best(self, point: tuple[float, float, str] | None) -> None:
         """Mark the best value: x, y, and its sentence."""
-        self._best = point if point and all(map(math.isfinite, point[:2])) else None
+        self._best = Best(*point) if point and all(map(math.isfinite, point[:2])) else None
 
-    def set_marks(self, marks: Sequence[tuple[float, str]]) -> None:
-        """Mark moments with dashed lines: x and what was changed."""
+    def set_marks(self, marks: Sequence[Mark]) -> None:
+        """Mark what happened with dashed lines."""
         self._marks = tuple(marks)
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """What happened, as it is marked."""
+        return self._marks
 
     def points(self, name: str) -> Points:
         """Return what one curve draws, as it was given."""
@@ -174,9 +165,9 @@ class LinePlot(View):
             if trace.smooth and x.size > 2 and self.smoothing > 0:
                 at, middle = self._means[name]
                 line = thinned(at, ema(middle, self.smoothing), _SMOOTH_POINTS)
-                self._shapes.append(_Shape(trace, (x, y), line))
+                self._shapes.append(Shape(trace, (x, y), line))
             elif x.size:
-                self._shapes.append(_Shape(trace, (x[:0], y[:0]), (x, y)))
+                self._shapes.append(Shape(trace, (x[:0], y[:0]), (x, y)))
         self.setAccessibleDescription("; ".join(f"{a} {b}" for a, b, _ in self.readings()))
         self.update()
 
@@ -218,7 +209,7 @@ class LinePlot(View):
         if not self._shapes:
             return ""
         across, _ = self._scales()
-        near = [text for x, text in self._marks if abs(across.pixel(x) - at.x()) < 5]
+        near = [mark.text for mark in self._marks if abs(across.pixel(mark.x) - at.x()) < 5]
         return "\n".join(near)
 
     def fill_menu(self, menu: QMenu) -> None:
@@ -228,7 +219,7 @@ class LinePlot(View):
         log.toggled.connect(self.set_log)
         whole = menu.addAction("Show all steps")
         whole.setEnabled(self._zoom is not None)
-        whole.triggered.connect(lambda: self.set_zoom(None))
+        whole.triggered.connect(lambda: self._zoom_to(None))
         super().fill_menu(menu)
 
     # --------------------------------------------------------------------------------------- drawing
@@ -241,94 +232,26 @@ class LinePlot(View):
             painter.drawLine(area.bottomLeft(), area.bottomRight())
             return
         across, up = self._scales()
-        self._draw_axes(painter, area, across, up)
+        draw_axes(
+            painter, self.theme, area, across, up, form_x=self._form_x, form_y=self._form_tick
+        )
         painter.save()
         painter.setClipRect(area.adjusted(0, -2, _RIGHT, 1))
-        self._draw_marks(painter, area, across)
+        draw_marks(painter, self.theme, area, across, self._marks)
         for shape in self._shapes:
-            self._draw_shape(painter, shape, across, up)
+            draw_curve(painter, self.theme, shape, across, up, room=self.width())
         for at, token in ((self._held, "accent"), (self._cursor, "text.3")):
             if at is not None:
                 painter.setPen(QPen(self.theme.color(token), 1))
                 x = across.pixel(at)
                 painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+        if self._dragged is not None:
+            first, last = sorted(self._dragged)
+            box = QRectF(first, area.top(), last - first, area.height())
+            painter.fillRect(box, self.theme.color("accent", 0.18))
         painter.restore()
         if self._best is not None and self._cursor is None and self._held is None:
-            self._draw_best(painter, area, across, up)
-
-    def _draw_shape(self, painter: QPainter, shape: _Shape, across: Scale, up: Scale) -> None:
-        trace = shape.trace
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        painter.setPen(QPen(self._faint(trace.token), 1))
-        for polygon in polygons(*per_column(across.pixels(shape.raw[0]), up.pixels(shape.raw[1]))):
-            painter.drawPolyline(polygon)
-        x, y = shape.line
-        few = trace.smooth or trace.dots
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, few)
-        painter.setPen(QPen(self.theme.color(trace.token), 1.6 if few else 1.0))
-        px, py = across.pixels(x), up.pixels(y)
-        for polygon in polygons(px, py):
-            painter.drawPolyline(polygon)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        if trace.dots and x.size * 8 < self.width():
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self.theme.color(trace.token))
-            for a, b in zip(px.tolist(), py.tolist(), strict=True):
-                if math.isfinite(b):
-                    painter.drawEllipse(QPointF(a, b), 2.0, 2.0)
-
-    def _faint(self, token: str) -> QColor:
-        """Return a colour a third as strong. Mixed, not translucent: such a line takes 20 times as long."""
-        strong, ground = self.theme.color(token), self.theme.color("bg.panel")
-        parts = zip(strong.getRgb()[:3], ground.getRgb()[:3], strict=True)
-        return QColor(*(round(0.34 * one + 0.66 * other) for one, other in parts))
-
-    def _draw_axes(self, painter: QPainter, area: QRectF, across: Scale, up: Scale) -> None:
-        grid, words = self.theme.color("line"), self.theme.color("text.3")
-        painter.setFont(self.theme.font("caption"))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        for value in up.ticks(28):
-            y = round(up.pixel(value))
-            painter.setPen(QPen(grid, 1))
-            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
-            painter.setPen(words)
-            painter.drawText(QRectF(0, y - 8, area.left() - 8, 16), right, self._form_tick(value))
-        painter.setPen(QPen(grid, 1))
-        painter.drawLine(area.bottomLeft(), area.bottomRight())
-        painter.setPen(words)
-        for value in across.ticks(56):
-            box = QRectF(across.pixel(value) - 36, area.bottom() + 4, 72, 16)
-            painter.drawText(box, Qt.AlignmentFlag.AlignHCenter, self._form_x(value))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-
-    def _draw_marks(self, painter: QPainter, area: QRectF, across: Scale) -> None:
-        painter.setPen(QPen(self.theme.color("text.3"), 1, Qt.PenStyle.DashLine))
-        for x, _ in self._marks:
-            at = round(across.pixel(x)) + 0.5
-            painter.drawLine(QPointF(at, area.top()), QPointF(at, area.bottom()))
-
-    def _draw_best(self, painter: QPainter, area: QRectF, across: Scale, up: Scale) -> None:
-        assert self._best is not None
-        x, y, text = self._best
-        at = QPointF(across.pixel(x), up.pixel(y))
-        if not area.adjusted(-1, -1, 1, 1).contains(at):
-            return
-        colour = self.theme.color
-        width = QFontMetricsF(self.theme.font("caption")).horizontalAdvance(text) + 8
-        below = area.bottom() - at.y() > 40
-        top = at.y() + 20 if below else at.y() - 36
-        left = min(max(at.x() - width / 2, area.left()), area.right() - width)
-        painter.setPen(QPen(colour("text.3"), 1))
-        painter.drawLine(QPointF(at.x(), at.y() + (5 if below else -5)), QPointF(at.x(), top + 8))
-        painter.setPen(QPen(colour("text.1"), 1.5))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawEllipse(at, 4.5, 4.5)
-        box = QRectF(left, top, width, 16)
-        painter.fillRect(box, colour("bg.panel", 0.82))
-        painter.setFont(self.theme.font("caption"))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+            draw_best(painter, self.theme, area, across, up, self._best)
 
     def _draw_head(self, painter: QPainter) -> None:
         colour = self.theme.color
@@ -399,45 +322,82 @@ class LinePlot(View):
         pad = 0.06 * (high - low) or 0.05 * (abs(high) or 1.0)
         return low - pad, high + pad
 
+    @property
+    def zoom(self) -> tuple[float, float] | None:
+        """The part of the horizontal axis that is shown, None for all of it."""
+        return self._zoom
+
     def set_zoom(self, ends: tuple[float, float] | None) -> None:
         """Show a part of the horizontal axis, or all of it."""
         self._zoom = ends
         self.update()
 
+    def _zoom_to(self, ends: tuple[float, float] | None) -> None:
+        self.set_zoom(ends)
+        self.zoomed.emit(ends)
+
     def _zoom_by(self, factor: float, around: float | None = None) -> None:
         if not self._shapes:
             return
-        whole = self._x_range or self._extent()
-        left, right = self._zoom or whole
+        left, right = self._zoom or self._x_range or self._extent()
         middle = around if around is not None else self._cursor
         middle = (left + right) / 2 if middle is None else middle
-        left = max(whole[0], middle - (middle - left) * factor)
-        right = min(whole[1], middle + (right - middle) * factor)
-        least = (whole[1] - whole[0]) / 1000
-        if right - left >= least:
-            self.set_zoom(None if (left, right) == whole else (left, right))
+        self._zoom_within(middle - (middle - left) * factor, middle + (right - middle) * factor)
+
+    def _zoom_within(self, left: float, right: float) -> None:
+        """Zoom to a range, as far as there is anything in it."""
+        whole = self._x_range or self._extent()
+        left, right = max(whole[0], left), min(whole[1], right)
+        if right - left >= (whole[1] - whole[0]) / 1000:
+            self._zoom_to(None if (left, right) == whole else (left, right))
 
     # ----------------------------------------------------------------------------------- interaction
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self._inside(event.position()):
+            self._dragged = (event.position().x(), event.position().x())
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        area = self._area()
-        inside = bool(self._shapes) and area.contains(event.position())
-        self.set_cursor(self._scales()[0].value(event.position().x()) if inside else None)
+        at = event.position()
+        if self._dragged is not None:
+            area = self._area()
+            self._dragged = (self._dragged[0], min(max(at.x(), area.left()), area.right()))
+            self.update()
+        self._read_at(self._scales()[0].value(at.x()) if self._inside(at) else None)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._dragged is None:
+            return
+        (first, last), self._dragged = sorted(self._dragged), None
+        across = self._scales()[0]
+        if last - first > _CLICK:
+            self._zoom_within(across.value(first), across.value(last))
+        else:
+            self.picked.emit(across.value(last))
+        self.update()
 
     def leaveEvent(self, event: QEvent) -> None:
-        self.set_cursor(None)
+        self._read_at(None)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self.set_zoom(None)
+        self._zoom_to(None)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         turned = event.angleDelta().y()
-        if self._shapes and turned and self._area().contains(event.position()):
+        if turned and self._inside(event.position()):
             around = self._scales()[0].value(event.position().x())
             self._zoom_by(0.8 if turned > 0 else 1.25, around)
             event.accept()
         else:
             event.ignore()
+
+    def _inside(self, at: QPointF) -> bool:
+        return bool(self._shapes) and self._area().contains(at)
+
+    def _read_at(self, x: float | None) -> None:
+        if x != self._cursor:
+            self.set_cursor(x)
+            self.cursor_moved.emit(x)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         match event.key():
@@ -448,9 +408,13 @@ class LinePlot(View):
             case Qt.Key.Key_Minus:
                 self._zoom_by(1.25)
             case Qt.Key.Key_0:
-                self.set_zoom(None)
+                self._zoom_to(None)
+            case Qt.Key.Key_L:
+                self.set_log(not self._log)
+            case Qt.Key.Key_Return | Qt.Key.Key_Enter if self._cursor is not None:
+                self.picked.emit(self._cursor)
             case Qt.Key.Key_Escape if self._cursor is not None:
-                self.set_cursor(None)
+                self._read_at(None)
             case _:
                 super().keyPressEvent(event)
 
@@ -458,4 +422,4 @@ class LinePlot(View):
         x = next(x for x, _ in self._points.values() if x.size)
         at = x.size - 1 if self._cursor is None else int(np.abs(x - self._cursor).argmin())
         stride = max(1, x.size // 100)
-        self.set_cursor(float(x[min(max(at + direction * stride, 0), x.size - 1)]))
+        self._read_at(float(x[min(max(at + direction * stride, 0), x.size - 1)]))

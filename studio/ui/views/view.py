@@ -104,6 +104,7 @@ class View(QWidget):
     def fill_menu(self, menu: QMenu) -> None:
         """Put this view's actions into its context menu."""
         if self.table():
+            menu.addAction("Show values as a table…").triggered.connect(self.show_values)
             menu.addAction("Copy values as CSV").triggered.connect(self.copy_values)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -111,6 +112,12 @@ class View(QWidget):
             self.copy_values()
         else:
             super().keyPressEvent(event)
+
+    def show_values(self) -> None:
+        """Open the values as a table."""
+        from studio.ui.views.value_table import ValueTable  # seldom needed
+
+        ValueTable(self).show()
 
     def copy_values(self) -> None:
         """Put the table on the clipboard."""

@@ -12,7 +12,8 @@ from studio.ui.theme import Theme
 from studio.ui.views.bars import Bars
 from studio.ui.views.confusion import Confusion
 from studio.ui.views.heatmap import Heatmap
-from studio.ui.views.line_plot import LinePlot, Trace
+from studio.ui.views.line_plot import LinePlot
+from studio.ui.views.plot_painting import Trace
 from studio.ui.views.pixels import diverging_image, gray_image, symmetric_limit
 from studio.ui.views.redraw import Redraw
 from studio.ui.views.signed_map import Line, SignedMap

@@ -121,8 +121,9 @@ class AugmentPreview(QWidget):
 
         def take_plain(plain: p.Answer) -> None:
             def take(drawn: p.Answer) -> None:
-                both = isinstance(plain, p.SampleSet) and isinstance(drawn, p.SampleSet)
-                if both and self._wanted == wanted:
+                if not isinstance(plain, p.SampleSet) or not isinstance(drawn, p.SampleSet):
+                    return
+                if self._wanted == wanted:
                     self.grid.show_samples(_together(plain, drawn, facts), facts)
                     self._show("")
 

@@ -62,5 +62,5 @@ class _Desk:
         for key in (chosen, *(behind if len(behind) == 1 else ())):
             node = graph.nodes.get(key)
             if node is not None and node.kind in CAN_DIE:
-                return key
+                return str(key)
         return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PySide6.QtGui import QImage
@@ -67,7 +67,7 @@ class Filters(Panel):
         tips = [f"Filter {k + 1} of {len(filters)}" for k in range(len(filters))]
         signed = (filters.astype(np.float32) - 128) / 127 * limit
         flat = signed.reshape(len(filters), -1)
-        rows = [
+        rows: list[Sequence[object]] = [
             ("filter", *range(flat.shape[1])),
             *((k, *row) for k, row in enumerate(flat.tolist())),
         ]

@@ -21,7 +21,7 @@ class PictureGrid(View):
     def __init__(self, theme: Theme, name: str) -> None:
         super().__init__(theme, name)
         self._pictures: tuple[QImage, ...] = ()
-        self._tips: tuple[str, ...] = ()
+        self._words: tuple[str, ...] = ()
         self._rows: Table = []
         self.setMinimumSize(160, 96)
 
@@ -29,7 +29,7 @@ class PictureGrid(View):
         self, pictures: Sequence[QImage], tips: Sequence[str], rows: Table | None = None
     ) -> None:
         """Show these."""
-        self._pictures, self._tips = tuple(pictures), tuple(tips)
+        self._pictures, self._words = tuple(pictures), tuple(tips)
         self._rows = rows or []
         self.update()
 
@@ -45,7 +45,7 @@ class PictureGrid(View):
         return self._rows
 
     def tip(self, at: QPointF) -> str:
-        for box, tip in zip(self._boxes(), self._tips, strict=False):
+        for box, tip in zip(self._boxes(), self._words, strict=False):
             if box.contains(at):
                 return tip
         return ""

@@ -202,8 +202,9 @@ class Scatter(View):
         middle = (low + high) / 2
         spans = np.maximum(high - low, 0.35 * span)
         scale = float((room / spans).min())
-        centred = (self._points - middle) * scale * np.array([1.0, -1.0])
-        return centred + room / 2 + 8
+        centred: np.ndarray = (self._points - middle) * scale * np.array([1.0, -1.0])
+        places: np.ndarray = centred + room / 2 + 8
+        return places
 
     # ---------------------------------------------------------------------------------- interaction
 

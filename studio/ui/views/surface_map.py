@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
 from studio.engine.protocol import Surface
 from studio.ui.theme import MINUS, Theme
@@ -146,14 +146,15 @@ class SurfaceMap(View):
         shares = self._shares()
         count = shares.shape[2]
         palette = np.array(
-            [kind_color(self.theme, kind).getRgb()[:3] for kind in range(count)], np.float32
+            [_rgb(kind_color(self.theme, kind)) for kind in range(count)], np.float32
         )
-        ground = np.array(self.theme.color("bg.panel").getRgb()[:3], np.float32)
+        ground = np.array(_rgb(self.theme.color("bg.panel")), np.float32)
         likeliest = shares.argmax(2)
         # Chance is the colour of the ground, certainty two thirds of the way to the class's own.
         chance = 1 / count
         sure = np.clip((shares.max(2) - chance) / max(1 - chance, 1e-6), 0, 1)[..., None] * 0.66
-        return (ground * (1 - sure) + palette[likeliest] * sure).astype(np.uint8)
+        mixed: np.ndarray = ground * (1 - sure) + palette[likeliest] * sure
+        return mixed.astype(np.uint8)
 
     def _scales(self) -> tuple[Scale, Scale]:
         assert self._surface is not None
@@ -168,3 +169,7 @@ class SurfaceMap(View):
         return QRectF(
             _LEFT, 4, max(40.0, self.width() - _LEFT - 8), max(40.0, self.height() - 4 - _FOOT)
         )
+
+
+def _rgb(color: QColor) -> tuple[int, int, int]:
+    return color.red(), color.green(), color.blue()

@@ -7,6 +7,7 @@ from studio.compile.infer import infer
 from studio.compile.kept import Kept
 from studio.compile.memory import does_not_fit, memory_bytes, too_large, training_memory
 from studio.compile.offers import offers
+from studio.compile.raised import Origin, raised_at
 from studio.compile.reading import Reader, Reading
 from studio.compile.source import Source, Unfinished, source
 from studio.compile.starting import StartProblem, start_from
@@ -15,6 +16,7 @@ __all__ = [
     "Cache",
     "Consent",
     "Kept",
+    "Origin",
     "Reader",
     "Reading",
     "Source",
@@ -26,6 +28,7 @@ __all__ = [
     "load",
     "memory_bytes",
     "offers",
+    "raised_at",
     "source",
     "start_from",
     "too_large",

@@ -11,6 +11,7 @@ from torch import nn
 from studio.compile.cache import Cache
 from studio.compile.infer import infer
 from studio.compile.memory import BYTES_HELD, memory_bytes, too_large
+from studio.compile.raised import DRAWN, Drawn
 from studio.compile.source import source
 from studio.graph.facts import DataFacts
 from studio.graph.project import Project
@@ -38,15 +39,19 @@ def build(
     large = too_large(network, facts.networks[network], memory_bytes(), BYTES_HELD)
     if large is not None:
         raise MemoryError(large.message)
-    return load(source(project, network, specs, facts).text)
+    written = source(project, network, specs, facts)
+    return load(written.text, Drawn(network, written))
 
 
-def load(text: str) -> nn.Module:
-    """Run generated code and return its last class's module; tracebacks show the code's lines."""
+def load(text: str, drawn: Drawn | None = None) -> nn.Module:
+    """Run generated code and return its last class's module; tracebacks show the code's lines.
+
+    With `drawn`, `raised_at` finds the node of an error that the code raises.
+    """
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     file = f"{GENERATED}{digest}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    scope: dict[str, object] = {"__name__": f"network_{digest}"}
+    scope: dict[str, object] = {"__name__": f"network_{digest}", DRAWN: drawn}
     exec(compile(text, file, "exec"), scope)
     classes = [
         value

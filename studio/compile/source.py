@@ -30,10 +30,14 @@ def inside(tap, *path):
 
 
 class Source(Struct, frozen=True):
-    """Code, and for each of its lines the id path of the node that it belongs to ("" for none)."""
+    """Code, and for each of its lines the id path of the node that it belongs to ("" for none).
+
+    `own` are, for lines of a Python node's code, the lines of its own source that they were (from 1; 0 for others).
+    """
 
     text: str
     nodes: tuple[str, ...]
+    own: tuple[int, ...]
 
 
 def source(
@@ -65,6 +69,7 @@ def source(
     return Source(
         text="\n".join(line for line, _ in everything) + "\n",
         nodes=tuple(path for _, path in everything),
+        own=(*(0 for _ in head), *writer.own, *(0 for _ in body[len(writer.own) :])),
     )
 
 
@@ -95,6 +100,8 @@ def _speaks_of(module: str, text: str) -> bool:
 class _Writer:
     def __init__(self, known: Known) -> None:
         self.known = known
+        #: Which line of its node's source each line is, up to the last line of own code.
+        self.own: list[int] = []
 
     def network(self, name: str, graph: Graph) -> list[Line]:
         """Return every line after the imports: supporting functions, blocks, the network."""
@@ -110,7 +117,9 @@ class _Writer:
             lines += self._block(block, [sheet for used, sheet in inner if used == block])
         drawn = Body(known, main).drawn(_quoted_doc(_shapes(graph, known.facts)))
         lines += [("", ""), ("", ""), *write(name, [drawn]).lines]
-        return [*_called(support, lines), *lines]
+        called = [*_called(support, lines)]
+        self.own = [*(0 for _ in called), *self.own]
+        return [*called, *lines]
 
     def _opened(self, sheet: Sheet) -> Iterator[tuple[str, Sheet]]:
         """Yield every module of a block that the network holds, by the block's name."""
@@ -187,6 +196,7 @@ class _Writer:
                 own = known.own[source] = written(source, known.taken)
                 path = sheet.prefix + node.id
                 lines += [("", ""), ("", ""), *((line, path) for line in own.lines)]
+                self.own += [0, 0, *own.numbers]
         return lines
 
     def _support(self, sheets: list[Sheet]) -> list[str]:

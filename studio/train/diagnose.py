@@ -119,8 +119,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _MEMORY)
 
 
-def sentence(error: Exception, step: int, batch_size: int, device: str, kept: str) -> str:
-    """Return what a person is told of an error that ended a run; `kept` says what was saved of it."""
+def sentence(
+    error: Exception, step: int, batch_size: int, device: str, kept: str, where: str = ""
+) -> str:
+    """Return what a person is told of an error that ended a run; `kept` says what was saved of it.
+
+    `where` names the node that was computing, where there was one.
+    """
     if isinstance(error, (TrainProblem, DataProblem, FileProblem)):
         return str(error)
     if isinstance(error, Diverged):
@@ -161,6 +166,8 @@ def sentence(error: Exception, step: int, batch_size: int, device: str, kept: st
             f"Turn deterministic off in the recipe, or choose another device. {kept}"
         ).strip()
     at += _raised_in(error)
+    if where:
+        at = f" in {where}{at}"
     return (
         f"Training ended by an error at step {step + 1}{at}: {type(error).__name__}: {first} "
         f"The details say where. {kept}".strip()

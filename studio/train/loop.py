@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from torch import nn
 
 import studio
+from studio.compile import Origin, raised_at
 from studio.data import DataProblem, Dataset
 from studio.engine import protocol as p
 from studio.engine.runs import Circumstances, RunWriter
@@ -28,6 +29,7 @@ from studio.train.fitting import free, measured_batch
 from studio.train.learner import Learner
 from studio.train.learners import builtin_learners
 from studio.train.options import TrainProblem
+from studio.train.paths import node_paths
 from studio.train.recipes import recipe_problems
 from studio.train.repeatable import repeatable
 from studio.train.suiting import suit_problems
@@ -111,15 +113,27 @@ def _ending(
         yield from trainer.salvage()
         newest = trainer.newest
         kept = f"The weights of step {newest} are kept." if newest is not None else ""
-    message = sentence(error, step, job.project.recipe.batch_size, device, kept)
+    plain = isinstance(error, (TrainProblem, DataProblem, Diverged))
+    origin = None if plain or is_out_of_memory(error) else raised_at(error)
+    where = _named(origin, job.project) if origin is not None else ""
+    message = sentence(error, step, job.project.recipe.batch_size, device, kept, where)
     if isinstance(error, Diverged):
         yield p.ProblemFound(error.step, Problem(str(error), node=error.node, rule="diverged"))
+    elif origin is not None:
+        problem = Problem(message, origin.network, origin.path, rule="raised", line=origin.line)
+        yield p.ProblemFound(step, problem)
     if trainer is not None:
         summary = trainer.summary("failed", message)
     else:
         summary = p.RunSummary(job.folder, "failed", 0, 0, 0.0, message=message)
-    plain = isinstance(error, (TrainProblem, DataProblem, Diverged))
     yield p.Failed(summary, "" if plain else details)
+
+
+def _named(origin: Origin, project: Project) -> str:
+    """Return the node that an error is from as a person knows it, and the line of its own code."""
+    names = {node.path: node.dotted for node in node_paths(project, origin.network)}
+    line = f" (line {origin.line} of its code)" if origin.line else ""
+    return f"{names.get(origin.path, origin.path)}{line}"
 
 
 def _with_a_size_that_fits(told: list[p.Event], measure: Callable[[], int]) -> list[p.Event]:

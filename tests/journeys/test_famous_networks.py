@@ -98,9 +98,10 @@ def thousand(tmp_path: Path) -> Path:
     return tmp_path / "thousand.loom"
 
 
-def test_resnet_18_with_the_mouse(sit_down: Sit, thousand: Path) -> None:
+@pytest.mark.parametrize("hand_of", HANDS)
+def test_resnet_18(sit_down: Sit, thousand: Path, hand_of: type[Hand]) -> None:
     me = sit_down(thousand)
-    hand = Mouse(me)
+    hand = hand_of(me)
     hand.look()
     stem = hand.add("conv2d", hand.add("input"))
     for param, value in (

@@ -95,12 +95,12 @@ class Canvas(QWidget):
         self.blocks = BlockDesk(self, session, theme, self.hint.say)
         self.arranger = Arranger(self.scene, self.editor, self.hint.say, self._moves, self)
         self.narrator = Narrator(self)
-        self.finder = FindBar(theme, self.view, self._find, self._show_hit)
+        self.finder = FindBar(theme, self.view, self._find, self._show_hit, self._is_in_sight)
         self.commands = Commands(theme, self.view, commands_for(self))
         self.header = Header(theme, self.commands["tidy"], self.commands["fit"], self)
         self.networks = NetworkTabs(session, theme, self.view)
         self.networks.picked.connect(self.show_sheet)
-        self.header.put_networks(self.networks)
+        self.header.put_networks(self.networks, self.networks.add)
         shown = QMenu(self.header.view)
         self.view_menu.fill(shown)
         self.header.view.setMenu(shown)
@@ -392,12 +392,16 @@ class Canvas(QWidget):
         return find(self.project, self.scene.told.specs, query)
 
     def _show_hit(self, hit: Hit) -> None:
-        if hit.network:
+        if self._is_in_sight(hit):
+            self.show_node(hit.node)
+        elif hit.network:
             self.reveal(hit.network, hit.path)
-            return
-        if self.where != hit.where or self.prefix:
+        else:
             self.show_sheet(hit.where)
-        self.show_node(hit.path)
+            self.show_node(hit.node)
+
+    def _is_in_sight(self, hit: Hit) -> bool:
+        return hit.where == self.where
 
     def search_here(self) -> None:
         """Offer layers behind the selected node."""

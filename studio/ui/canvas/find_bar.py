@@ -18,7 +18,11 @@ _MARGIN = 12
 
 
 class FindBar(QWidget):
-    """A line over the canvas. `look` finds, `show_hit` goes to what was found."""
+    """A line over the canvas. `look` finds, `show_hit` goes to what was found.
+
+    It begins with what is in sight, as `seen` tells: names are the same in a block and in one that was
+    made from it.
+    """
 
     def __init__(
         self,
@@ -26,9 +30,10 @@ class FindBar(QWidget):
         host: QWidget,
         look: Callable[[str], list[Hit]],
         show_hit: Callable[[Hit], None],
+        seen: Callable[[Hit], bool],
     ) -> None:
         super().__init__(host)
-        self._host, self._look, self._show_hit = host, look, show_hit
+        self._host, self._look, self._show_hit, self._seen = host, look, show_hit, seen
         self._hits: list[Hit] = []
         self._at = -1
         self.setProperty("surface", "popup")
@@ -90,7 +95,8 @@ class FindBar(QWidget):
         if before in hits:
             self._at = (hits.index(before) + by) % len(hits)
         else:
-            self._at = 0 if by > 0 else len(hits) - 1
+            here = [n for n, hit in enumerate(hits) if self._seen(hit)] or range(len(hits))
+            self._at = here[0] if by > 0 else here[-1]
         self._say()
         self._show_hit(hits[self._at])
         self.raise_()

@@ -7,7 +7,7 @@ from conftest import Board, Open
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
 
-from studio.graph.edits import RemoveNodes
+from studio.graph.edits import Detach, RemoveNodes
 from studio.graph.graph import link
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -114,3 +114,27 @@ def test_wires_notes_and_frames_have_names_too(board: Board) -> None:
     assert view.accessibleName().startswith("Note: Skip path keeps")
     board.canvas.select(("rconv1",))
     assert view.accessibleName().endswith("in the frame Residual block")
+
+
+def test_it_begins_with_what_is_in_sight(open_board: Open) -> None:
+    """The nodes of a detached block keep their names and ids: the one in sight is meant."""
+    board = open_board(block_project())
+    board.session.do(Detach("main", "res2", "Other"))
+    board.canvas.open_block("res2")
+    assert (board.canvas.where, board.canvas.prefix) == ("block.Other", "res2/")
+    board.canvas.find_nodes()
+    board.type("relu")
+    board.key(Qt.Key.Key_Return)
+    assert (board.canvas.where, board.canvas.prefix) == ("block.Other", "res2/")
+    assert board.canvas.selection == ("act",)
+    board.key(Qt.Key.Key_Return)
+    assert board.canvas.where == "block.Twice"
+
+
+def test_what_is_seen_through_one_instance_is_found_through_it(open_board: Open) -> None:
+    board = open_board(block_project())
+    board.canvas.open_block("res2")
+    board.canvas.find_nodes()
+    board.type("relu")
+    board.key(Qt.Key.Key_Return)
+    assert (board.canvas.where, board.canvas.prefix) == ("block.Twice", "res2/")

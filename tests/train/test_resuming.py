@@ -96,9 +96,9 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
 from hand_written import Case, mlp
-from studio.train import trainer
-trainer._SAVE_S, trainer._SAVE_SHARE = 0.0, 1e9
-trainer.FLUSH_S = 0.0
+from studio.train import keeping, telling
+keeping.SAVE_S, keeping.SAVE_SHARE = 0.0, 1e9
+telling.FLUSH_S = 0.0
 case = Case(Path({folder!r}), mlp, epochs=40, batch_size=64, ema=0.9)
 for event in case.events():
     print(getattr(event, "step", 0), flush=True)

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from studio.data.source import DataProblem, Loaded, is_unread
 from studio.data.split import Parts
+from studio.graph.facts import LEFT_OUT
 from studio.graph.project import Handling
 
-#: A target that is left out; allowed where a sample has many targets.
-LEFT_OUT = -100
 #: A feature is nearly constant where this share of the samples has one and the same value.
 _CONSTANT = 0.995
 _NAMES = ("training", "validation", "test")
@@ -28,7 +27,7 @@ def check_labels(loaded: Loaded) -> None:
     if not loaded.classes or not np.issubdtype(targets.dtype, np.integer):
         return
     wrong = (targets < 0) | (targets >= len(loaded.classes))
-    if loaded.task != "classification":
+    if loaded.task != "classification":  # a sample with one target has none to spare
         wrong &= targets != LEFT_OUT
     if wrong.any():
         at = tuple(int(axis) for axis in np.argwhere(wrong)[0])

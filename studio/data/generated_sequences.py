@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from studio.data.making import Draw, made_source
 from studio.data.source import Loaded
 from studio.data.tokens import END, PADDING, START
+from studio.graph.facts import LEFT_OUT
 from studio.graph.params import Param, Value
 
 #: What stands for itself in every vocabulary here, in this order.
 _SPECIAL = (PADDING, START, END)
-#: Losses leave these steps out.
-_NOTHING = -100
 
 _MONTHS = [
     "January",
@@ -55,7 +54,7 @@ def pairs(
     """
     vocabulary, classes = (*_SPECIAL, *letters), (*_SPECIAL, *answer_letters)
     asked = _tokens(questions, vocabulary, "", "", 0)
-    wanted = _tokens(answers, classes, "", END, _NOTHING)
+    wanted = _tokens(answers, classes, "", END, LEFT_OUT)
     fed = _tokens(answers, classes, START, "", 0)
     return Loaded(
         title=title,

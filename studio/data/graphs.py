@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 from studio.data.reading import check_size
 from studio.data.source import DataProblem, Loaded
+from studio.graph.facts import LEFT_OUT
 from studio.graph.params import Param, Value
 
-#: Losses leave these nodes out.
-UNKNOWN = -100
 #: A dense adjacency of more nodes is larger than memory; three splits hold one each.
 _MOST_NODES = 15_000
 
@@ -48,7 +47,7 @@ def graph_sample(
     adjacency[edges[:, 0], edges[:, 1]] = 1
     adjacency[edges[:, 1], edges[:, 0]] = 1
     np.fill_diagonal(adjacency, 0)
-    targets = np.full((3, count), UNKNOWN, dtype=np.int64)
+    targets = np.full((3, count), LEFT_OUT, dtype=np.int64)
     for row, part in enumerate(parts):
         targets[row, part] = labels[part]
     joined = int(adjacency.sum()) // 2

@@ -13,11 +13,10 @@ from PIL import Image
 from studio.data.pictures import BROKEN, MODE_PARAM, SIZE_PARAM, ImageFile, decode, images_in
 from studio.data.reading import SKIP_PARAM, Attempts, check_size
 from studio.data.source import DataProblem, Loaded, Source, existing
+from studio.graph.facts import LEFT_OUT
 from studio.graph.params import Param, Value
 from studio.graph.spec import SourceSpec
 
-#: Losses leave these pixels out.
-IGNORED = -100
 #: A mask with more different values is a photograph, or was saved with a lossy format.
 _MOST_VALUES = 256
 
@@ -138,7 +137,7 @@ def _classes(
         )
     targets = np.searchsorted(kinds, values).astype(np.int64)
     if ignore is not None:
-        targets[values == ignore] = IGNORED
+        targets[values == ignore] = LEFT_OUT
     usual = ("background", "object") if kinds.tolist() == [0, 255] else ()
     return targets, tuple(names) or usual or tuple(_value(int(kind)) for kind in kinds)
 

@@ -12,6 +12,9 @@ from studio.graph.problems import Problem
 #: A dimension: a number, or an expression of names: `N` (samples of a batch), `T−2`, `⌊(T−1)/2⌋`, `28·T`.
 Dim = int | str
 
+#: A class index where there is nothing to predict: neither losses nor measures count it.
+LEFT_OUT = -100
+
 
 def dim_text(dim: Dim) -> str:
     """Return a dimension as it stands in a shape: sums in brackets."""
@@ -90,7 +93,7 @@ class DataFacts(Struct, frozen=True, omit_defaults=True):
     class of −1 fills up),
     `tokens` (int64 `[n, t]`: what comes next after each input token, or the answer to the input sequence),
     `nodes` (int64 `[n, nodes]`: a class index each node of a graph). Where there is nothing to predict, an
-    index is −100, which losses leave out.
+    index is `LEFT_OUT`.
     `target_shape` is () for a class index and (k,) for k regression targets;
     `balance` counts the samples (or pixels, or nodes) of each class; `value_range` is of the inputs. `target_mean` and
     `target_std` undo a regression target's standardising (empty where there is none); `notes` are sentences

@@ -10,14 +10,12 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from studio.graph.facts import DataFacts
+from studio.graph.facts import LEFT_OUT, DataFacts
 from studio.graph.params import Param, Value
 from studio.graph.spec import OptionSpec
 from studio.train.options import TrainProblem, checked, option_spec
 
 PREFIX = "torch.nn."
-#: The class index of what is left out.
-LEFT_OUT = -100
 
 #: What is compared: one class a sample, one a place (pixel, step or node), yes or no a class, numbers,
 #: or samples that are given back.

@@ -15,9 +15,8 @@ import torch
 from torch import Tensor
 
 from studio.data import Samples
-from studio.graph.facts import DataFacts
+from studio.graph.facts import LEFT_OUT, DataFacts
 from studio.train.learner import Evaluation
-from studio.train.losses import LEFT_OUT
 
 #: From this score on a label counts as given.
 _GIVEN = 0.5

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from studio.data import Samples
 from studio.engine import protocol as p
+from studio.graph.facts import LEFT_OUT
 from studio.train.learner import Evaluation, Modes, Setup, Trace
-from studio.train.losses import LEFT_OUT
 from studio.train.measures import Measure
 from studio.train.updates import Computed
 

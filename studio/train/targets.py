@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from studio.data import Dataset
-from studio.graph.facts import DataFacts
-from studio.train.losses import LEFT_OUT
+from studio.graph.facts import LEFT_OUT, DataFacts
 from studio.train.options import TrainProblem
 
 

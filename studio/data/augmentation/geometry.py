@@ -12,15 +12,12 @@ from torch.nn.functional import affine_grid, grid_sample, pad
 
 from studio.data.augmentation.contract import CHANCE, IMAGES, Augmentation, Change, happens, within
 from studio.data.samples import Samples
-from studio.graph.facts import DataFacts
+from studio.graph.facts import LEFT_OUT, DataFacts
 from studio.graph.params import Param, Value
 from studio.graph.spec import OptionSpec
 
 #: Draws, for each sample, the matrix and the shift by which output pixels are looked up.
 Draw = Callable[[Samples], tuple[Tensor, Tensor]]
-
-#: A pixel of a mask that lies outside the image: losses leave it out.
-_OUTSIDE = -100
 
 _FILL = Param(
     "fill",
@@ -158,7 +155,7 @@ def _warp(facts: DataFacts, params: Mapping[str, Value], draw: Draw) -> Change:
 
 def _mask(targets: Tensor, move: Callable[[Tensor], Tensor]) -> Tensor:
     """Return class indices moved as an image `[n, 1, h, w]`; zeros from outside are left out."""
-    return move((targets[:, None] - _OUTSIDE).float()).long() + _OUTSIDE
+    return move((targets[:, None] - LEFT_OUT).float()).long() + LEFT_OUT
 
 
 def _warped_boxes(boxes: Tensor, matrix: Tensor, shift: Tensor) -> Tensor:

@@ -11,12 +11,12 @@ from torch import Tensor
 from studio.data import Samples
 from studio.engine import protocol as p
 from studio.graph.answers import Wanted
-from studio.graph.facts import DataFacts
+from studio.graph.facts import LEFT_OUT, DataFacts
 from studio.graph.params import Value
 from studio.graph.spec import OptionSpec
 from studio.train.learner import Evaluation, Learning, Modes, Setup
 from studio.train.learners import tokens
-from studio.train.losses import LEFT_OUT, Loss
+from studio.train.losses import Loss
 from studio.train.measures import OfPlaces
 from studio.train.one_network import OneNetwork
 

@@ -10,8 +10,6 @@ from torch import Tensor
 from studio.graph.answers import Answer
 from studio.graph.facts import DataFacts, Dim
 
-LEFT_OUT = -100
-
 
 def outcomes(facts: DataFacts) -> tuple[str, ...]:
     """Return the tokens that are predicted: the classes where they are named, else the vocabulary."""

@@ -106,6 +106,15 @@ class Workspaces(QStackedWidget):
                 stops[0].setFocus(Qt.FocusReason.TabFocusReason)
                 return
 
+    def _explain(self, sample: int) -> None:
+        """Show why a validation sample is read as it is."""
+        from studio.ui.explain import ExplainWorkspace
+
+        self._show(EXPLAIN)
+        explain = self.get(EXPLAIN)
+        assert isinstance(explain, ExplainWorkspace)
+        explain.show_sample(sample)
+
     def _make(self, index: int) -> tuple[QWidget, Listener]:
         # Imported here: plots take longer to load than the window may take to paint.
         session, theme = self._session, self._theme
@@ -115,6 +124,7 @@ class Workspaces(QStackedWidget):
 
             train = TrainWorkspace(session, theme, lambda: Canvas(session, theme))
             train.addActions(self._train_actions)
+            train.sample_wanted.connect(self._explain)
             return train, train.on_event
         if index == EXPLAIN:
             from studio.ui.explain import ExplainWorkspace

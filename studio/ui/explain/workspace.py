@@ -53,7 +53,10 @@ class ExplainWorkspace(QWidget):
         self.attention = Attention(session, theme, self.subject)
         self._assemble()
         self._add_actions()
+        #: A sample that is explained when the predictions have come.
+        self._sample_wanted: int | None = None
         self.subject.changed.connect(self._show_status)
+        self.subject.changed.connect(self._choose_wanted)
         self.subject.refused.connect(self._on_refused)
         self.subject.working.connect(self._on_working)
 
@@ -119,6 +122,16 @@ class ExplainWorkspace(QWidget):
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             action.triggered.connect(lambda _=False, chosen=then: chosen())
             self.addAction(action)
+
+    def show_sample(self, index: int) -> None:
+        """Explain a validation sample, as soon as the predictions are there."""
+        self._sample_wanted = index
+        self._choose_wanted()
+
+    def _choose_wanted(self) -> None:
+        if self._sample_wanted is not None and self.subject.predictions is not None:
+            self.subject.choose(self._sample_wanted)
+            self._sample_wanted = None
 
     # -------------------------------------------------------------------------------------- weights
 

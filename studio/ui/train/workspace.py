@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabWidget, QWidget
 
 from studio.engine import protocol as p
 from studio.engine.runs import checkpoint_steps
-from studio.graph.answers import SUPERVISED
 from studio.graph.edits import Batch, SimpleEdit
 from studio.graph.problems import Repair
 from studio.graph.topology import name_path
@@ -18,6 +17,7 @@ from studio.session import events as e
 from studio.session.session import Session
 from studio.ui import controls
 from studio.ui.theme import Theme
+from studio.ui.train.answers_tabs import Answers
 from studio.ui.train.breakpoints_panel import BreakpointsPanel
 from studio.ui.train.canvas_panel import CanvasPanel, MakeCanvas
 from studio.ui.train.continue_bar import ContinueBar
@@ -33,7 +33,6 @@ from studio.ui.train.status_row import StatusRow
 from studio.ui.train.steer import Steer
 from studio.ui.train.surface import DecisionSurface
 from studio.ui.train.walk_bar import WalkBar
-from studio.ui.views.confusion import Confusion
 from studio.ui.views.panel import EmptyState, Panel
 from studio.ui.views.redraw import Redraw
 
@@ -45,7 +44,10 @@ class TrainWorkspace(QWidget):
     """Canvas, curves and time above; layers, what they learn, confusion, cards and predictions below.
 
     Live and stored runs are drawn from the same `History`, at the moment that it is looked at.
+    `sample_wanted` carries a validation sample that is to be explained.
     """
+
+    sample_wanted = Signal(int)
 
     def __init__(
         self,
@@ -68,11 +70,8 @@ class TrainWorkspace(QWidget):
         self.filters = Filters(theme, self.redraw)
         self.embedding = EmbeddingPanel(session, theme, self.redraw)
         self.surface = DecisionSurface(theme, self.redraw)
-        self.confusion = Confusion(theme)
-        self.confusion.empty_text = "The confusion table appears after the first epoch."
-        self.redraw.register(self.confusion, self._fill_confusion)
-        self.confusion_panel = Panel(theme, "Confusion", "true down, predicted across")
-        self.confusion_panel.body.addWidget(self.confusion, 1)
+        self.answers = Answers(session, theme, self.redraw, self)
+        self.answers.sample_wanted.connect(self.sample_wanted)
         self.look_here = LookHere(theme)
         self.steer = Steer(theme)
         self.walk_bar = WalkBar(theme, self._name)
@@ -91,8 +90,9 @@ class TrainWorkspace(QWidget):
             "Train",
         )
         self._seen = QTabWidget()
+        self._judged = QTabWidget()
         self._cards = QTabWidget()
-        for tabs in (self._seen, self._cards):
+        for tabs in (self._seen, self._judged, self._cards):
             controls.set_property(tabs, "surface", "panel")
             tabs.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._assemble()
@@ -150,7 +150,7 @@ class TrainWorkspace(QWidget):
                 self.curves.mark_steps()
             case p.EpochDone():
                 self.curves.mark_steps()
-                self.redraw.mark(self.confusion)
+                self.answers.mark()
             case p.LayerStats():
                 if not self._layer:
                     self._set_layer(self._telling_layer())
@@ -164,6 +164,7 @@ class TrainWorkspace(QWidget):
                 self._offer_looks()
             case p.CheckpointSaved():
                 self._show_checkpoints()
+                self.answers.weights_came()
             case p.BreakpointHit():
                 self._show_hit(event)
             case p.ControlApplied(action="back"):
@@ -187,6 +188,7 @@ class TrainWorkspace(QWidget):
         self.embedding.show_history(history, self._name)
         facts = self._session.facts
         self.surface.show_history(history, facts.data if facts else None)
+        self.answers.show_history(history)
         self._offer_looks()
         self.predictions.show_history(history)
         if self._layer not in history.layer_series:
@@ -252,23 +254,14 @@ class TrainWorkspace(QWidget):
         }
 
     def _offer_looks(self) -> None:
-        """Offer the decision surface only where samples lie in a plane."""
+        """Offer what the run's task has: the decision surface only where samples lie in a plane."""
+        self.answers.offer(self._judged, self._tabs)
         insight = self._session.history.insight
         flat = insight is not None and insight.surface is not None
         for tabs in (self._seen, self._tabs):
             place = tabs.indexOf(self.surface)
             if place >= 0:
                 tabs.setTabVisible(place, flat)
-
-    def _fill_confusion(self) -> None:
-        history = self._session.history
-        shown = history.epoch_shown
-        counts = shown.confusion if shown is not None else None
-        classes = history.started.classes if history.started else ()
-        self.confusion.empty_text = confusing(history.started)
-        self.confusion.set_counts(counts, classes)
-        words = f"{Theme.number(self.confusion.wrong)} wrong" if counts is not None else ""
-        self.confusion_panel.remark.put(words and f"predicted across, {words}")
 
     # --------------------------------------------------------------------------------------- layers
 
@@ -323,7 +316,7 @@ class TrainWorkspace(QWidget):
         self._stack.setMinimumWidth(420)
         self._row = _splitter(Qt.Orientation.Horizontal)
         self._tabs = QTabWidget()
-        for tabs in (self._tabs, self._seen, self._cards):
+        for tabs in (self._tabs, self._seen, self._judged, self._cards):
             tabs.setDocumentMode(True)
         self._below = QStackedWidget()
         # Also while the cards' tab is hidden: it tells how many there are.
@@ -349,8 +342,8 @@ class TrainWorkspace(QWidget):
         self.scrubber.set_compact(compact)
         if compact:
             panels: dict[str, QWidget] = {"Layers": self.over_time, **self._looks()}
-            panels |= {"Confusion": self.confusion_panel, "Look here": self.look_here}
-            panels |= {"Breakpoints": self.breakpoints}
+            panels |= self.answers.panels()
+            panels |= {"Look here": self.look_here, "Breakpoints": self.breakpoints}
             panels |= {"Predictions": self.predictions}
             for title, panel in panels.items():
                 self._tabs.addTab(panel, title)
@@ -358,12 +351,14 @@ class TrainWorkspace(QWidget):
         else:
             for title, look in self._looks().items():
                 self._seen.addTab(look, title)
+            for title, panel in self.answers.panels().items():
+                self._judged.addTab(panel, title)
             self._cards.addTab(self.look_here, "Look here")
             self._cards.addTab(self.breakpoints, "Breakpoints")
-            for panel in (self.over_time, self._seen, self.confusion_panel, self._cards):
+            for panel in (self.over_time, self._seen, self._judged, self._cards):
                 self._row.addWidget(panel)
                 panel.show()
-            self._row.setSizes([560, 360, 264, 416])
+            self._row.setSizes([468, 348, 372, 412])
             self._foot.addWidget(self.predictions)
             self._below.setCurrentWidget(self._row)
         self._halves.setSizes([350, 230] if compact else [504, 252])
@@ -374,16 +369,6 @@ class TrainWorkspace(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         size = event.size()
         self._arrange(compact=size.width() < _ROOMY[0] or size.height() < _ROOMY[1])
-
-
-def confusing(started: p.Started | None) -> str:
-    """Return what stands where no confusion table is."""
-    counted = ("classification", "segmentation")
-    if started is None or (started.learner in ("", SUPERVISED) and started.task in counted):
-        return "The confusion table appears after the first epoch."
-    if started.task == "regression":
-        return "Regression has no classes to confuse."
-    return "This way of learning does not count which class was taken for which."
 
 
 def _splitter(way: Qt.Orientation, *widgets: QWidget) -> QSplitter:

@@ -107,7 +107,7 @@ def test_one_slider_moves_every_view_live_and_stored(
     workspace.redraw.flush()
     assert scrubber.accessibleDescription().startswith(f"Live, step {history.step}")
     last = probabilities(workspace)
-    table = workspace.confusion.table()
+    table = workspace.answers.confusion.view.table()
     canvas = workspace.canvas.canvas
     path = next(p for p in history.layers if history.layers[p].grad is not None)
 
@@ -122,7 +122,7 @@ def test_one_slider_moves_every_view_live_and_stored(
     assert canvas.living.store.stats[path].mean == stored.layers.nodes[path].mean
     assert workspace.canvas.remark.text() == f"as it was at step {first}"
     assert probabilities(workspace) != last
-    assert workspace.confusion.table() != table  # no epoch was over yet
+    assert workspace.answers.confusion.view.table() != table  # no epoch was over yet
     assert workspace.curves.loss._held is not None
     assert workspace.over_time.view._held == first
     assert scrubber.accessibleDescription().startswith(f"Step {first} of {history.step}, moment 1")
@@ -143,7 +143,7 @@ def test_one_slider_moves_every_view_live_and_stored(
     QTest.mouseClick(scrubber.live, Qt.MouseButton.LeftButton)
     assert history.at is None
     assert probabilities(workspace) == last
-    assert workspace.confusion.table() == table
+    assert workspace.answers.confusion.view.table() == table
     workspace._seen.setCurrentIndex(1)
     workspace.redraw.flush()
     assert [row[1:] for row in workspace.filters.view.table()[1:]] != old_filters

@@ -181,7 +181,9 @@ def test_a_regression_shows_its_own_score(make: Make) -> None:
     settle(workspace)
     assert workspace.curves.score.accessibleName() == "R² plot"
     assert workspace.curves.score.points("val")[1].size == 1
-    assert workspace.confusion.empty_text == "Regression has no classes to confuse."
+    tabs = workspace._judged
+    offered = [tabs.tabText(k) for k in range(tabs.count()) if tabs.isTabVisible(k)]
+    assert offered == ["Fit", "Worst"], "regression has no classes to confuse"
 
 
 def test_gradients_and_outputs_follow_the_layers(make: Make) -> None:
@@ -309,7 +311,7 @@ def test_a_reopened_run_looks_like_the_live_one(make: Make) -> None:
         assert one.table() == two.table(), name
     assert live.over_time.view.table() == stored.over_time.view.table()
     assert live.outputs.view.table() == stored.outputs.view.table()
-    assert live.confusion.table() == stored.confusion.table()
+    assert live.answers.confusion.view.table() == stored.answers.confusion.view.table()
     assert live.predictions.strip.tiles == stored.predictions.strip.tiles
     assert len(live.look_here.cards) == len(stored.look_here.cards) == 1
     assert stored.status.text().startswith("Stopped")
@@ -324,7 +326,7 @@ def test_another_run_leaves_nothing_of_the_last(make: Make) -> None:
     settle(workspace)
     assert workspace.curves.loss.table() == []
     assert workspace.predictions.strip.tiles == ()
-    assert workspace.confusion.is_empty()
+    assert workspace.answers.confusion.view.is_empty()
     assert workspace.over_time.view.is_empty()
     assert workspace.look_here.cards == []
 
@@ -354,10 +356,10 @@ def test_small_windows_turn_panels_into_tabs_and_back(make: Make) -> None:
     assert workspace.canvas.isVisible()
     assert workspace.curves.isVisible()
     assert workspace.over_time.isVisible()
-    assert not workspace.confusion_panel.isVisible()
+    assert not workspace.answers.confusion.isVisible()
     assert not workspace.predictions.isVisible()
     workspace.resize(1600, 900)
-    for panel in (workspace.over_time, workspace.outputs, workspace.confusion_panel):
+    for panel in (workspace.over_time, workspace.outputs, workspace.answers.confusion):
         assert panel.isVisible()
     assert workspace.look_here.isVisible()
     assert workspace.predictions.isVisible()

@@ -79,7 +79,7 @@ def sheet_named(project: Project, name: str, file: Path) -> str:
     if name.removeprefix(BLOCK) in project.blocks:
         return BLOCK + name.removeprefix(BLOCK)
     known = ", ".join([*project.networks, *project.blocks])
-    raise WrongUse(f"{file} has no sheet named {name!r}. It has: {known}.")
+    raise WrongUse(f"{file} has no sheet named {name!r}. It has: {known}. Choose one with --sheet.")
 
 
 def nodes_named(graph: Graph, names: str) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ from studio.engine.runs import newest_weights
 from studio.graph.edits import SetData, SetRecipe
 from studio.graph.facts import DataFacts, NodeFacts, ProjectFacts
 from studio.graph.problems import Problem
-from studio.graph.project import DataRef, Project
-from studio.graph.spec import ArchitectureSpec
+from studio.graph.project import DataRef, Project, Recipe
+from studio.graph.spec import ArchitectureSpec, SourceSpec
 from studio.graph.topology import name_path
 from studio.paths import Paths
 
@@ -32,13 +32,12 @@ def new(given: argparse.Namespace, here: Paths) -> int:
         spec = catalog.architectures[kind]
         own = {param.name for param in spec.params}
         mine = [pair for pair in given.set if pair[0] in own]
-        of_data = [(key[5:], text) for key, text in given.set if key.startswith("data.")]
-        rest = [
-            pair for pair in given.set if pair[0] not in own and not pair[0].startswith("data.")
-        ]
+        others = [pair for pair in given.set if pair[0] not in own]
         params = params_given(spec.params, mine)
         project = studio.draw(kind, params)
-        data = _chosen(studio, project.data, given.data, of_data)
+        source = _source(studio, project.data, given.data)
+        of_data, rest = _divided(others, source)
+        data = _chosen(source, catalog.sources.get(project.data.kind), project.data, of_data)
         if data != project.data:
             facts = studio.ask(GetData(data), DataAnswer).facts
             if "classes" in own and "classes" not in params:
@@ -57,22 +56,37 @@ def new(given: argparse.Namespace, here: Paths) -> int:
     return FINE
 
 
-def _chosen(studio: Headless, before: DataRef, name: str, pairs: list[tuple[str, str]]) -> DataRef:
-    """Return the data that was asked for; its own paths are made absolute."""
+def _source(studio: Headless, before: DataRef, name: str) -> SourceSpec:
     sources = studio.session.catalog.sources
     kind = studio.find(sources, name, "data source") if name else before.kind
     if kind not in sources:
         raise JobFailed(f"There is no data source of kind {kind!r}. See neuroloom list data.")
-    values = params_given(sources[kind].params, pairs)
-    for param in sources[kind].params:
+    return sources[kind]
+
+
+def _divided(
+    pairs: list[tuple[str, str]], source: SourceSpec
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return the settings of the data and those of the recipe, which a name of both means."""
+    known = {param.name for param in source.params} - {*Recipe.__struct_fields__}
+    mine = [pair for pair in pairs if pair[0] in known or pair[0].startswith("data.")]
+    of_data = [(key.removeprefix("data."), text) for key, text in mine]
+    return of_data, [pair for pair in pairs if pair not in mine]
+
+
+def _chosen(
+    source: SourceSpec, old: SourceSpec | None, before: DataRef, pairs: list[tuple[str, str]]
+) -> DataRef:
+    """Return the data that was asked for; its own paths are made absolute."""
+    values = params_given(source.params, pairs)
+    for param in source.params:
         if param.type == "path" and values.get(param.name):
             values[param.name] = str(Path(values[param.name]).absolute())
-    if kind == before.kind:
+    if source.kind == before.kind:
         return replace(before, params={**before.params, **values})
-    old = sources.get(before.kind)
     # Transforms suit the form of the samples: a table cannot be resized as an image can.
-    keep = old is not None and old.form == sources[kind].form
-    return DataRef(kind=kind, params=values, transforms=before.transforms if keep else ())
+    keep = old is not None and old.form == source.form
+    return DataRef(kind=source.kind, params=values, transforms=before.transforms if keep else ())
 
 
 def outputs_for(facts: DataFacts) -> int:
@@ -158,7 +172,9 @@ def export(given: argparse.Namespace, here: Paths) -> int:
         project = studio.session.document.project
         if given.network not in project.networks:
             known = ", ".join(project.networks)
-            raise WrongUse(f"{given.file} has no network named {given.network!r}. It has: {known}.")
+            raise WrongUse(
+                f"{given.file} has no network named {given.network!r}. It has: {known}. Choose one with --network."
+            )
         exporters = studio.session.catalog.exporters
         endings = {spec.suffix: kind for kind, spec in reversed(exporters.items())}
         to = given.to or endings.get(given.output.suffix.lower(), "pytorch")

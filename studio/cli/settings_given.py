@@ -17,8 +17,17 @@ _PLAIN = (
     Param("epochs", "int", minimum=1),
     Param("seed", "int", minimum=0),
     Param("threads", "int", minimum=0),
-    Param("precision", "choice", choices=("fp32", "bf16")),
+    Param("precision", "choice", choices=("fp32", "bf16", "fp16")),
     Param("device", "str"),
+    Param("clip_norm", "float", optional=True, minimum=1e-12),
+    Param("accumulate", "int", minimum=1),
+    Param("ema", "float", minimum=0),
+    Param("patience", "int", minimum=0),
+    Param("min_delta", "float", minimum=0),
+    Param("keep_every", "int", minimum=0),
+    Param("sampling", "choice", choices=("shuffled", "balanced")),
+    Param("compile", "bool"),
+    Param("deterministic", "bool"),
 )
 #: Fields that choose a kind, and the field that holds its options.
 _CHOICES = {

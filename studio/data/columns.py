@@ -13,8 +13,6 @@ from studio.data.dates import read_date
 from studio.data.table import MOST_CATEGORIES, Table, as_number, is_missing
 from studio.graph.survey import ColumnFacts
 
-#: Cells of a column that are looked at; more tell no more.
-_LOOKED_AT = 50_000
 #: A number this many times further out than the middle half is wide was perhaps not measured.
 _FAR = 20.0
 #: Names that columns to predict usually have, and columns that say what belongs together.
@@ -30,7 +28,7 @@ def column_facts(table: Table) -> tuple[ColumnFacts, ...]:
 
 
 def _facts(table: Table, index: int) -> ColumnFacts:
-    name, column = table.names[index], table.columns[index][:_LOOKED_AT]
+    name, column = table.names[index], table.columns[index]
     if isinstance(column, np.ndarray):
         values = column[np.isfinite(column)]
         cells = [f"{value:.6g}" for value in values]
@@ -171,11 +169,11 @@ def giveaways(table: Table, target: str) -> tuple[str, ...]:
     """Return sentences about columns that say the target in other words."""
     if target not in table.names:
         return ()
-    wanted = [str(cell) for cell in table.columns[table.names.index(target)][:_LOOKED_AT]]
+    wanted = [str(cell) for cell in table.columns[table.names.index(target)]]
     kinds = len(set(wanted))
     found = []
     for name, column in zip(table.names, table.columns, strict=True):
-        cells = [str(cell) for cell in column[:_LOOKED_AT]]
+        cells = [str(cell) for cell in column]
         pairs = len(set(zip(cells, wanted, strict=True)))
         if name != target and len(set(cells)) == pairs == kinds > 1:
             found.append(

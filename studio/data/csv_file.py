@@ -35,8 +35,9 @@ def read_csv(path: Path, delimiter: str = "auto", header: str = "auto") -> Table
     lines: list[int] = []
     try:
         for row in reader:
-            if any(cell.strip() for cell in row):
-                rows.append([cell.strip() for cell in row])
+            cells = [*map(str.strip, row)]
+            if any(cells):
+                rows.append(cells)
                 lines.append(reader.line_num)
     except csv.Error as error:
         raise DataProblem(

@@ -23,6 +23,8 @@ from studio.graph.survey import ColumnFacts, Proposal, Survey
 
 #: Entries of a folder that are looked at to find out what it is.
 _LOOKED_AT = 2000
+#: Cells of a table that are looked at; more tell no more. They come from all over it: rows may be sorted.
+_CELLS = 500_000
 #: Rows that are shown.
 _ROWS = 12
 _TEXTS = frozenset([".txt", ".text", ".md"])
@@ -63,7 +65,8 @@ def survey(path: Path) -> Survey:
 
 _KNOWN = (
     "a table (.csv, .tsv, .parquet), arrays (.npz, .npy), IDX or CIFAR files, text (.txt), a .tar of "
-    "samples, or a folder of images, sounds, texts, or of nodes.csv and edges.csv"
+    "samples, or a folder that holds a folder of images, sounds or texts for each class, or nodes.csv "
+    "and edges.csv"
 )
 
 
@@ -114,19 +117,21 @@ def _proposal(
 
 
 def _table(path: Path) -> Survey:
-    table = _TABLES[path.suffix.lower()](path)
+    whole = _TABLES[path.suffix.lower()](path)
+    table = whole.spread(_CELLS)
     found = columns.column_facts(table)
     target = columns.target_of(found)
     copies = columns.same_rows(table)
     remarks = columns.giveaways(table, target)
     if copies:
-        remarks = (f"{copies} of {len(table)} rows are copies of earlier ones.", *remarks)
+        looked = "rows" if table is whole else "rows that were looked at"
+        remarks = (f"{copies} of {len(table)} {looked} are copies of earlier ones.", *remarks)
     rows = tuple(
-        tuple(str(column[row])[:60] for column in table.columns)
-        for row in range(min(_ROWS, len(table)))
+        tuple(str(column[row])[:60] for column in whole.columns)
+        for row in range(min(_ROWS, len(whole)))
     )
     return Survey(
-        str(path), tuple(_readings(path, table, found, target)), len(table), found, rows, remarks
+        str(path), tuple(_readings(path, table, found, target)), len(whole), found, rows, remarks
     )
 
 
@@ -234,14 +239,10 @@ def _tars(place: _Place) -> Iterator[Proposal]:
 
 
 def _graph(place: _Place) -> Iterator[Proposal]:
-    if {"nodes.csv", "edges.csv"} <= {path.name for path in _files(place.path)}:
+    if all((place.path / name).is_file() for name in ("nodes.csv", "edges.csv")):
         why = "A table of nodes and one of edges: which class does each node belong to?"
         nodes = str(place.path / "nodes.csv")
         yield _proposal("A graph of nodes and edges", why, "files.graph", nodes=nodes)
-
-
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
 
 
 def _text(place: _Place) -> Iterator[Proposal]:

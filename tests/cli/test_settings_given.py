@@ -85,3 +85,16 @@ def test_params_of_an_architecture() -> None:
     assert params_given(params, [("width", "4"), ("bias", "no")]) == {"width": 4, "bias": False}
     with pytest.raises(WrongUse, match="Known ones: width, bias"):
         params_given(params, [("depth", "4")])
+
+
+def test_every_plain_field_of_the_recipe_can_be_given() -> None:
+    plain = {
+        name: value
+        for name in Recipe.__struct_fields__
+        if isinstance(value := getattr(Recipe(), name), int | float)
+        or name in ("precision", "sampling")
+    }
+    assert "keep_every" in plain
+    assert given(*((name, str(value)) for name, value in plain.items())) == plain
+    assert given(("clip_norm", "1.5")) == {"clip_norm": 1.5}
+    assert given(("clip_norm", "none"), recipe=Recipe(clip_norm=1.0)) == {"clip_norm": None}

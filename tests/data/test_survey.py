@@ -227,6 +227,20 @@ def test_copies_and_columns_that_tell_the_answer(tmp_path: Path) -> None:
     assert columns.giveaways(read_csv(tmp_path / "x.csv"), "no such column") == ()
 
 
+def test_a_long_table_is_looked_at_all_over(tmp_path: Path) -> None:
+    lines = [f"{i},{i % 7 + i / 50:.2f},{'a' if i < 90_000 else 'b'}" for i in range(120_000)]
+    (tmp_path / "x.csv").write_text("id,size,label\n" + "\n".join(lines))
+    found = data.survey(tmp_path / "x.csv")
+    assert found.count == 120_000
+    kinds = {one.name: one.kind for one in found.columns}
+    assert kinds == {"id": "identifier", "size": "number", "label": "category"}
+    assert found.proposals[0].data.params["ignore"] == "id"
+    assert "group" not in found.proposals[0].data.params
+    whole = read_csv(tmp_path / "x.csv")
+    assert len(whole.spread(3_000)) == 1_000
+    assert whole.spread(10**9) is whole
+
+
 @pytest.mark.parametrize("name", ["nothing", "empty", "strange.xyz", "broken.csv"])
 def test_what_cannot_be_read_is_a_sentence(name: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()

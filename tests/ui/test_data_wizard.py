@@ -171,3 +171,20 @@ def test_a_dropped_file_is_looked_at(wizard: DataWizard, script: Script) -> None
     copy, left, no = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier  # fmt: skip
     wizard.dropEvent(QDropEvent(QPointF(5, 5), copy, mime, left, no))
     assert script.engine("workbench").requests(p.LookAt)[-1] == p.LookAt("/data/dropped.csv")
+
+
+def test_very_many_columns_are_named_in_the_settings(
+    wizard: DataWizard, script: Script, session: Session
+) -> None:
+    columns = tuple(ColumnFacts(f"c{i}", "number", remark="Odd.") for i in range(5000))
+    ref = DataRef("files.csv", {"path": "/data/t.csv", "target": "c4999"})
+    wide = Survey("/data/t.csv", (Proposal("A table", ref),), count=300, columns=columns)
+    wizard.file.click()
+    answer(script, session, p.LookAt, p.Surveyed(wide))
+    assert not wizard.columns.isVisible()
+    assert wizard.columns.rowCount() == 0
+    assert "too many to list" in wizard.why.text()
+    assert wizard.remarks.text().count("\n") < 30
+    data = wizard.data()
+    assert data is not None
+    assert data.params["target"] == "c4999"

@@ -43,6 +43,10 @@ _TEACH = (
 )
 #: Sources whose columns the person gives roles.
 _TABLES = ("files.csv", "files.parquet")
+#: More columns than these are named in the settings: nobody goes through a longer list.
+_MOST_LISTED = 200
+#: Doubts about columns that are shown.
+_DOUBTS = 20
 
 
 class DataWizard(QDialog):
@@ -189,7 +193,12 @@ class DataWizard(QDialog):
         rows = f"{self._theme.number(survey.count)} rows" if survey.columns else ""
         self._say(" · ".join(part for part in (Path(survey.path).name, rows) if part))
         doubts = [f"{one.name}: {one.remark}" for one in survey.columns if one.remark]
-        self.remarks.setText("\n".join([*survey.remarks, *doubts]))
+        more = (
+            [f"Doubts about {len(doubts) - _DOUBTS} further columns."]
+            if len(doubts) > _DOUBTS
+            else []
+        )
+        self.remarks.setText("\n".join([*survey.remarks, *doubts[:_DOUBTS], *more]))
         self.remarks.setVisible(bool(survey.remarks or doubts))
         self.readings.setFixedHeight(28 * min(4, len(survey.proposals)) + 4)
         self.readings.addItems([one.title for one in survey.proposals])
@@ -199,9 +208,12 @@ class DataWizard(QDialog):
         if self.survey is None or index < 0:
             return
         chosen = self.survey.proposals[index]
-        self.why.setText(chosen.why)
-        self.why.setVisible(bool(chosen.why))
-        table = chosen.data.kind in _TABLES
+        table = self._lists(chosen.data)
+        count = self._theme.number(len(self.survey.columns))
+        many = chosen.data.kind in _TABLES and not table
+        named = f"{count} columns are too many to list: name them in the settings." if many else ""
+        self.why.setText(" ".join(part for part in (chosen.why, named) if part))
+        self.why.setVisible(bool(self.why.text()))
         self.columns.setVisible(table)
         self.columns_head.setVisible(table)
         if table:
@@ -228,12 +240,17 @@ class DataWizard(QDialog):
     def data(self) -> DataRef | None:
         """Return the data as it is chosen now."""
         chosen = self._chosen
-        if chosen is None or chosen.kind not in _TABLES:
+        if chosen is None or not self._lists(chosen):
             return chosen
         kept = {key: value for key, value in chosen.params.items() if key not in ROLES}
         given = self.columns.params()
         by = "groups" if given.get("group") else "time" if given.get("time") else chosen.split.by
         return replace(chosen, params=kept | given, split=replace(chosen.split, by=by))
+
+    def _lists(self, data: DataRef) -> bool:
+        """Whether the columns stand in the list, where each is given its role."""
+        columns = self.survey.columns if self.survey else ()
+        return data.kind in _TABLES and len(columns) <= _MOST_LISTED
 
     def _read(self) -> None:
         data = self.data()
@@ -244,7 +261,7 @@ class DataWizard(QDialog):
 
     def _show_settings(self, data: DataRef) -> None:
         spec = self._session.catalog.sources.get(data.kind)
-        hidden = ("path", "images", *ROLES) if data.kind in _TABLES else ("path", "images")
+        hidden = ("path", "images", *ROLES) if self._lists(data) else ("path", "images")
         params = [one for one in (spec.params if spec else ()) if one.name not in hidden]
         self.settings.show_params(params, data.params)
         split = {name: getattr(data.split, name) for name in Split.__struct_fields__}

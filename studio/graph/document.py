@@ -83,6 +83,11 @@ class Document:
         return bool(self._redo)
 
     @property
+    def earlier(self) -> Project | None:
+        """The project that undo would bring back."""
+        return self._undo[-1][1] if self._undo else None
+
+    @property
     def undo_title(self) -> str:
         """What undo would take back, or nothing."""
         return self._undo[-1][0] if self._undo else ""

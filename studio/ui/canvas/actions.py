@@ -229,7 +229,10 @@ def _clipboard(canvas: Canvas, needs: Needs) -> list[Command]:
     def paste() -> None:
         spot = canvas.menu_spot
         at = Place(spot.x(), spot.y()) if spot is not None else None
-        scene.select(editor.paste(QGuiApplication.clipboard().text(), at) or scene.selection)
+        choose(editor.paste(QGuiApplication.clipboard().text(), at))
+
+    def choose(new: tuple[str, ...]) -> None:
+        canvas.arriving.then(lambda: scene.select(new or scene.selection))
 
     return [
         Command(
@@ -245,7 +248,7 @@ def _clipboard(canvas: Canvas, needs: Needs) -> list[Command]:
             "Ctrl+D",
             "Put the nodes once more.",
             "copy",
-            lambda: scene.select(editor.duplicate() or scene.selection),
+            lambda: choose(editor.duplicate()),
             needs.nodes,
         ),
         Command(

@@ -20,6 +20,7 @@ from studio.ui.canvas import knowledge
 from studio.ui.canvas.access import Narrator
 from studio.ui.canvas.actions import commands_for
 from studio.ui.canvas.arranger import Arranger
+from studio.ui.canvas.arriving import Arriving
 from studio.ui.canvas.block_desk import BlockDesk
 from studio.ui.canvas.commands import Commands
 from studio.ui.canvas.corners import FocusRing, Hint, Invitation
@@ -93,6 +94,7 @@ class Canvas(QWidget):
         self.view.overlay = self.hand.overlay
         self.probes = ProbeLayer(session, theme, self)
         self.blocks = BlockDesk(self, session, theme, self.hint.say)
+        self.arriving = Arriving(self.scene, self.hint.say, self)
         self.arranger = Arranger(self.scene, self.editor, self.hint.say, self._moves, self)
         self.narrator = Narrator(self)
         self.finder = FindBar(theme, self.view, self._find, self._show_hit, self._is_in_sight)
@@ -237,6 +239,7 @@ class Canvas(QWidget):
             self.hint.say(action.statusTip())
 
     def _show(self) -> None:
+        self.arriving.stop()
         self.hand.cancel()
         self.hand.walk.stop_connecting()
         self.search_desk.close()
@@ -329,9 +332,10 @@ class Canvas(QWidget):
             self._tell()
         old = self.scene.sheet
         if sheet is not old:
-            self.scene.sync(sheet)
+            document = self._session.document
+            self.arriving.show(sheet, document.undo if document.earlier is before else None)
             if not old.graph.nodes.keys() & sheet.graph.nodes.keys():
-                self.fit()
+                self.arriving.then(self.fit)
         self.living.check_edits()
 
     def _told(self) -> Told:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtCore import QPointF, QRectF, QSizeF
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
@@ -82,7 +82,7 @@ class NodeItem(QGraphicsItem):
     @property
     def rect(self) -> QRectF:
         """The card, in the scene."""
-        return QRectF(self.pos().x(), self.pos().y(), *self.face.size)
+        return QRectF(self.pos(), QSizeF(*self.face.size))
 
     def spot(self, port: str, gives: bool) -> Spot | None:
         """Return a port by name."""

@@ -295,10 +295,10 @@ class SheetScene(QGraphicsScene):
         note = note if note in self.notes else ""
         if (chosen, wires, note) == (self.selection, self.selected_links, self.selected_note):
             return
-        before = self.selected_links
+        before, ringed = self.selected_links, set(chosen)
         for key in {*self.selection, *chosen}:
             if key in self.nodes:
-                self.nodes[key].set_selected(key in chosen)
+                self.nodes[key].set_selected(key in ringed)
         for key in {self.selected_note, note} - {""}:
             if key in self.notes:
                 self.notes[key].set_selected(key == note)

@@ -67,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     new = commands.add_parser("new", help="draw an architecture into a project file")
     new.add_argument("architecture", metavar="ARCHITECTURE", help="a kind, or its ending: lenet5")
     new.add_argument("--data", metavar="NAME", default="", help="a data source: digits, iris…")
-    _add_set(new, "a setting of the architecture, the data or the recipe")
+    _add_set(new, "a setting of the architecture, the data (path=FILE) or the recipe")
     _add_out(new, "FILE", "the project file to write")
 
     check = commands.add_parser("check", help="say what keeps a project from training")

@@ -12,17 +12,14 @@ from studio.data.pictures import (
     MODE_PARAM,
     SIZE_PARAM,
     ImageFile,
-    common_size,
     decode,
     images_in,
+    on_disk,
 )
-from studio.data.reading import SKIP_PARAM, Attempts
-from studio.data.source import DataProblem, Listed, Loaded, Source, existing, unread
+from studio.data.reading import SKIP_PARAM
+from studio.data.source import DataProblem, Listed, Loaded, Source, existing
 from studio.graph.params import Param, Value
 from studio.graph.spec import SourceSpec
-
-#: Images whose size is looked at before they are listed.
-_LOOKED_AT = 1000
 
 
 def _load(params: Mapping[str, Value], base: Path) -> Loaded:
@@ -33,14 +30,9 @@ def _load(params: Mapping[str, Value], base: Path) -> Loaded:
 
 def _listed(params: Mapping[str, Value], base: Path) -> Listed:
     folder, files, images = _found(params, base)
-    skip = bool(params["skip_unreadable"])
-    # Of very many images some tell the size of most.
-    some = images[:: max(1, len(images) // _LOOKED_AT)]
-    size, notes = common_size(some, params["size"], Attempts(skip=True))
-    mode, channels = ("L", 1) if params["mode"] == "grey" else ("RGB", 3)
-    inputs = unread((len(images), channels, *size))
-    about = _about(folder, files, inputs, _labels(files), notes)
-    return Listed(about, lambda position: images[position].pixels(mode, size), skip)
+    found = on_disk(len(images), images.__getitem__, params)
+    about = _about(folder, files, found.inputs, _labels(files), found.notes)
+    return Listed(about, found.read, bool(params["skip_unreadable"]))
 
 
 def _found(

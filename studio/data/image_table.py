@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.data.csv_file import read_csv
-from studio.data.pictures import MODE_PARAM, SIZE_PARAM, ImageFile, common_size, decode
-from studio.data.reading import SKIP_PARAM, Attempts
-from studio.data.source import DataProblem, Listed, Loaded, Source, existing, unread
+from studio.data.pictures import MODE_PARAM, SIZE_PARAM, ImageFile, decode, on_disk
+from studio.data.reading import SKIP_PARAM
+from studio.data.source import DataProblem, Listed, Loaded, Source, existing
 from studio.data.table import targets_of
 from studio.graph.params import Param, Value
 from studio.graph.spec import SourceSpec
-
-#: Images whose size is looked at before they are listed.
-_LOOKED_AT = 1000
 
 
 @dataclass(frozen=True)
@@ -60,14 +57,9 @@ def _load(params: Mapping[str, Value], base: Path) -> Loaded:
 
 def _listed(params: Mapping[str, Value], base: Path) -> Listed:
     named = _named(params, base)
-    files = named.files
-    # Of very many images some tell the size of most.
-    some = files[:: max(1, len(files) // _LOOKED_AT)]
-    size, notes = common_size(some, params["size"], Attempts(skip=True))
-    mode, channels = ("L", 1) if params["mode"] == "grey" else ("RGB", 3)
-    about = named.loaded(unread((len(files), channels, *size)), np.arange(len(files)), notes)
-    skip = bool(params["skip_unreadable"])
-    return Listed(about, lambda position: files[position].pixels(mode, size), skip)
+    images = on_disk(len(named.files), named.files.__getitem__, params)
+    about = named.loaded(images.inputs, np.arange(len(named.files)), images.notes)
+    return Listed(about, images.read, bool(params["skip_unreadable"]))
 
 
 def _named(params: Mapping[str, Value], base: Path) -> _Named:

@@ -6,7 +6,7 @@ import struct
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from studio.data.reading import Attempts, check_size
-from studio.data.source import DataProblem, Unreadable
+from studio.data.source import DataProblem, Unreadable, unread
 from studio.graph.params import Param, Value
 
 SUFFIXES = frozenset(
     [".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"]
 )
+#: Images whose size is looked at before they are listed.
+_LOOKED_AT = 1000
 #: Without a size, nothing is loaded larger than this; a network for more wants a size of its own.
 _LARGEST_AUTO = 128
 #: What Pillow raises for files that are not what they say.
@@ -42,6 +44,8 @@ BROKEN = (
 )
 
 MODE_PARAM = Param("mode", "choice", "rgb", choices=("grey", "rgb"), help="One channel or three")
+#: Pillow's name of each mode, and its channels.
+_MODES: Mapping[Value, tuple[str, int]] = {"grey": ("L", 1), "rgb": ("RGB", 3)}
 SIZE_PARAM = Param(
     "size",
     "int",
@@ -140,13 +144,38 @@ def common_size(
     return size, (f"Images of {len(sizes)} sizes were scaled to {size[0]}×{size[1]} px.",)
 
 
+@dataclass(frozen=True)
+class OnDisk:
+    """Images that are decoded one by one: `inputs` only stand for their shape, `read` gives one's pixels."""
+
+    inputs: NDArray[np.float32]
+    read: Callable[[int], NDArray[np.float32]]
+    notes: tuple[str, ...]
+
+
+def on_disk(count: int, image: Callable[[int], ImageFile], params: Mapping[str, Value]) -> OnDisk:
+    """Return `count` images to be decoded when they are needed, at one size; `image` gives each.
+
+    Raises: DataProblem.
+    """
+    # Of very many images some tell the size of most.
+    some = [image(position) for position in range(0, count, max(1, count // _LOOKED_AT))]
+    size, notes = common_size(some, params["size"], Attempts(skip=True))
+    name, channels = _MODES[params["mode"]]
+    return OnDisk(
+        unread((count, channels, *size)),
+        lambda position: image(position).pixels(name, size),
+        notes,
+    )
+
+
 def decode(files: Sequence[ImageFile], mode: Value, wish: Value, skip: bool) -> Decoded:
     """Return all images at one size; those that cannot be read stop it, or are left out with `skip`.
 
     Raises: DataProblem, naming and counting what cannot be read, or when all is too large.
     """
     size, notes = common_size(files, wish, Attempts(skip=True))
-    name, channels = ("L", 1) if mode == "grey" else ("RGB", 3)
+    name, channels = _MODES[mode]
     what = f"{len(files)} images of {channels}×{size[0]}×{size[1]}"
     check_size(4 * len(files) * channels * size[0] * size[1], what)
     pixels = np.empty((len(files), channels, *size), dtype=np.float32)

@@ -17,11 +17,11 @@ from studio.data.pictures import (
     SIZE_PARAM,
     SUFFIXES,
     ImageFile,
-    common_size,
     decode,
+    on_disk,
 )
 from studio.data.reading import BROKEN_TAR, LARGEST_BYTES, SKIP_PARAM, Attempts
-from studio.data.source import DataProblem, Listed, Loaded, Source, existing, unread
+from studio.data.source import DataProblem, Listed, Loaded, Source, existing
 from studio.data.tar_places import Place, is_plain
 from studio.graph.params import Param, Value
 from studio.graph.spec import SourceSpec
@@ -29,8 +29,6 @@ from studio.graph.spec import SourceSpec
 _LARGEST_MEMBER = 64 << 20
 _MOST_MEMBERS = 2_000_000
 _LABELS = (".cls", ".json", ".txt")
-#: Images whose size is looked at before they are listed.
-_LOOKED_AT = 1000
 
 Parts = dict[str, bytes | Place]
 
@@ -74,20 +72,9 @@ def _listed(params: Mapping[str, Value], base: Path) -> Listed | None:
     told = attempts.finish("labels")
     names = list(samples)
     kept = [names[at] for at in whole]
-
-    def image(name: str) -> ImageFile:
-        return _image(name, samples[name])
-
-    # Of very many images some tell the size of most.
-    some = [image(name) for name in kept[:: max(1, len(kept) // _LOOKED_AT)]]
-    size, notes = common_size(some, params["size"], Attempts(skip=True))
-    mode, channels = ("L", 1) if params["mode"] == "grey" else ("RGB", 3)
-    inputs = unread((len(kept), channels, *size))
-    return Listed(
-        _about(path, inputs, labels, (*notes, *told)),
-        lambda position: image(kept[position]).pixels(mode, size),
-        bool(params["skip_unreadable"]),
-    )
+    images = on_disk(len(kept), lambda at: _image(kept[at], samples[kept[at]]), params)
+    about = _about(path, images.inputs, labels, (*images.notes, *told))
+    return Listed(about, images.read, bool(params["skip_unreadable"]))
 
 
 def _tars(params: Mapping[str, Value], base: Path) -> tuple[Path, list[Path]]:

@@ -37,11 +37,13 @@ class Telling:
         self._untold: list[p.Event] = []
         self._samples = 0
         self.passed = 0
+        #: Whether figures have been told; the first are told at once, that a person sees it learn.
+        self.begun = False
 
     @property
     def deadline(self) -> float:
         """When figures are to be told next, by `time.perf_counter`."""
-        return self._watch.told + FLUSH_S
+        return self._watch.told + (FLUSH_S if self.begun else 0.0)
 
     def add(self, *events: p.Event) -> None:
         """Take in what happened; it is told after the figures of the steps before it."""
@@ -77,6 +79,7 @@ class Telling:
             self.warn(news)
         untold, self._untold = self._untold, []
         if event is not None:
+            self.begun = True
             self._watch.tell(now)
             self._samples = samples
             yield structs.replace(event, elapsed_s=self._watch.elapsed, load=self._gauge.read())

@@ -39,6 +39,7 @@ class Trainer:
     ) -> None:
         """Raises: TrainProblem."""
         self._course = Course(job, module_for, dataset, controls, learner, device)
+        self._look_owed = False
         if job.resume:
             begin_from(self._course, Path(job.resume))
 
@@ -148,6 +149,8 @@ class Trainer:
         controls, wishes, clock = course.controls, course.wishes, time.perf_counter
         several, until = course.recipe.accumulate > 1, course.job.until or math.inf
         deadline = course.telling.deadline
+        if self._look_owed:
+            self._look()
         with stepper.stream:
             while True:
                 rate = stepper.lr
@@ -157,7 +160,10 @@ class Trainer:
                     watch.after_step()
                 now = clock()
                 if looking.due(now):
-                    self._look()
+                    if course.telling.begun:
+                        self._look()
+                    else:
+                        self._look_owed = True  # a first look takes longer than the first step
                 if stepper.at_epoch_end:
                     done = course.end_epoch()
                     if (hit := watch.epoch(done)) is not None:
@@ -175,7 +181,7 @@ class Trainer:
 
         Raises: NotFinite, Hit.
         """
-        course = self._course
+        course, self._look_owed = self._course, False
         seen = course.looking.take()
         course.telling.add(*seen)
         if not course.watch.rate_hz:

@@ -59,6 +59,15 @@ def test_a_run_tells_its_course_from_start_to_finish(tmp_path: Path) -> None:
     assert math.isfinite(progress.eta_s)
 
 
+def test_the_first_step_is_told_before_anything_is_looked_at(tmp_path: Path) -> None:
+    told = Case(tmp_path).run()[1:]
+    assert isinstance(told[0], p.Progress)
+    assert told[0].steps.tolist() == [1]
+    looked = next(event for event in told if isinstance(event, p.LayerStats))
+    assert looked.step == 1
+    assert looked.nodes["n_fc1"].update is not None  # what the first step changed is known
+
+
 def test_epoch_figures_are_the_means_of_the_steps(tmp_path: Path) -> None:
     case = Case(tmp_path, epochs=1)
     events = case.run()

@@ -45,6 +45,8 @@ class Header(QWidget):
         line.addLayout(self._networks)
         self._way = row(spacing=4)
         line.addLayout(self._way)
+        self._behind = row(spacing=0)
+        line.addLayout(self._behind)
         self.passes = button(theme, look="menu", small=True, tip="Which pass of the repeat is seen")
         self.passes.setMenu(QMenu(self.passes))
         self.passes.hide()
@@ -96,9 +98,10 @@ class Header(QWidget):
             entry = menu.addAction(f"Pass {at + 1}")
             entry.triggered.connect(lambda _=False, number=at: self.pass_chosen.emit(number))
 
-    def put_networks(self, tabs: QWidget) -> None:
-        """Put the tabs of networks in front of the way."""
+    def put_networks(self, tabs: QWidget, add: QWidget) -> None:
+        """Put the tabs of networks in front of the way, and what adds one behind it."""
         self._networks.addWidget(tabs)
+        self._behind.addWidget(add)
 
     def show_way(self, crumbs: Sequence[Crumb], tabbed: bool = False) -> None:
         """Show where the canvas stands: `main › res1 Residual`; `tabbed` where a tab tells the network."""

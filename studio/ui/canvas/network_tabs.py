@@ -23,7 +23,7 @@ _TEACH = (
 
 
 class NetworkTabs(QWidget):
-    """`picked` carries the network to be shown. With one network only the button that adds one is there."""
+    """`picked` carries the network to be shown. One network needs no tab; `add` is the button that adds one."""
 
     picked = Signal(str)
 
@@ -37,7 +37,6 @@ class NetworkTabs(QWidget):
         self.add = button(theme, icon="plus", look="ghost", small=True, tip=_TEACH)
         self.add.setAccessibleName("Add network")
         self.add.clicked.connect(self._on_add)
-        self._line.addWidget(self.add)
 
     def show_networks(self, project: Project, current: str) -> None:
         """Show a project's networks, and which one is seen."""

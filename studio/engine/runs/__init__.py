@@ -7,14 +7,7 @@ writer holds `running.lock`; a writer that died has let go of it, however it die
 raises: what is cut, foreign or missing becomes a fault or is left out.
 """
 
-from studio.engine.runs.continuing import (
-    checkpoints,
-    events_until,
-    folder_of,
-    is_continued,
-    position,
-    resumable,
-)
+from studio.engine.runs.continuing import events_until, is_continued
 from studio.engine.runs.folder import (
     CHECKPOINTS,
     EVENTS,
@@ -33,15 +26,21 @@ from studio.engine.runs.folder import (
 )
 from studio.engine.runs.moments import MomentWriter, moment_steps, read_moment
 from studio.engine.runs.reading import (
-    best_weights,
-    checkpoint_steps,
     list_runs,
-    newest_weights,
     read_circumstances,
     read_events,
     read_info,
     read_job,
     read_pictures,
+)
+from studio.engine.runs.weights import (
+    best_weights,
+    checkpoint_steps,
+    checkpoints,
+    folder_of,
+    newest_weights,
+    position,
+    resumable,
 )
 from studio.engine.runs.writing import RunWriter, better, is_low_best
 

@@ -108,9 +108,7 @@ def read_moment(folder: Path, step: int) -> p.Moment | None:
         if path.stat().st_size > _LARGEST:
             return None
         moment = decoded(path.read_bytes())
-    except (
-        Exception
-    ):  # an archive that somebody else made can fail in a dozen ways, none of them ours
+    except Exception:  # a zip that somebody else made can fail in a dozen ways, none of them ours
         return None
     return moment if moment.step == step else None
 

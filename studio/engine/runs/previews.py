@@ -40,9 +40,7 @@ def read_preview(folder: Path) -> p.Preview | None:
             }
         preview = p.Preview(int(step), str(kind), str(title), found, tuple(map(str, words)))
         return preview if is_sound(preview) else None
-    except (
-        Exception
-    ):  # an archive that somebody else made can fail in a dozen ways, none of them ours
+    except Exception:  # a zip that somebody else made can fail in a dozen ways, none of them ours
         return None
 
 

@@ -13,7 +13,6 @@ from studio.engine import protocol as p
 from studio.engine.event_lines import decode
 from studio.engine.locks import is_held
 from studio.engine.runs.folder import (
-    CHECKPOINTS,
     EVENTS,
     FORMAT,
     JOB,
@@ -21,7 +20,6 @@ from studio.engine.runs.folder import (
     PICTURES,
     STATUS,
     Circumstances,
-    Found,
     JobFile,
     RunInfo,
     StatusFile,
@@ -183,34 +181,3 @@ def list_runs(root: Path) -> tuple[RunInfo, ...]:
         return ()
     infos = [read_info(folder) for folder in folders]
     return tuple(sorted(infos, key=lambda info: (info.time, info.folder.name), reverse=True))
-
-
-def newest_weights(folder: Path) -> Found | None:
-    """Return the checkpoint of the latest step, or None."""
-    found = _checkpoints(folder)
-    return max(found, key=lambda weights: weights.step) if found else None
-
-
-def checkpoint_steps(folder: Path) -> tuple[int, ...]:
-    """Return the steps whose weights lie in a run's folder, rising."""
-    return tuple(sorted(found.step for found in _checkpoints(folder)))
-
-
-def best_weights(folder: Path) -> Found | None:
-    """Return the checkpoint with the best validation figure, or None."""
-    for found in sorted(_checkpoints(folder), key=lambda weights: -weights.step):
-        try:
-            about = msgspec.json.decode(found.path.with_suffix(".json").read_bytes(), type=dict)
-        except (OSError, ValueError, RecursionError):
-            continue
-        if about.get("best") is True:
-            return found
-    return None
-
-
-def _checkpoints(folder: Path) -> list[Found]:
-    try:
-        paths = list((folder / CHECKPOINTS).glob("*.safetensors"))
-    except OSError:
-        return []
-    return [Found(path, int(path.stem)) for path in paths if path.stem.isdigit()]

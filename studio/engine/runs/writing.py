@@ -16,7 +16,7 @@ import numpy as np
 from studio.engine import protocol as p
 from studio.engine.event_lines import encode
 from studio.engine.locks import Lock
-from studio.engine.runs.continuing import cut_back, is_continued, step_of
+from studio.engine.runs.continuing import cut_back, is_continued
 from studio.engine.runs.folder import (
     EVENTS,
     FORMAT,
@@ -30,6 +30,7 @@ from studio.engine.runs.folder import (
     put,
 )
 from studio.engine.runs.previews import write_preview
+from studio.engine.runs.weights import step_of
 from studio.graph.files import dumps
 
 #: The longest that an event waits in memory before it is on the disk.

@@ -184,7 +184,7 @@ GENERATED = (
     made_source(
         "adding",
         "Adding problem",
-        "Two marked numbers of a sequence are to be added: it shows how long a network remembers.",
+        "The sum of the two marked numbers of a sequence: it shows how long a network remembers.",
         "sequence",
         _adding,
         LENGTH_PARAM,

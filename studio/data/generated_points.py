@@ -128,7 +128,7 @@ POINTS = (
     made_source(
         "gaussians",
         "Ring of Gaussians",
-        "Eight clouds on a ring: does a generator find all of them? Targets are the points themselves.",
+        "Clouds on a ring: does a generator find all of them? Targets are the points themselves.",
         "table",
         _gaussians,
         Param("clouds", "int", 8, minimum=1, maximum=32),

@@ -86,7 +86,7 @@ PARQUET = Source(
     SourceSpec(
         kind="files.parquet",
         title="Parquet table",
-        doc="Your own table in columns: one row a sample. Needs pyarrow.",
+        doc="Your own table in a Parquet file: one row a sample. Needs pyarrow.",
         form="table",
         params=(
             Param("path", "path", "", required=True, help="A .parquet with one sample a row"),

@@ -109,7 +109,7 @@ SERIES = Source(
     SourceSpec(
         kind="files.series",
         title="Time series",
-        doc="A table with one moment a row: from the last rows, the next ones are to be told.",
+        doc="A table with one moment a row: the next rows are predicted from the last ones.",
         form="sequence",
         params=(
             Param("path", "path", "", required=True, help="A CSV or TSV with one moment a row"),
@@ -117,11 +117,11 @@ SERIES = Source(
                 "columns", "str", "", help="What is seen, by name; empty: every column of numbers"
             ),
             Param(
-                "target", "str", "", help="What is told ahead, by name; empty: the first one seen"
+                "target", "str", "", help="What is predicted, by name; empty: the first one seen"
             ),
             Param("time", "str", "", help="The column that says when; empty: the first of dates"),
             Param("past", "int", 30, minimum=1, maximum=10_000, help="Rows that are seen"),
-            Param("ahead", "int", 1, minimum=1, maximum=1000, help="Rows that are told"),
+            Param("ahead", "int", 1, minimum=1, maximum=1000, help="Rows that are predicted"),
             Param("stride", "int", 1, minimum=1, maximum=10_000, help="Rows between windows"),
             MISSING_PARAM,
             STANDARDIZE_PARAM,

@@ -131,7 +131,7 @@ SKLEARN = (
         SourceSpec(
             kind="sklearn.iris",
             title="Iris",
-            doc="150 flowers of three species by four lengths and widths.",
+            doc="150 flowers of three species, told apart by four lengths and widths.",
             form="table",
             params=(STANDARDIZE_PARAM,),
         ),
@@ -171,7 +171,7 @@ SKLEARN = (
         SourceSpec(
             kind="sklearn.linnerud",
             title="Linnerud",
-            doc="20 men: weight, waist and pulse by three exercises. Regression of several targets, too few samples.",
+            doc="20 men: weight, waist and pulse from three exercises. Regression of several targets; far too few samples to trust a figure.",
             form="table",
             params=(STANDARDIZE_PARAM,),
         ),

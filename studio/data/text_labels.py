@@ -142,7 +142,7 @@ TEXT_LABELS = Source(
     SourceSpec(
         kind="files.text_labels",
         title="Texts with labels",
-        doc="A CSV of texts and labels, a folder with a text file of lines a class, or with a folder of files a class.",
+        doc="Your own texts: a CSV of texts and labels, or a folder with one text file (a line a sample) or one folder of files a class.",
         form="text",
         params=(
             Param("path", "path", "", required=True, help="A CSV or TSV, or a folder"),

@@ -51,7 +51,8 @@ class World:
     def __init__(self, name: str, count: int) -> None:
         if importlib.util.find_spec("gymnasium") is None:
             raise DataProblem(
-                "Acting needs Gymnasium, which is not installed. Run: pip install neuroloom[acting]"
+                "Acting needs Gymnasium, which is not installed. "
+                'Install it with pip install "neuroloom[acting]".'
             )
         import gymnasium  # seldom needed, and slow to import
 

@@ -99,7 +99,7 @@ COLOURS = (
         OptionSpec(
             kind="augment.colour",
             title="Colour jitter",
-            doc="Lighter or darker, more or less contrast; of colour images also stronger and other colours.",
+            doc="Vary lightness and contrast, and of colour images saturation and hue as well.",
             forms=("image",),
             params=(
                 _share("brightness", 0.2, 1, "Share of the values' range, at most"),

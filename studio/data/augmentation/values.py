@@ -86,7 +86,7 @@ VALUES = (
         OptionSpec(
             kind="augment.noise",
             title="Noise",
-            doc="Add random numbers of a bell shape to every value.",
+            doc="Add normally distributed noise to every value.",
             forms=("image", "table", "sequence"),
             params=(
                 Param(
@@ -106,7 +106,7 @@ VALUES = (
         OptionSpec(
             kind="augment.time_shift",
             title="Time shift",
-            doc="Move a sequence to earlier or later.",
+            doc="Move a sequence earlier or later in time.",
             forms=("sequence",),
             params=(Param("steps", "int", 2, minimum=1, maximum=100_000, help="At most"),),
         ),
@@ -138,7 +138,7 @@ VALUES = (
         OptionSpec(
             kind="augment.token_noise",
             title="Token noise",
-            doc="Put random tokens where some were; what is right stays the same.",
+            doc="Replace some tokens by random ones; the answer stays the same.",
             forms=("text",),
             params=(
                 Param(

@@ -67,7 +67,7 @@ class Adversarial:
                 "choice",
                 "non-saturating",
                 choices=tuple(_LOSSES),
-                help="What the two go down",
+                help="What the two networks minimise",
             ),
             Param(
                 "discriminator_lr",

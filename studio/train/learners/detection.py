@@ -39,7 +39,7 @@ class Detection:
     spec = OptionSpec(
         kind="core.detection",
         title="Detection",
-        doc="Things in pictures by their boxes. The network ends in a grid of cells: 5 + classes channels "
+        doc="What is where in pictures, as boxes. The network ends in a grid of cells: 5 + classes channels "
         "for each box that a cell may propose.",
         params=(
             Param("anchors", "int", 1, minimum=1, maximum=16, help="Boxes that each cell proposes"),

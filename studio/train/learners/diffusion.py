@@ -50,7 +50,7 @@ class Diffusion:
     spec = OptionSpec(
         kind="core.diffusion",
         title="Diffusion",
-        doc="Noise is added to samples in many steps, and the network learns to tell which. Samples are "
+        doc="Noise is added to samples in many steps, and the network learns to predict it. Samples are "
         "then made out of nothing but noise. Its input x gets the noisy sample, t the time between 0 and "
         "1, and label the class number, if it has such an input (0: no class).",
         params=(
@@ -78,7 +78,7 @@ class Diffusion:
                 1.5,
                 minimum=0.0,
                 maximum=20.0,
-                help="How much more than learned a shown sample follows its class",
+                help="How strongly shown samples follow their class; 0: as learned",
             ),
         ),
     )
@@ -97,7 +97,7 @@ class Diffusion:
     def wanted(self, facts: DataFacts, params: Mapping[str, Value]) -> Wanted:
         """Return the noise, of a sample's shape."""
         shape = "×".join(map(str, facts.sample.shape))
-        return {"main": Answer(("N", *facts.sample.shape), f"The noise in {shape} is to be told")}
+        return {"main": Answer(("N", *facts.sample.shape), f"The noise in {shape} is predicted")}
 
     def score(self, facts: DataFacts) -> str:
         """Return the loss, on validation where there is one."""

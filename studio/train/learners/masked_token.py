@@ -42,7 +42,7 @@ class MaskedToken:
         doc="Which tokens stood where a text was covered. The mask is one more token: an Embedding "
         "needs one row more than the vocabulary has.",
         params=(
-            Param("share", "float", 0.15, minimum=0.001, maximum=1, help="Of all tokens, those that are asked for"),
+            Param("share", "float", 0.15, minimum=0.001, maximum=1, help="Share of tokens that are covered"),
         ),
     )  # fmt: skip
     roles = ("main",)

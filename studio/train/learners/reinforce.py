@@ -41,7 +41,7 @@ class Reinforce:
         kind="core.reinforce",
         title="Policy gradient (REINFORCE)",
         doc="The network sees a world and scores what can be done. Episodes are played by these scores, "
-        "and actions that more reward followed than usual become likelier.",
+        "and actions that led to more reward than usual become likelier.",
         params=(
             Param("episodes", "int", 8, minimum=2, maximum=256, help="Played for each step"),
             Param(
@@ -50,7 +50,7 @@ class Reinforce:
                 0.99,
                 minimum=0.0,
                 maximum=1.0,
-                help="How much a reward counts a moment later",
+                help="What a reward still counts for what was done one moment before",
             ),
             Param(
                 "entropy",
@@ -58,7 +58,7 @@ class Reinforce:
                 0.01,
                 minimum=0.0,
                 maximum=10.0,
-                help="How much trying out is worth",
+                help="How much undecided scores are rewarded, so that it goes on trying",
             ),
         ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from meaning import Meanings
+from msgspec.structs import replace
 from strategies import illegal
 
 from studio.graph import edits as ed
@@ -54,6 +55,25 @@ def test_cut_wires_become_ports_and_the_instance_stands_in_the_middle() -> None:
     assert block.places["out"].y > block.places["add"].y
     assert (set(sheet.frames), set(block.frames)) == (set(), {"body", "all"})
     assert (set(sheet.notes), set(block.notes)) == ({"far"}, {"near"})
+
+
+@pytest.mark.parametrize(
+    ("x", "fc", "wanted"),
+    [(0.0, None, 0.0), (160.0, 0.0, 160.0), (900.0, 80.0, 80.0), (900.0, None, 160.0)],
+)
+def test_the_instance_stands_where_its_wires_are_straight(
+    x: float, fc: float | None, wanted: float
+) -> None:
+    """Under what feeds it, else over what it feeds, else in the middle of where its nodes were."""
+    project = residual()
+    sheet = project.sheet("main")
+    places = {"x": Place(x, 0.0), "conv": Place(0.0, 100.0), "relu": Place(0.0, 200.0)}
+    places["add"] = Place(320.0, 300.0)
+    if fc is not None:
+        places["fc"] = Place(fc, 400.0)
+    project = project.with_sheet("main", replace(sheet, places=places))
+    after = ed.MakeBlock("main", ("conv", "relu", "add"), "Res", "r").apply(project)
+    assert after.sheet("main").places["r"] == Place(wanted, 200.0)
 
 
 def _tail(source: str) -> tuple[object, ...]:

@@ -31,7 +31,7 @@ from studio.graph.unfold import REPEAT
 
 
 class MakeBlock(BaseEdit, frozen=True, tag=True, omit_defaults=True):
-    """Make nodes a block called `name`, with one instance, of the id `instance`, in their middle.
+    """Make nodes a block called `name`, with one instance, of the id `instance`, where they stood.
 
     Wires that lead in and out become ports; so do the unwired `inputs` and `outputs`. Inputs, outputs
     and states among the nodes stay where they are.
@@ -107,9 +107,13 @@ class MakeBlock(BaseEdit, frozen=True, tag=True, omit_defaults=True):
         places = {key: place for key, place in sheet.places.items() if key not in chosen}
         moved = [place for key, place in sheet.places.items() if key in chosen]
         if moved:
-            middle_x = (min(at.x for at in moved) + max(at.x for at in moved)) / 2
             middle_y = (min(at.y for at in moved) + max(at.y for at in moved)) / 2
-            places[self.instance] = Place(snap(middle_x), snap(middle_y))
+            beside = [source for _, source in cut.inputs[:1] if source is not None]
+            for _, end in cut.outputs[:1]:
+                beside += [w.target for w in graph.out_of(end.node, end.port)]
+            nodes_beside = {end.node: graph.nodes[end.node] for end in beside if end.node in places}
+            column = _column(nodes_beside, places, moved)
+            places[self.instance] = Place(snap(column), snap(middle_y))
         frames = {}
         for key, frame in sheet.frames.items():
             left = tuple(node for node in frame.nodes if node not in chosen)
@@ -126,6 +130,19 @@ class MakeBlock(BaseEdit, frozen=True, tag=True, omit_defaults=True):
             frames=frames,
             notes={key: note for key, note in sheet.notes.items() if key not in inner.notes},
         )
+
+
+def _column(beside: dict[str, Node], places: dict[str, Place], moved: list[Place]) -> float:
+    """Return the x of the instance: where the wire to one of the nodes `beside` it is straight.
+
+    Where none of these stands above or below the nodes that were there, it is their middle.
+    """
+    left, right = min(at.x for at in moved), max(at.x for at in moved)
+    for key, node in beside.items():
+        x = places[key].x + (node_size(node, None)[0] - WIDTH) / 2
+        if left <= x <= right:
+            return x
+    return (left + right) / 2
 
 
 class _Cut(NamedTuple):

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, QPointF, QRectF
 
 from studio.graph.blocks import instances, why_no_block_name
+from studio.graph.connect import check_connect
 from studio.graph.edits import (
     AddBlocks,
     AddNodes,
     Batch,
+    Connect,
     Detach,
+    Disconnect,
     MakeBlock,
+    MoveNodes,
     RemoveBlock,
     RenameBlock,
     Share,
@@ -174,9 +178,39 @@ class BlockDesk:
         outside = Project(blocks=found.fragment.blocks)
         size = self._size(block_spec(outside, BLOCK + name))
         edit = self._session.shelf.use(self._project, self._where, name, self._free(at, size))
+        if edit is None:
+            return
         before = self._scene.sheet.graph.nodes.keys()
-        if edit is not None and self._session.do(edit):
+        wire = None if at is None or self._scene.node_at(at) else self._scene.link_at(at, 14.0)
+        if wire is not None:
+            edit = self._spliced(edit, wire.link)
+        if self._session.do(edit):
             self._scene.select(key for key in self._scene.sheet.graph.nodes if key not in before)
+
+    def _spliced(self, edit: Batch, link: Link) -> Batch:
+        """Return the edit that adds one node with what puts this into a wire, where it fits there."""
+        editor, where = self._canvas.editor, self._where
+        after = edit.apply(self._project)
+        graph = after.sheet(where).graph
+        new = [node for key, node in graph.nodes.items() if key not in self._scene.nodes]
+        spec = block_spec(after, new[0].kind) if len(new) == 1 else None
+        if spec is None or not spec.inputs or not spec.outputs:
+            return edit
+        node, specs = new[0], {**editor.specs, new[0].kind: spec}
+        first = Link(link.source, End(node.id, editor.entry(spec, link.source)))
+        last = Link(End(node.id, editor.exit(spec, link.target)), link.target)
+        reason = check_connect(graph, specs, first) or check_connect(graph, specs, last)
+        if reason:
+            self._say(reason)
+            return edit
+        place, shifted = editor.room.in_wire(link, node)
+        into = (
+            Disconnect(where, (link,)),
+            Connect(where, first),
+            Connect(where, last, editor.many(last)),
+            MoveNodes(where, shifted | {node.id: place}),
+        )
+        return Batch(edit.title, (*edit.edits, *into))
 
     def keep(self) -> None:
         """Save the block to the user's own ones."""

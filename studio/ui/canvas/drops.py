@@ -42,6 +42,8 @@ class Drops:
     def moved(self, event: QDragMoveEvent, pos: QPointF) -> bool:
         """Show the wire that the layer would go into."""
         if event.mimeData().hasFormat(KEPT_MIME):
+            wire = None if self._scene.node_at(pos) else self._scene.link_at(pos, 14.0)
+            self._scene.hover(wire.link if wire else None)
             return True
         if not event.mimeData().hasFormat(KIND_MIME):
             return False
@@ -53,6 +55,7 @@ class Drops:
         """Take what was dropped."""
         if event.mimeData().hasFormat(KEPT_MIME):
             name = bytes(event.mimeData().data(KEPT_MIME).data()).decode("utf-8", "replace")
+            self._scene.hover(None)
             QTimer.singleShot(0, self._view, lambda: self._desk.put_kept(name, pos))
             event.acceptProposedAction()
             return True

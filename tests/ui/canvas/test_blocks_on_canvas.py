@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 
 from studio.graph.edits import RemoveNodes, SetConstants, SetParams
-from studio.graph.graph import End, Link, Node
+from studio.graph.graph import End, Link, Node, link
 from studio.graph.project import Block, Place, Project
 from studio.graph.topology import block_spec, runs_over_time
 from studio.session.block_shelf import BlockShelf
@@ -339,6 +339,25 @@ def test_a_kept_block_is_dropped_with_its_definition_as_one_step(
     board.check()
     board.session.undo()
     assert board.session.document.project == chain_project()
+
+
+def test_a_kept_block_dropped_on_a_wire_goes_into_it_as_one_step(
+    open_board: Open, tmp_path: Path
+) -> None:
+    board = open_board(chain_project())
+    kept(board, tmp_path)
+    before = board.session.document.project
+    wire = next(item for item in board.scene.links.values() if not item.docked)
+    assert wire.route is not None
+    board.canvas.put_kept("Twice", QPointF(*wire.route.label))
+    (instance,) = board.scene.selection
+    links = set(board.session.sheet.graph.links)
+    assert wire.link not in links
+    assert link(wire.link.source.node, wire.link.source.port, instance, "x") in links
+    assert link(instance, "out", wire.link.target.node, wire.link.target.port) in links
+    board.check()
+    board.session.undo()
+    assert board.session.document.project == before
 
 
 def test_a_block_that_is_kept_already_is_replaced_only_when_asked(

@@ -251,8 +251,12 @@ class Names:
         self._next: dict[str, int] = {}
 
     def take(self, wish: str) -> str:
-        """Return `wish` as a valid name, numbered where it is taken, and take it."""
-        if wish not in self._taken and is_name(wish):
+        """Return `wish` as a valid name, numbered where it is taken, and take it.
+
+        The way to a part of a list (`layers.0`) stays as it is.
+        """
+        part = is_name(wish.partition(".")[0]) and is_node_name(wish)
+        if wish not in self._taken and part:
             self._taken.add(wish)
             return wish
         base = re.sub(r"[^A-Za-z0-9_]", "_", wish).strip("_")[:56] or "node"

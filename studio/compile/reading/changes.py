@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -120,8 +121,10 @@ class Difference:
                 self._do(move)
         for edit in self._ends_added:
             self._do(edit)
-        for wire in [*wires, *more]:
-            self._do(Connect(self.where, wire))
+        drawn = [*wires, *more]
+        count = Counter(wire.target for wire in drawn)
+        for wire in drawn:
+            self._do(Connect(self.where, wire, many=count[wire.target] > 1))
         return self.changed
 
     def _do(self, edit: SimpleEdit) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from studio.compile.reading.making import Made, Makings
 from studio.compile.reading.misread import Misread, short
 from studio.compile.reading.patterns import Patterns
+from studio.compile.reading.rows import unroll
 from studio.compile.reading.statements import Ref, Run, Statements, path_of
 from studio.graph.graph import INPUT
 from studio.graph.spec import LayerSpec
@@ -76,6 +77,7 @@ def read(
         if isinstance(part, ast.ClassDef) and (part.name in blocks or part.name == network):
             if part.name in classes:
                 raise Misread(part.lineno, f"There are two classes named {part.name}.")
+            unroll(part)
             made = _class(part, blocks, patterns, specs, ports)
             made.block = blocks.get(part.name, "")
             classes[part.name] = made

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from studio.compile.cache import Cache
 from studio.compile.infer import infer
 from studio.compile.reading import classes, matching
 from studio.compile.reading.changes import Changed, Difference
 from studio.compile.reading.classes import Class, Text
+from studio.compile.reading.fresh import fresh, handing_on, keyed, with_blocks
 from studio.compile.reading.misread import Misread
-from studio.compile.reading.patterns import Patterns
+from studio.compile.reading.patterns import Argument, Patterns
+from studio.compile.reading.statements import Run
 from studio.compile.source import Source, Unfinished, source
-from studio.graph.edits import Batch, EditRefused, SimpleEdit
+from studio.graph.edits import AddBlocks, Batch, EditRefused, RemoveBlock, SimpleEdit
 from studio.graph.facts import DataFacts, ProjectFacts
 from studio.graph.graph import BLOCK, PYTHON
-from studio.graph.project import Project
+from studio.graph.layout import arrange
+from studio.graph.params import Value
+from studio.graph.project import Block, Project
 from studio.graph.python_code import CodeError, python_spec, source_of
 from studio.graph.spec import LayerSpec
 from studio.graph.topology import block_spec
@@ -79,9 +85,13 @@ class Reader:
     def _text(self, text: str, project: Project, written: Source) -> tuple[Text, dict[str, str]]:
         """Return a text's classes, and the blocks that those of `written` stand for."""
         blocks, main = _blocks(project, self.network, written)
-        tree = classes.parsed(text)
+        return self._parsed(classes.parsed(text), blocks, main, project), blocks
+
+    def _parsed(
+        self, tree: ast.Module, blocks: Mapping[str, str], main: str, project: Project
+    ) -> Text:
         ports: Callable[[str], LayerSpec | None] = lambda name: block_spec(project, BLOCK + name)  # noqa: E731
-        return classes.read(tree, blocks, main, self._patterns, self.specs, ports), blocks
+        return classes.read(tree, blocks, main, self._patterns, self.specs, ports)
 
     def _seen(
         self, text: Text, project: Project, written: Source, blocks: Mapping[str, str]
@@ -95,9 +105,15 @@ class Reader:
 
     def _edits(self, text: str) -> list[SimpleEdit]:
         before, blocks = self._text(self.written.text, self.project, self.written)
-        after, _ = self._text(text, self.project, self.written)
+        tree = classes.parsed(text)
+        keyed(tree)
+        typed = fresh(tree, self._known(), self.project)
+        project = with_blocks(self.project, typed)
+        main = next(name for name in before.classes if name not in blocks)
+        after = self._parsed(tree, blocks | {name: name for name in typed}, main, project)
         self._compare_outside(before, after)
         changes: list[tuple[_Seen, Class, Changed]] = []
+        begun = self._begun(typed, after, project, changes)
         for one in self._seen(before, self.project, self.written, blocks):
             new = after.classes.get(one.found.name)
             if new is None:
@@ -105,14 +121,47 @@ class Reader:
                 continue
             graph = self.project.sheet(one.where).graph
             ends = matching.outputs(one.found, graph)
-            difference = Difference(
-                self.project, one.where, self.specs, one.found, new, one.ids, ends
-            )
+            difference = Difference(project, one.where, self.specs, one.found, new, one.ids, ends)
             changes.append((one, new, difference.edits()))
-        edits = _merged(changes)
+        edits = [*begun, *_merged(changes)]
         if edits or any(changed.values for _, _, changed in changes):
-            self._prove(edits, changes)
+            self._prove(edits, changes, _sizes(after, project))
         return edits
+
+    def _known(self) -> set[str]:
+        """Return the classes that are written already, or that layers bring with them."""
+        texts = [self.written.text, *(spec.code.support for spec in self._patterns.specs)]
+        return set(re.findall(r"^class (\w+)", "\n".join(texts), re.M))
+
+    def _begun(
+        self,
+        typed: Mapping[str, Block],
+        after: Text,
+        project: Project,
+        changes: list[tuple[_Seen, Class, Changed]],
+    ) -> list[SimpleEdit]:
+        """Return the edits that make blocks of the typed classes; what is in them joins `changes`.
+
+        Raises: Misread.
+        """
+        for name, block in typed.items():
+            new = after.classes[name]
+            empty, known, ends = handing_on(name, block, new.line)
+            where = BLOCK + name
+            changed = Difference(
+                project, where, self.specs, empty, new, known, ends
+            ).edits()
+            try:
+                project = Batch(TITLE, tuple(changed.edits)).apply(project)
+            except EditRefused as why:
+                raise Misread(new.line, str(why)) from None
+            changed.edits = []  # they are in the block that is added
+            changes.append((_Seen(empty, where), new, changed))
+        if not typed:
+            return []
+        blocks = {name: _tidy(project.blocks[name], self.specs) for name in typed}
+        old = [RemoveBlock(name) for name in typed if name in self.project.blocks]
+        return [*old, AddBlocks(blocks)]
 
     def _gone(self, one: _Seen, after: Text) -> None:
         if one.where == self.network:
@@ -139,8 +188,15 @@ class Reader:
 
     # ---------------------------------------------------------------------------------------- proving
 
-    def _prove(self, edits: list[SimpleEdit], changes: list[tuple[_Seen, Class, Changed]]) -> None:
+    def _prove(
+        self,
+        edits: list[SimpleEdit],
+        changes: list[tuple[_Seen, Class, Changed]],
+        sizes: Mapping[str, Mapping[str, list[Value]]],
+    ) -> None:
         """Apply the edits aside, write the code again, and compare.
+
+        `sizes` are what the classes are made with.
 
         Raises: Misread, where the drawing would not be what the text says.
         """
@@ -168,10 +224,12 @@ class Reader:
         for one, new, changed in changes:
             same = [seen for seen in shown.get(one.where, ()) if seen.found.name == new.name]
             for seen in (same or shown.get(one.where, []))[:1]:
-                _compare(new, changed, seen)
+                _compare(new, changed, seen, sizes.get(new.name, {}))
 
 
-def _compare(new: Class, changed: Changed, seen: _Seen) -> None:
+def _compare(
+    new: Class, changed: Changed, seen: _Seen, sizes: Mapping[str, list[Value]]
+) -> None:
     """Hold what was written again against what was asked for.
 
     Raises: Misread.
@@ -195,10 +253,46 @@ def _compare(new: Class, changed: Changed, seen: _Seen) -> None:
                     for asked, given in zip(run.made.passes, now.made.passes, strict=False)
                 ]
             for asked, given in pairs:
+                if _is_within(asked, given, run, name, sizes):
+                    continue
                 if asked != given and not (asked is None and name not in run.values):
                     shown = getattr(given, "name", given)
                     raise Misread(line, f"{name} is {shown} here, and follows from the rest of the network. Write "
                                   f"{shown}, or change what it follows from.")  # fmt: skip
+
+
+def _is_within(
+    asked: Value, given: Value, run: Run, name: str, sizes: Mapping[str, list[Value]]
+) -> bool:
+    """Tell whether a setting of a block is right though its class is not written with it.
+
+    A block with the same settings everywhere is written with its numbers in the class.
+    """
+    if run.kind.startswith(BLOCK):
+        return given is None and run.spec is not None and run.spec.param(name) is not None
+    if not isinstance(asked, Argument) or isinstance(given, Argument):
+        return False
+    values = sizes.get(asked.name, [])
+    return given in values or any(isinstance(value, Argument) for value in values)
+
+
+def _sizes(text: Text, project: Project) -> dict[str, dict[str, list[Value]]]:
+    """Return what each class is made with, by parameter; what it is made without has its default."""
+    found: dict[str, dict[str, list[Value]]] = {}
+    for one in text.classes.values():
+        for made in one.made.values():
+            block = project.blocks.get(made.block) if made.block else None
+            for given in made.passes if block is not None else ():
+                assert block is not None
+                for param in block.params:
+                    values = found.setdefault(made.block, {}).setdefault(param.name, [])
+                    values.append(given.get(param.name, param.default))
+    return {name: found.get(one.block, {}) for name, one in text.classes.items()}
+
+
+def _tidy(block: Block, specs: Mapping[str, LayerSpec]) -> Block:
+    graph = block.sheet.graph
+    return replace(block, sheet=replace(block.sheet, places=arrange(graph, specs, inside=True)))
 
 
 def _merged(changes: list[tuple[_Seen, Class, Changed]]) -> list[SimpleEdit]:

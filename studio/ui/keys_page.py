@@ -19,6 +19,24 @@ from studio.ui.keymap import EVERYWHERE, Keymap
 from studio.ui.theme import Theme
 
 _NAME = Qt.ItemDataRole.UserRole
+_FIXED = "Canvas, always the same"
+#: What keys and the pointer do together there: gestures, to which no other key can be given.
+GESTURES = (
+    ("Walk along wires and to neighbours", "Arrows"),
+    ("Select what is walked to as well", "Shift+Arrows"),
+    ("Move what is selected by 4 px", "Alt+Arrows"),
+    ("Move what is selected by 16 px", "Alt+Shift+Arrows"),
+    ("Open a block, or a node's settings", "Enter"),
+    ("Leave a block, where nothing is selected", "Backspace"),
+    ("Stop what is under way, select nothing", "Esc"),
+    ("Select with a lasso", "Shift+Drag on the canvas"),
+    ("Cut wires", "Ctrl+Drag on the canvas"),
+    ("Add to the selection, or take away", "Ctrl+Click, Shift+Click"),
+    ("Take a node out of its wire", "Alt+Drag"),
+    ("Move a node without guides", "Ctrl while dragging"),
+    ("Pan", "Space+Drag, Middle button"),
+    ("Zoom", "Ctrl+Wheel, Wheel"),
+)
 
 
 class KeysPage(QWidget):
@@ -117,10 +135,20 @@ class KeysPage(QWidget):
                 item.setToolTip(0, one.actions[0].toolTip())
                 if one.name == chosen:
                     self.list.setCurrentItem(item)
+        self._list_gestures()
         self.list.expandAll()
         self.list.blockSignals(False)
         self._filter()
         self._choose()
+
+    def _list_gestures(self) -> None:
+        """List what cannot be changed below what can: to be read and found, not to be chosen."""
+        group = QTreeWidgetItem(self.list, [_FIXED, ""])
+        group.setFlags(Qt.ItemFlag.ItemIsEnabled)
+        for title, keys in GESTURES:
+            item = QTreeWidgetItem(group, [title, keys])
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled)
+            item.setToolTip(0, "A gesture of the canvas: it keeps its keys.")
 
     def choose(self, name: str) -> None:
         """Choose an action."""

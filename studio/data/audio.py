@@ -17,7 +17,7 @@ from studio.data.source import DataProblem, Loaded, Source, existing
 from studio.graph.params import Param, Value
 from studio.graph.spec import SourceSpec
 
-_SUFFIXES = frozenset([".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"])
+SUFFIXES = frozenset([".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"])
 #: Of one file; an hour at 48 kHz has 172 million.
 _MOST_FRAMES = 200_000_000
 #: Below this a power counts as silence. Units: power of a wave within ±1.
@@ -105,7 +105,7 @@ def _files_by_class(folder: Path) -> dict[str, list[Path]]:
             f"{folder} is a file; expected a folder with one folder of sounds a class."
         )
     groups = {
-        entry.name: sorted(path for path in entry.rglob("*") if path.suffix.lower() in _SUFFIXES)
+        entry.name: sorted(path for path in entry.rglob("*") if path.suffix.lower() in SUFFIXES)
         for entry in sorted(folder.iterdir())
         if entry.is_dir() and not entry.name.startswith(".")
     }

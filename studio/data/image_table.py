@@ -13,7 +13,7 @@ from studio.data.csv_file import read_csv
 from studio.data.pictures import MODE_PARAM, SIZE_PARAM, ImageFile, decode, on_disk
 from studio.data.reading import SKIP_PARAM
 from studio.data.source import DataProblem, Listed, Loaded, Source, existing
-from studio.data.table import targets_of
+from studio.data.table import TASK_PARAM, targets_of
 from studio.graph.params import Param, Value
 from studio.graph.spec import SourceSpec
 
@@ -129,13 +129,7 @@ IMAGE_TABLE = Source(
                 "",
                 help="What to predict: a column, or several separated by commas; empty: all others",
             ),
-            Param(
-                "task",
-                "choice",
-                "auto",
-                choices=("auto", "classification", "multi-label", "regression"),
-                help="multi-label: several columns of 0 and 1, or one with labels such as red|round",
-            ),
+            TASK_PARAM,
             MODE_PARAM,
             SIZE_PARAM,
             SKIP_PARAM,

@@ -11,9 +11,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from studio.data.csv_file import read_csv
 from studio.data.dates import read_date
 from studio.data.reading import check_size
-from studio.data.sklearn_sets import STANDARDIZE_PARAM
 from studio.data.source import DataProblem, Loaded, Source, existing
 from studio.data.table import MISSING_PARAM, Table, times_of
+from studio.data.transforms import STANDARDIZE_PARAM
 from studio.graph.params import Param, Value
 from studio.graph.spec import SourceSpec
 
@@ -95,14 +95,7 @@ def _in_order(table: Table, when: int, notes: tuple[str, ...]) -> tuple[Table, t
         notes = (*notes, f"{repeated} rows have the same time as the row before.")
     if np.array_equal(order, np.arange(len(order))):
         return table, notes
-    rows = order.tolist()
-    columns = tuple(
-        column[order] if isinstance(column, np.ndarray) else [column[row] for row in rows]
-        for column in table.columns
-    )
-    lines = [table.lines[row] for row in rows]
-    sorted_table = Table(table.file, table.names, columns, lines, table.unit)
-    return sorted_table, (*notes, f"The rows were sorted by {table.names[when]!r}.")
+    return table.rows(order.tolist()), (*notes, f"The rows were sorted by {table.names[when]!r}.")
 
 
 SERIES = Source(

@@ -11,16 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from studio.data.source import Loaded, Source
-from studio.graph.params import Param, Value
+from studio.data.transforms import STANDARDIZE_PARAM
+from studio.graph.params import Value
 from studio.graph.spec import SourceSpec
-
-#: Measured features have units of their own; without this one of them drowns the others.
-STANDARDIZE_PARAM = Param(
-    "standardize",
-    "bool",
-    True,
-    help="Subtract the mean and divide by the deviation of the training samples, feature by feature",
-)
 
 
 def _bunch(name: str, **settings: bool) -> Any:

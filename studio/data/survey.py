@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.data import columns
+from studio.data.audio import SUFFIXES as SOUNDS
 from studio.data.csv_file import read_csv
 from studio.data.parquet_file import read_parquet
 from studio.data.pictures import SUFFIXES as PICTURES
@@ -28,7 +29,6 @@ _CELLS = 500_000
 #: Rows that are shown.
 _ROWS = 12
 _TEXTS = frozenset([".txt", ".text", ".md"])
-_SOUNDS = frozenset([".wav", ".flac", ".ogg", ".mp3"])
 #: More text files than this in a folder are no classes.
 _MOST_TEXT_CLASSES = 10
 #: How a table is read, by its ending.
@@ -269,7 +269,7 @@ def _texts(place: _Place) -> Iterator[Proposal]:
 
 
 def _sounds(place: _Place) -> Iterator[Proposal]:
-    classes = place.holding(_SOUNDS)
+    classes = place.holding(SOUNDS)
     if len(classes) > 1:
         why = f"One folder a class: {_some(classes)}."
         path = str(place.path)

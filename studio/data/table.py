@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studio.data.dates import date_columns, read_date
-from studio.data.sklearn_sets import STANDARDIZE_PARAM
 from studio.data.source import DataProblem, Loaded
+from studio.data.transforms import STANDARDIZE_PARAM
 from studio.graph.params import Param, Value
 
 #: Text as a file holds it, or numbers, NaN where a cell is empty.
@@ -27,6 +27,13 @@ _MOST_NUMBERED_CLASSES = 20
 #: What stands between several labels in one cell.
 _BETWEEN_LABELS = re.compile(r"[|;,]")
 
+TASK_PARAM = Param(
+    "task",
+    "choice",
+    "auto",
+    choices=("auto", "classification", "multi-label", "regression"),
+    help="multi-label: several columns of 0 and 1, or one with labels such as red|round",
+)
 MISSING_PARAM = Param(
     "missing",
     "choice",
@@ -50,13 +57,7 @@ TABLE_PARAMS = (
         "it is no input",
     ),
     Param("time", "str", "", help="A column of dates or numbers that rows are divided by in time"),
-    Param(
-        "task",
-        "choice",
-        "auto",
-        choices=("auto", "classification", "multi-label", "regression"),
-        help="multi-label: several columns of 0 and 1, or one with labels such as red|round",
-    ),
+    TASK_PARAM,
     MISSING_PARAM,
     STANDARDIZE_PARAM,
 )
@@ -83,7 +84,7 @@ class Table:
             return self
         starts = np.linspace(0, len(self) - each, stretches).astype(int)
         kept = (starts[:, None] + np.arange(each)).ravel().tolist()
-        return self._rows(kept)
+        return self.rows(kept)
 
     def place(self, row: int, column: int) -> str:
         """Return where a cell is, in words."""
@@ -159,9 +160,10 @@ class Table:
             )
         if not dropped:
             return self, ()
-        return self._rows(kept), (f"{dropped} rows with empty cells were left out.",)
+        return self.rows(kept), (f"{dropped} rows with empty cells were left out.",)
 
-    def _rows(self, kept: Sequence[int]) -> Table:
+    def rows(self, kept: Sequence[int]) -> Table:
+        """Return these rows alone, in this order."""
         columns = tuple(
             column[kept] if isinstance(column, np.ndarray) else [column[row] for row in kept]
             for column in self.columns

@@ -14,6 +14,13 @@ from studio.graph.params import Param, Value
 from studio.graph.spec import OptionSpec
 
 STANDARDIZE = "core.standardize"
+#: Of sources: measured features have units of their own; without this one of them drowns the others.
+STANDARDIZE_PARAM = Param(
+    "standardize",
+    "bool",
+    True,
+    help="Subtract the mean and divide by the deviation of the training samples, feature by feature",
+)
 #: Samples resized at once, so that a large set does not need twice its memory for the resizing.
 _CHUNK = 1024
 _SIZE = Param("size", "int", 28, minimum=1, maximum=4096, size=2, unit="px", help="height, width")

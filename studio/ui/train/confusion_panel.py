@@ -29,16 +29,28 @@ class ConfusionPanel(Panel):
         judging: Judging,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(theme, "Confusion", "true down, predicted across", parent)
+        super().__init__(theme, "Confusion", parent=parent)
         self._redraw, self._judging = redraw, judging
         self._history = History()
         self.view = Confusion(theme)
         self.view.empty_text = confusing(None)
-        self.body.addWidget(self.view, 1)
         self.by_row = controls.chip(theme, "% of row")
         self.by_row.setToolTip("Shares of each true class instead of numbers of samples")
         self.by_row.toggled.connect(self.view.set_by_row)
-        self.add_to_head(self.by_row)
+        self.words = controls.label(theme, "", "3", wrap=True)
+        # Beside the table, which is square: above it they would make it smaller.
+        self.head.hide()
+        self._side = QWidget()
+        self._side.setFixedWidth(104)
+        side = controls.column(self._side, spacing=8)
+        side.addWidget(self.words)
+        side.addWidget(self.by_row)
+        side.addStretch(1)
+        line = controls.row(spacing=8)
+        line.addWidget(self.view, 1)
+        line.addWidget(self._side)
+        self.body.setContentsMargins(12, 6, 12, 8)
+        self.body.addLayout(line, 1)
         self.samples = CellSamples(session, theme, self)
         self._cell: tuple[int, int] | None = None
         self.view.cell_picked.connect(self._on_cell)
@@ -62,9 +74,12 @@ class ConfusionPanel(Panel):
         classes = history.started.classes if history.started else ()
         self.view.empty_text = confusing(history.started)
         self.view.set_counts(counts, classes)
-        self.by_row.setVisible(counts is not None)
-        words = f"{Theme.number(self.view.wrong)} wrong" if counts is not None else ""
-        self.remark.put(words and f"predicted across, {words}")
+        self._side.setVisible(counts is not None)
+        if shown is not None and counts is not None:
+            self.words.setText(
+                f"{Theme.number(self.view.wrong)} wrong after epoch {shown.epoch}. True down, predicted "
+                "across; a click shows the samples."
+            )
 
     # --------------------------------------------------------------------------------------- samples
 

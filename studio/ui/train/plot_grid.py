@@ -12,8 +12,8 @@ from studio.ui.theme import Theme
 
 #: How much of the height a row of large plots gets, and one of small ones.
 _LARGE, _SMALL = 5, 3
-#: A plot needs this height for its axes to be read. Units: px.
-LEAST = 104
+#: The heights that plots need for their axes to be read. Units: px.
+LEAST, LEAST_SMALL = 104, 88
 
 
 class PlotGrid(QWidget):
@@ -21,6 +21,8 @@ class PlotGrid(QWidget):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
+        self.setProperty("surface", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._theme = theme
         self._rows: list[list[QWidget]] = []
         self._layout = QGridLayout(self)
@@ -39,7 +41,6 @@ class PlotGrid(QWidget):
     def take(self, plot: QWidget) -> None:
         """Own a plot, which is not shown yet."""
         plot.setParent(self)
-        plot.setMinimumHeight(LEAST)
         plot.hide()
 
     def arrange(self, large: Sequence[QWidget], small: Sequence[QWidget]) -> None:
@@ -57,7 +58,9 @@ class PlotGrid(QWidget):
             self._layout.setRowStretch(at, 0)
         for at, row in enumerate(rows):
             self._layout.setRowStretch(at, _LARGE if row[0] in large else _SMALL)
+            least = LEAST if row[0] in large else LEAST_SMALL
             for column, plot in enumerate(row):
+                plot.setMinimumHeight(least)
                 self._layout.addWidget(plot, at, column, 1, 3 - len(row))
                 plot.show()
         self._rows = rows

@@ -6,9 +6,10 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter
 from PySide6.QtWidgets import QWidget
 
+from studio.engine.protocol import Load
 from studio.session.history import History
 from studio.ui.theme import Theme
-from studio.ui.views.numbers import clock, percent
+from studio.ui.views.numbers import clock, percent, size
 from studio.ui.views.view import View
 
 _STATES = {
@@ -26,7 +27,8 @@ Words = tuple[tuple[str, str, int], ...]
 
 
 class StatusRow(View):
-    """State, epoch with a bar, step, speed, time left, cost of watching; samples and batch at the right."""
+    """State, epoch with a bar, step, speed, time left, what watching costs and what the run takes of its
+    device; samples and batch at the right. What has no room is in the tooltip."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, "Run", parent)
@@ -79,6 +81,8 @@ class StatusRow(View):
         if progress is not None and progress.overhead > 0:
             cost = percent(progress.overhead)
             left.append((("overhead ", "text.2", 400), (cost, "text.1", 600)))
+        if progress is not None and progress.load is not None:
+            left += _load(progress.load, started.device)
         self._left = tuple(left)
         self._right = (
             f"{number(started.train_samples)} training · "
@@ -173,3 +177,17 @@ class StatusRow(View):
             painter.drawText(QRectF(x, 0, width + 2, 36), Qt.AlignmentFlag.AlignVCenter, run)
             x += width
         return x
+
+
+def _load(load: Load, device: str) -> list[Words]:
+    """Return how busy the run kept its device, and the memory it held."""
+    told: list[Words] = []
+    if load.busy is not None:
+        unit = "GPU" if device.startswith("cuda") else "CPU"
+        told.append(((f"{unit} ", "text.2", 400), (percent(load.busy, 0), "text.1", 600)))
+    if load.memory:
+        of = f" of {size(load.total)}" if load.total else ""
+        told.append(
+            (("memory ", "text.2", 400), (size(load.memory), "text.1", 600), (of, "text.2", 400))
+        )
+    return told

@@ -361,7 +361,9 @@ class TrainWorkspace(QWidget):
             self._row.setSizes([468, 348, 372, 412])
             self._foot.addWidget(self.predictions)
             self._below.setCurrentWidget(self._row)
-        self._halves.setSizes([350, 230] if compact else [504, 252])
+        # Less than its tallest tab would like, for the sake of the plots' axes above.
+        self._below.setMinimumHeight(212 if compact else 0)
+        self._halves.setSizes([344, 199] if compact else [496, 260])
         self._on_counted(self.look_here.count)
         self._offer_looks()
         self._show_empty()

@@ -64,6 +64,7 @@ class Course:
         self.looking = Looking(job, stepper, dataset, self.watch.rate_hz)
         self.clock = Stopwatch()
         self.telling = Telling(job, stepper, self.ledger, self.looking, self.clock, Gauge(device))
+        self.telling.add(*self.looking.news())
         self.good = GoodStates(stepper)
         self.keeping = Keeping(job, stepper, self.standing, self._state)
         self.wishes = Wishes()

@@ -37,8 +37,8 @@ class Keeping:
 
     @property
     def due(self) -> bool:
-        """Whether it is time to write."""
-        return time.perf_counter() >= self._due
+        """Whether it is time to write; the first step alone is not worth it."""
+        return self._stepper.step > 1 and time.perf_counter() >= self._due
 
     def go_on(self) -> None:
         """Go on with what the run's folder holds, up to the step that the stepper stands at."""

@@ -8,13 +8,13 @@ import time
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
 
 from studio.data import Samples
 from studio.engine import protocol as p
 from studio.graph.facts import DataFacts
 from studio.train.learner import Modes
 from studio.train.paths import NodePath, Owners
+from studio.train.pictured import shrunk
 from studio.train.probes import Present
 
 #: Samples of an embedding, at least and at most, and its principal components.
@@ -249,11 +249,7 @@ def _pictured(filters_oihw: Tensor) -> tuple[np.ndarray, float]:
     if len(filters) > FILTERS:
         strength = filters.flatten(1).norm(dim=1)
         filters = filters[strength.topk(FILTERS).indices.sort().values]
-    height, width = filters.shape[2:]
-    if max(height, width) > FILTER_SIDE:
-        shrink = FILTER_SIDE / max(height, width)
-        size = (max(1, round(height * shrink)), max(1, round(width * shrink)))
-        filters = adaptive_avg_pool2d(filters, size)
+    filters = shrunk(filters, FILTER_SIDE)
     channels = filters.shape[1]
     if channels == 3:
         planes = filters.permute(0, 2, 3, 1)

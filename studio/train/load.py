@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from studio.engine.protocol import Load
+from studio.train.devices import device_memory
 
 _STATM = Path("/proc/self/statm")
 
@@ -31,7 +32,7 @@ class Gauge:
         self._device = device
         self._clocks = (wall, used)
         self._before = (wall(), used())
-        self._total = _total(device)
+        self._total = device_memory(device)
         self._asks_driver = device.type == "cuda"
 
     def read(self) -> Load:
@@ -68,12 +69,3 @@ def resident_bytes() -> int:
 
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
-
-
-def _total(device: torch.device) -> int:
-    if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory)
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # not told on every system
-        return 0

@@ -154,16 +154,26 @@ class OfLabels:
         )
 
 
-class OfNumbers:
-    """Numbers beside numbers; `spread` brings errors back to the targets' own units."""
+class OfNothing:
+    """The loss alone tells. What gives steps no quick figure begins with this."""
 
     quick, late = "", False
 
-    def __init__(self, facts: DataFacts) -> None:
-        self._spread = torch.tensor(facts.target_std or (1.0,), dtype=torch.float64)
-
     def shares(self, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
         return torch.zeros(len(outputs), 2, dtype=torch.int64)
+
+    def tally(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return torch.zeros(1)
+
+    def evaluation(self, tallies: Sequence[Tensor], samples: Samples) -> Evaluation:
+        return Evaluation({})
+
+
+class OfNumbers(OfNothing):
+    """Numbers beside numbers; `spread` brings errors back to the targets' own units."""
+
+    def __init__(self, facts: DataFacts) -> None:
+        self._spread = torch.tensor(facts.target_std or (1.0,), dtype=torch.float64)
 
     def tally(self, outputs: Tensor, targets: Tensor) -> Tensor:
         errors = outputs.reshape(targets.shape).cpu().double() - targets.cpu()
@@ -178,17 +188,12 @@ class OfNumbers:
         return Evaluation(metrics)
 
 
-class OfCopies:
+class OfCopies(OfNothing):
     """Samples beside what was made of them; with the values' range also the signal-to-noise ratio in dB."""
-
-    quick, late = "", False
 
     def __init__(self, facts: DataFacts) -> None:
         low, high = facts.value_range
         self._range = high - low
-
-    def shares(self, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
-        return torch.zeros(len(outputs), 2, dtype=torch.int64)
 
     def tally(self, outputs: Tensor, targets: Tensor) -> Tensor:
         errors = (outputs.reshape(targets.shape) - targets).cpu().double()

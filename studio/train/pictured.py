@@ -23,15 +23,21 @@ def pictured(samples: Tensor, value_range: tuple[float, float]) -> NDArray[np.ui
     if values.ndim != 4:
         lines = values.reshape(len(values), -1, values.shape[-1])
         return _bytes(lines)
-    height, width = values.shape[2:]
-    if max(height, width) > SIDE:
-        shrink = SIDE / max(height, width)
-        values = adaptive_avg_pool2d(
-            values, (max(1, round(height * shrink)), max(1, round(width * shrink)))
-        )
+    values = shrunk(values, SIDE)
     if values.shape[1] >= 3:
         return _bytes(values[:, :3].permute(0, 2, 3, 1))
     return _bytes(values.mean(1))
+
+
+def shrunk(planes: Tensor, side: int) -> Tensor:
+    """Return planes `[…, h, w]` averaged down until no side is longer than `side`."""
+    height, width = planes.shape[-2:]
+    share = side / max(height, width)
+    if share >= 1:
+        return planes
+    return adaptive_avg_pool2d(
+        planes, (max(1, round(height * share)), max(1, round(width * share)))
+    )
 
 
 def thinned(classes: Tensor) -> Tensor:

@@ -15,7 +15,6 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
 
 from studio.data import Samples
 from studio.engine import protocol as p
@@ -25,7 +24,7 @@ from studio.graph.graph import INPUT, STATE
 from studio.graph.problems import Problem
 from studio.train.learner import Modes
 from studio.train.paths import NodePath, Owners
-from studio.train.pictured import thinned
+from studio.train.pictured import shrunk, thinned
 
 #: Samples that statistics are taken on, and those of them that are shown.
 PROBED = 64
@@ -369,12 +368,7 @@ def _maps(maps_chw: Tensor) -> np.ndarray:
     if len(maps) > MAPS:
         strength = maps.flatten(1).std(1)
         maps = maps[strength.topk(MAPS).indices.sort().values]
-    height, width = maps.shape[1:]
-    if max(height, width) > MAP_SIDE:
-        shrink = MAP_SIDE / max(height, width)
-        maps = adaptive_avg_pool2d(
-            maps, (max(1, round(height * shrink)), max(1, round(width * shrink)))
-        )
+    maps = shrunk(maps, MAP_SIDE)
     flat = maps.flatten(1)
     low, high = flat.amin(1)[:, None, None], flat.amax(1)[:, None, None]
     spread = (maps - low) / (high - low).clamp(min=1e-12)

@@ -72,15 +72,14 @@ class Watch:
         #: The newest value of what is not recorded at every step: of layers and of epochs.
         self._known: dict[str, float] = {}
         self._recorded: set[str] = {"step", "epoch"}
-        self._complained = False
+        #: What was looked for last time, and whether it held.
+        self._held: dict[Breakpoint, bool] = {}
         self.set(breakpoints)
 
     def set(self, breakpoints: Sequence[Breakpoint]) -> None:
         """Watch for other things from now on; those that cannot be watched for are left out."""
         enabled = [each for each in breakpoints if each.enabled and not fault(each)]
-        before = getattr(self, "_held", {})
-        #: What was looked for last time, and whether it held.
-        self._held: dict[Breakpoint, bool] = {each: before.get(each, False) for each in enabled}
+        self._held = {each: self._held.get(each, False) for each in enabled}
         self.finite = next((each for each in enabled if each.kind == NOT_FINITE), None)
         self._conditions = {each: Condition(each.text) for each in enabled if each.kind == WHEN}
         reads = {name for condition in self._conditions.values() for name in condition.reads}

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from studio.data import Samples
 from studio.train.learner import Evaluation
+from studio.train.measures import OfNothing
 
 #: A found box counts where it overlaps a true one of its class by this much.
 HIT = 0.5
@@ -48,20 +49,15 @@ def kept(boxes: Tensor, sureness: Tensor, classes: Tensor, most: int, limit: flo
     return torch.cat([boxes, sureness[..., None], classes[..., None].to(boxes.dtype)], 2)
 
 
-class OfBoxes:
+class OfBoxes(OfNothing):
     """Boxes that were found, against true ones: the mean average precision.
 
     A tally has a row for each box that was found (class, sureness, whether it is right), and one for
     each true box (class, −1, 1).
     """
 
-    quick, late = "", False
-
     def __init__(self, classes: int) -> None:
         self._classes = classes
-
-    def shares(self, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
-        return torch.zeros(len(outputs), 2, dtype=torch.int64)
 
     def tally(self, outputs: Tensor, targets: Tensor) -> Tensor:
         rows = []

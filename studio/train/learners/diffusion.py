@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -15,7 +15,8 @@ from studio.graph.answers import Answer, Wanted
 from studio.graph.facts import DataFacts, TensorType
 from studio.graph.params import Param, Value
 from studio.graph.spec import OptionSpec
-from studio.train.learner import Evaluation, Learning, Modes, Setup
+from studio.train.learner import Learning, Modes, Setup
+from studio.train.measures import OfNothing
 from studio.train.one_network import OneNetwork
 from studio.train.options import checked
 from studio.train.pictured import pictured
@@ -111,24 +112,9 @@ class Diffusion:
         return _Denoising(setup)
 
 
-class _OfNothing:
-    """The loss alone tells."""
-
-    quick, late = "", False
-
-    def shares(self, outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
-        return torch.zeros(len(outputs), 2)
-
-    def tally(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return torch.zeros(1)
-
-    def evaluation(self, tallies: Sequence[Tensor], samples: Samples) -> Evaluation:
-        return Evaluation({})
-
-
 class _Denoising(OneNetwork):
     def __init__(self, setup: Setup) -> None:
-        super().__init__(setup, _OfNothing())
+        super().__init__(setup, OfNothing())
         settings = checked(Diffusion.spec, setup.recipe.learner_params, "learner")
         self._levels = noise_levels(str(settings["schedule"]), int(settings["steps"])).to(
             setup.device

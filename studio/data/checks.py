@@ -140,7 +140,7 @@ def doubts(loaded: Loaded, parts: Parts) -> list[str]:
     found: list[str] = []
     if len(parts[0]) < 50 and loaded.form != "graph":  # one graph is all there is to see
         found.append(
-            f"Only {len(parts[0])} samples to train on: figures will vary much from seed to seed."
+            f"Samples to train on: only {len(parts[0])}. Figures will vary much from seed to seed."
         )
     found += _class_doubts(loaded, parts)
     if loaded.form == "table" and not is_unread(loaded.inputs):
@@ -166,6 +166,11 @@ def balance(loaded: Loaded, part: NDArray[np.int64] | None = None) -> tuple[int,
 def _class_doubts(loaded: Loaded, parts: Parts) -> list[str]:
     found: list[str] = []
     counts = balance(loaded) if loaded.task == "classification" else ()
+    if len(counts) == 1:
+        found.append(
+            f"Every sample is of the class {loaded.classes[0]!r}: there is nothing to tell apart. "
+            "Bring samples of another class, or choose another target."
+        )
     if counts and min(counts) * 5 < max(counts):
         rare, common = loaded.classes[counts.index(min(counts))], counts.index(max(counts))
         found.append(
@@ -177,10 +182,10 @@ def _class_doubts(loaded: Loaded, parts: Parts) -> list[str]:
             continue
         missing = [c for c, n in zip(loaded.classes, balance(loaded, part), strict=True) if not n]
         if missing:
-            what = "is never learnt" if name == "training" else "is never measured there"
+            it = "it is" if len(missing) == 1 else "they are"
+            what = "never learnt" if name == "training" else "never measured there"
             found.append(
-                f"The {name} split has no sample of {_listed(missing)}: "
-                f"{what if len(missing) == 1 else what.replace('is', 'are', 1)}. "
+                f"The {name} split has no sample of {_listed(missing)}: {it} {what}. "
                 "Bring more samples, or divide them in another way."
             )
     return found

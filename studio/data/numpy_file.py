@@ -127,6 +127,11 @@ class _Form:
     notes: tuple[str, ...] = ()
 
 
+def _single(rows: NDArray[Any]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # what is too large becomes inf, which is told with its place
+        return rows.astype(np.float32)
+
+
 def _form(shape: tuple[int, ...], dtype: np.dtype[Any]) -> _Form:
     """Raises: DataProblem."""
     if len(shape) < 2:
@@ -137,7 +142,7 @@ def _form(shape: tuple[int, ...], dtype: np.dtype[Any]) -> _Form:
     pixels = dtype == np.uint8
     if len(shape) != 4 and not (len(shape) == 3 and pixels):
         name = "table" if len(shape) == 2 else "sequence"
-        return _Form(name, lambda rows: rows.astype(np.float32))
+        return _Form(name, _single)
     last = len(shape) == 4 and shape[-1] in (1, 3, 4) and shape[1] not in (1, 3, 4)
 
     def convert(rows: NDArray[Any]) -> NDArray[np.float32]:

@@ -30,8 +30,8 @@ def check_applies(project: Project, facts: DataFacts) -> None:
         )
     if project.recipe.learner != SUPERVISED:
         raise ExplainProblem(
-            "Explaining needs a class or a number for each sample, but this project learns by "
-            f"{project.recipe.learner}. The Train workspace shows what the network makes of samples."
+            "Explaining needs a class or a number for each sample, but this project learns "
+            "in another way. The Train workspace shows what the network makes of samples."
         )
     sheet = project.networks.get("main")
     names = [node.name for node in sheet.graph.of_kind(INPUT)] if sheet else []

@@ -202,3 +202,16 @@ def test_a_division_without_training_samples_is_refused() -> None:
     nothing = (np.arange(0), np.arange(100), np.arange(0))
     with pytest.raises(DataProblem, match="leaves nothing to train on"):
         opened(replace(table(), parts=nothing), split=Split())
+
+
+def test_samples_of_one_class_only_leave_nothing_to_tell_apart() -> None:
+    loaded = replace(table(), classes=("ill",), targets=np.zeros(100, dtype=np.int64))
+    assert doubts(loaded, parts_of(100))[0].startswith("Every sample is of the class 'ill'")
+
+
+def test_a_class_that_a_split_lacks_is_named() -> None:
+    loaded = replace(table(), classes=("ill", "odd", "well"), targets=np.arange(100) % 2 * 2)
+    assert any(
+        "The training split has no sample of 'odd': it is never learnt." in doubt
+        for doubt in doubts(loaded, parts_of(100))
+    )

@@ -126,6 +126,18 @@ def test_a_run_that_learns_has_nothing_to_look_at() -> None:
     assert diagnose(Case(project(), History("run"))) == ()
 
 
+def test_several_networks_of_which_none_is_main_are_looked_at_too() -> None:
+    dead = p.LayerStat(0.0, 0.0, 1.0, dead=1.0, units=32)
+    val = [{"train_loss": 1 / k, "val_loss": 0.1 * k} for k in range(1, 21)]
+    case = case_of(metrics=val, layers={path(project(), "act1"): dead})
+    sheet = case.project.networks["main"]
+    pair = replace(case.project, networks={"discriminator": sheet, "generator": sheet})
+    found = diagnose(Case(pair, case.history))
+    assert found
+    for one in found:  # no change is about a network that is not there
+        assert one.change is None or applied(Case(pair, case.history), one)
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("floor", [0.0, 0.5, 1.5])
 def test_noise_is_no_finding(seed: int, floor: float) -> None:

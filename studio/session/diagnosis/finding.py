@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from studio.engine import protocol as p
 from studio.graph.edits import SetRecipe, SimpleEdit, Swap
 from studio.graph.facts import DataFacts
-from studio.graph.graph import BLOCK, OUTPUT, Node
+from studio.graph.graph import BLOCK, OUTPUT, Graph, Node
 from studio.graph.project import Project
 from studio.graph.topology import name_path
 from studio.session.history import History
@@ -112,13 +112,19 @@ class Case:
 
     # ------------------------------------------------------------------------------------- the graph
 
+    @property
+    def graph(self) -> Graph:
+        """The network that learns alone; empty where several learn, of which none is meant."""
+        network = self.project.networks.get(NETWORK)
+        return network.graph if network is not None else Graph()
+
     def name(self, path: str) -> str:
         """Return a layer's dotted name."""
         return name_path(self.project, NETWORK, path)
 
     def place(self, path: str) -> tuple[str, Node] | None:
         """Return the sheet that a layer is drawn on and the layer, by its id path."""
-        where, graph = NETWORK, self.project.networks[NETWORK].graph
+        where, graph = NETWORK, self.graph
         node: Node | None = None
         for key in path.split("/"):
             if node is not None and key.isdigit() and key not in graph.nodes:
@@ -138,10 +144,9 @@ class Case:
 
     def ending(self) -> Node | None:
         """Return the layer whose output is the network's answer."""
-        graph = self.project.networks[NETWORK].graph
-        outputs = graph.of_kind(OUTPUT)
-        wires = graph.incoming.get(outputs[0].id, ()) if outputs else ()
-        return graph.nodes.get(wires[0].source.node) if wires else None
+        outputs = self.graph.of_kind(OUTPUT)
+        wires = self.graph.incoming.get(outputs[0].id, ()) if outputs else ()
+        return self.graph.nodes.get(wires[0].source.node) if wires else None
 
     def swapped(self, path: str, kind: str) -> tuple[SimpleEdit, ...]:
         """Return the edit that makes a layer one of another kind; none where it is drawn nowhere."""

@@ -52,7 +52,7 @@ def over_fitting(case: Case) -> Finding | None:
 def _tamer(case: Case) -> Change:
     """Return more dropout where there is some, else more weight decay."""
     edits: list[SimpleEdit] = []
-    for node in case.project.networks[NETWORK].graph.nodes.values():
+    for node in case.graph.nodes.values():
         share = node.params.get("p", 0.5)
         if node.kind in _DROPOUTS and isinstance(share, int | float) and share < 0.5:
             edits.append(SetParams(NETWORK, node.id, {"p": 0.5}))

@@ -158,7 +158,7 @@ class LookHere(Panel):
         count = self.count
         self.nothing.setVisible(not count)
         self.nothing.setText(
-            "Nothing needs a look: the loss falls as it should, gradients reach every layer, and no "
+            "Nothing needs a look: nothing is odd about the loss, gradients reach every layer, and no "
             "layer is largely dead."
         )
         self.badge.setText(str(count))

@@ -49,7 +49,7 @@ class Predictions(QWidget):
         line.addWidget(self._shown, 1)
         self._history = History()
         self._redraw = redraw
-        redraw.register(self.strip, self._fill)
+        redraw.register(self._shown, self._fill)  # of the two in it one is always hidden
 
     def show_history(self, history: History) -> None:
         """Draw another run."""
@@ -58,7 +58,7 @@ class Predictions(QWidget):
 
     def mark(self) -> None:
         """Say that pictures came."""
-        self._redraw.mark(self.strip)
+        self._redraw.mark(self._shown)
 
     def _fill(self) -> None:
         started, preview = self._history.started, self._history.shown.preview

@@ -131,6 +131,9 @@ def test_the_strip_shows_what_a_learner_shows(qtbot: QtBot, theme: Theme) -> Non
     qtbot.waitUntil(lambda: panel.preview.isVisible())
     assert panel.preview.preview is SHOWN["masks"]
     assert (panel.what.text(), panel.count.text()) == ("Read", "step 7")
+    history.take(SHOWN["text"])  # the strip is hidden now, and what comes is shown all the same
+    panel.mark()
+    qtbot.waitUntil(lambda: panel.preview.preview is SHOWN["text"])
 
 
 def test_only_what_is_read_in_samples_stands_under_them() -> None:

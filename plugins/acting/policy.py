@@ -27,7 +27,7 @@ def policy(
     width: Annotated[int, Int(1, 8192), "Units of the hidden layer."] = 64,
     actions: Annotated[int, Int(2, 1000), "Things that can be done."] = 2,
 ) -> None:
-    """Scores what can be done next; what much reward followed is done more often."""
+    """Scores what can be done next; actions that led to much reward become likelier."""
     x = net.add("torch.nn.Linear", net.input(), name="fc1", out_features=width)
     x = net.add("torch.nn.Tanh", x, name="act1")
     net.output(net.add("torch.nn.Linear", x, name="scores", out_features=actions))

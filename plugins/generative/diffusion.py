@@ -31,7 +31,7 @@ def diffusion(
     side: Annotated[int, Int(1, 512), "Height and width of a sample."] = 8,
     classes: Annotated[int, Int(1, 100_000), "Classes that a sample may be led towards."] = 10,
 ) -> None:
-    """Learns to tell the noise in a sample, step by step, until samples can be made of nothing but noise."""
+    """Predicts the noise in a sample, so that step by step samples can be made of nothing but noise."""
     x = net.add("torch.nn.Flatten", net.input("x"), name="flatten")
     x = net.add(_LINEAR, x, name="enter", out_features=width)
     time = net.add(_LINEAR, net.input("t"), name="time1", out_features=width)

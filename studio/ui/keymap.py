@@ -57,6 +57,10 @@ class Keymap(QObject):
         """Return an action's keys, as a file holds them; "" for none."""
         return self._preferences.values.keys.get(name, self.bindings[name].own)
 
+    def first(self, name: str) -> str:
+        """Return the first of an action's keys, as a file holds it; "" for none."""
+        return self.keys(name).split(_BETWEEN)[0]
+
     def shown(self, name: str) -> str:
         """Return an action's keys as this system writes them."""
         native = QKeySequence.SequenceFormat.NativeText

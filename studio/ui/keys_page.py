@@ -173,7 +173,7 @@ class KeysPage(QWidget):
     def _choose(self) -> None:
         name = self.chosen
         self.title.setText(self._keymap.bindings[name].title if name else "Choose an action")
-        first = self._keymap.keys(name).split(" | ")[0] if name else ""
+        first = self._keymap.first(name) if name else ""
         self.field.setKeySequence(QKeySequence(first))
         self._tell()
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QRect
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtCore import QPoint, QRect
+from PySide6.QtGui import QImage, QPaintDevice, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QWidget
 
@@ -55,21 +55,24 @@ def write_picture(plots: QWidget, theme: Theme, path: Path) -> None:
     size = plots.size()
     if path.suffix.lower() == ".svg":
         path.open("wb").close()  # says at once why it cannot be written
-        generator = QSvgGenerator()
-        generator.setFileName(str(path))
-        generator.setSize(size)
-        generator.setViewBox(QRect(0, 0, size.width(), size.height()))
-        generator.setTitle("Curves")
-        painter = QPainter(generator)
-        painter.fillRect(plots.rect(), theme.color("bg.panel"))
-        plots.render(painter, renderFlags=QWidget.RenderFlag.DrawChildren)
-        painter.end()
+        drawing = QSvgGenerator()
+        drawing.setFileName(str(path))
+        drawing.setSize(size)
+        drawing.setViewBox(QRect(0, 0, size.width(), size.height()))
+        drawing.setTitle("Curves")
+        _paint(plots, theme, drawing)
         return
     picture = QImage(size * _SCALE, QImage.Format.Format_ARGB32_Premultiplied)
     picture.setDevicePixelRatio(_SCALE)
-    picture.fill(theme.color("bg.panel"))
-    painter = QPainter(picture)
-    plots.render(painter, renderFlags=QWidget.RenderFlag.DrawChildren)
-    painter.end()
+    _paint(plots, theme, picture)
     if not picture.save(str(path), "PNG"):  # type: ignore[call-overload]
         raise OSError(f"{path.name} cannot be written there")
+
+
+def _paint(plots: QWidget, theme: Theme, onto: QPaintDevice) -> None:
+    painter = QPainter(onto)
+    try:
+        painter.fillRect(plots.rect(), theme.color("bg.panel"))
+        plots.render(painter, QPoint(), renderFlags=QWidget.RenderFlag.DrawChildren)
+    finally:
+        painter.end()

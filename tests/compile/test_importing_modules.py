@@ -17,6 +17,9 @@ from studio.compile.importers import Imported, ImportProblem
 from studio.compile.importers.checking import leaves
 from studio.compile.importers.module import import_module
 from studio.compile.importers.program import import_program
+from studio.compile.importers.sizes import MOST, one_for_all_sizes
+from studio.graph.graph import Graph, Node
+from studio.graph.project import Block, Sheet
 from studio.graph.spec import LayerSpec
 from studio.graph.topology import name_path
 
@@ -36,6 +39,7 @@ MODELS: Mapping[str, tuple[str, str, dict[str, Any], str]] = {
     "encoder": ("odd", "Encoder", {}, "5,12"),
     "pair": ("odd", "Pair", {}, "4;4"),
     "masked": ("shared", "Masked", {}, "int:6"),
+    "sizes": ("sizes", "Sizes", {}, "3,16,16"),
 }
 #: Weights with several names.
 SHARED: Mapping[str, tuple[str, str, dict[str, Any], str]] = {
@@ -139,6 +143,52 @@ def test_equal_modules_are_linked_instances_of_one_block(imported: Any) -> None:
     (node,) = project.networks["main"].graph.of_kind("block.Block")
     assert node.name == "transformer.h"  # its weights are still called transformer.h.0 and so on
     assert node.params == {"repeat": 3}
+
+
+def test_modules_of_other_sizes_are_instances_that_set_them(imported: Any) -> None:
+    project = imported("sizes").project
+    assert set(project.blocks) == {
+        "ConvUnit",
+        "Stage",
+        "mlp1",
+        "mlp2",
+    }  # the last two differ in more
+    unit = project.blocks["ConvUnit"]
+    assert {param.name: param.default for param in unit.params} == {"out_channels": 8, "stride": 2}
+    conv = unit.sheet.graph.named("conv")
+    assert conv.params["out_channels"] == "=out_channels"
+    assert conv.params["stride"] == "=stride"
+    stage = project.blocks["Stage"]
+    assert stage.sheet.graph.named("same").params == {"out_channels": "=out_channels", "stride": 1}
+    stages = project.networks["main"].graph.of_kind("block.Stage")
+    assert [node.params for node in stages] == [
+        {"out_channels": 8, "p": 0.1},
+        {"out_channels": 16, "p": 0.2},
+        {"out_channels": 24, "p": 0.2},
+    ]
+
+
+def test_a_size_that_is_the_usual_one_is_a_size_as_well(imported: Any) -> None:
+    """The bottleneck of this U-Net has the 32 filters that a convolution has by default."""
+    project = imported("unet").project
+    assert set(project.blocks) == {"DoubleConv", "conv"}
+    widths = [
+        node.params["out_channels"]
+        for node in project.networks["main"].graph.of_kind("block.DoubleConv")
+    ]
+    assert widths == [8, 16, 32, 16, 8]
+
+
+def test_blocks_that_would_need_many_settings_stay_apart() -> None:
+    def drawn(step: int) -> Graph:
+        nodes = [Node(f"n{number}", "torch.nn.Linear", f"fc{number}", {"out_features": number * step + step})
+                 for number in range(1, MOST + 2)]  # fmt: skip
+        return Graph({node.id: node for node in nodes}, ())
+
+    blocks = {"Mixer": Block(Sheet(drawn(1))), "Mixer2": Block(Sheet(drawn(3)))}
+    used = Graph({key: Node(key, f"block.{key}", key) for key in blocks}, ())
+    graph, kept = one_for_all_sizes(used, blocks, dict.fromkeys(blocks, "Mixer"), {})
+    assert (graph, kept) == (used, blocks)
 
 
 def test_a_list_that_is_used_otherwise_stays_a_list(imported: Any) -> None:

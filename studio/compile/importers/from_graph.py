@@ -18,6 +18,7 @@ from studio.compile.importers.grouping import (
     leaving,
     sum_up,
 )
+from studio.compile.importers.sizes import one_for_all_sizes
 from studio.graph.graph import (
     BLOCK,
     INPUT,
@@ -55,7 +56,7 @@ class Drawing:
 def draw(traced: Traced, specs: Mapping[str, LayerSpec]) -> Drawing:
     """Return the project of a traced network: a sheet for it, and a block for each module in it.
 
-    Modules that hold the same are one block with linked instances. A module that is called again shares
+    Modules that hold the same are one block with linked instances, which set the sizes that differ. A module that is called again shares
     its first call's weights. Where a name cannot be kept, the report says so.
     """
     return _Pen(_live(traced), specs).drawing()
@@ -96,12 +97,14 @@ class _Pen:
         graph = self._sheet(
             top, [entry.value for entry in self.traced.entries], self.traced.results
         )
-        project = Project(networks={"main": Sheet(graph)}, blocks=self.blocks)
-        made = {BLOCK + name: block_spec(project, BLOCK + name) for name in self.blocks}
+        titles = {name: title for title, _, name in self.by_content}
+        graph, drawn = one_for_all_sizes(graph, self.blocks, titles, self.specs)
+        project = Project(networks={"main": Sheet(graph)}, blocks=drawn)
+        made = {BLOCK + name: block_spec(project, BLOCK + name) for name in drawn}
         specs = {**self.specs, **{kind: spec for kind, spec in made.items() if spec is not None}}
         blocks = {
             name: replace(block, sheet=_laid_out(block.sheet.graph, specs, inside=True))
-            for name, block in self.blocks.items()
+            for name, block in drawn.items()
         }
         project = replace(project, networks={"main": _laid_out(graph, specs)}, blocks=blocks)
         paths: dict[str, str] = {}

@@ -148,9 +148,7 @@ class Reader:
             new = after.classes[name]
             empty, known, ends = handing_on(name, block, new.line)
             where = BLOCK + name
-            changed = Difference(
-                project, where, self.specs, empty, new, known, ends
-            ).edits()
+            changed = Difference(project, where, self.specs, empty, new, known, ends).edits()
             try:
                 project = Batch(TITLE, tuple(changed.edits)).apply(project)
             except EditRefused as why:
@@ -227,9 +225,7 @@ class Reader:
                 _compare(new, changed, seen, sizes.get(new.name, {}))
 
 
-def _compare(
-    new: Class, changed: Changed, seen: _Seen, sizes: Mapping[str, list[Value]]
-) -> None:
+def _compare(new: Class, changed: Changed, seen: _Seen, sizes: Mapping[str, list[Value]]) -> None:
     """Hold what was written again against what was asked for.
 
     Raises: Misread.

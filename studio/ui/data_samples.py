@@ -12,6 +12,8 @@ from studio.graph.facts import DataFacts
 from studio.ui.reporting import reported
 from studio.ui.theme import THIN_SPACE, Theme
 from studio.ui.views.numbers import short
+from studio.ui.views.overlays import box_in, with_classes
+from studio.ui.views.scatter import kind_color
 from studio.ui.views.tiles import sample_image
 
 _COLUMNS = 5
@@ -21,9 +23,6 @@ _TEXTS = 6
 _LINE = 16
 #: Of a graph's nodes and features, only the first are drawn.
 _CORNER = 64
-#: How much of a mask's colour covers the picture.
-_COVER = 0.55
-_COLOURS = 6
 
 
 class SampleGrid(QWidget):
@@ -116,16 +115,9 @@ class SampleGrid(QWidget):
             painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, words)
 
     def _paint_boxes(self, painter: QPainter, inside: QRectF, boxes: np.ndarray) -> None:
-        for kind, x, y, width, height in boxes[boxes[:, 0] >= 0].tolist():
-            painter.setPen(QPen(self._theme.color(_colour(int(kind))), 1))
-            painter.drawRect(
-                QRectF(
-                    inside.left() + (x - width / 2) * inside.width(),
-                    inside.top() + (y - height / 2) * inside.height(),
-                    width * inside.width(),
-                    height * inside.height(),
-                )
-            )
+        for box in boxes[boxes[:, 0] >= 0]:
+            painter.setPen(QPen(kind_color(self._theme, int(box[0])), 1))
+            painter.drawRect(box_in(box[1:], inside))
 
 
 def text_of(tokens: np.ndarray, vocabulary: tuple[str, ...]) -> str:
@@ -168,23 +160,4 @@ def _picture(theme: Theme, sample: np.ndarray, target: np.ndarray, data: DataFac
     picture = sample_image(theme, sample, *data.value_range)
     if data.task != "segmentation":
         return picture
-    picture = picture.convertToFormat(QImage.Format.Format_ARGB32)
-    painter = QPainter(picture)
-    painter.drawImage(picture.rect(), _mask_image(theme, np.asarray(target)))
-    painter.end()
-    return picture
-
-
-def _mask_image(theme: Theme, mask: np.ndarray) -> QImage:
-    """Return a mask's classes as colours to lay over a picture; the first one, and none, are clear."""
-    pixels: np.ndarray = np.zeros(mask.shape, dtype=np.uint32)
-    for kind in np.unique(mask):
-        if kind > 0:
-            pixels[mask == kind] = theme.color(_colour(int(kind) - 1), _COVER).rgba()
-    height, width = pixels.shape
-    picture = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32)
-    return picture.copy()
-
-
-def _colour(kind: int) -> str:
-    return f"series.{kind % _COLOURS + 1}"
+    return with_classes(theme, picture, np.asarray(target))

@@ -11,14 +11,13 @@ from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QPolygo
 from studio.engine.protocol import Preview
 from studio.ui.theme import Theme
 from studio.ui.views.numbers import percent, short
+from studio.ui.views.overlays import box_in, with_classes
 from studio.ui.views.pixels import gray_image, rgb_image
+from studio.ui.views.scatter import kind_color
 from studio.ui.views.tiles import fitted
 from studio.ui.views.view import Table, View
 
-#: How much of a pixel is its class's colour.
-_TINT = 0.55
 _GAP, _LINE = 10.0, 17.0
-_SERIES = 6
 
 
 class PreviewView(View):
@@ -94,32 +93,14 @@ class PreviewView(View):
             for k, pixels in enumerate(images):
                 if preview.kind == "masks":
                     both = (preview.arrays["masks"][k], preview.arrays["targets"][k])
-                    columns.append(tuple(self._tinted(pixels, classes) for classes in both))
+                    shown = _image(pixels)
+                    columns.append(tuple(with_classes(self.theme, shown, each) for each in both))
                 else:
                     outputs = preview.arrays.get("outputs")
                     pair = [pixels] if outputs is None else [pixels, outputs[k]]
                     columns.append(tuple(_image(each) for each in pair))
         self._pictures = tuple(columns)
         self.update()
-
-    def _tinted(self, pixels: np.ndarray, classes: np.ndarray) -> QImage:
-        """Return a picture with its classes in colours; the first class leaves it as it is."""
-        grey = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
-        height, width = classes.shape
-        rows = np.arange(height) * grey.shape[0] // height
-        columns = np.arange(width) * grey.shape[1] // width
-        mixed = grey[rows][:, columns].astype(np.float32)
-        for number in np.unique(classes):
-            if number == 0:
-                continue
-            colour = self._class_colour(int(number)) if number > 0 else self.theme.color("bg.panel")
-            tone = np.array([colour.red(), colour.green(), colour.blue()], np.float32)
-            there = classes == number
-            mixed[there] = (1 - _TINT) * mixed[there] + _TINT * tone
-        return rgb_image(mixed.round().astype(np.uint8))
-
-    def _class_colour(self, number: int) -> QColor:
-        return self.theme.color(f"series.{(number - 1) % _SERIES + 1}")
 
     def _places(self) -> list[QRectF]:
         """Where each sample stands: side by side, as large as there is room for."""
@@ -157,13 +138,13 @@ class PreviewView(View):
                 if box[0] >= 0:
                     painter.setPen(QPen(QColor("#FFFFFF"), 1, Qt.PenStyle.DashLine))
                     painter.setBrush(Qt.BrushStyle.NoBrush)
-                    painter.drawRect(_rect(box[1:5], inside))
+                    painter.drawRect(box_in(box[1:5], inside))
             for box in preview.arrays["boxes"][k]:
                 if box[5] < 0:
                     continue
                 number = int(box[5])
-                colour = self._class_colour(number + 1)
-                frame = _rect(box[:4], inside)
+                colour = kind_color(self.theme, number)
+                frame = box_in(box[:4], inside)
                 painter.setPen(QPen(colour, 2))
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.drawRect(frame)
@@ -260,13 +241,6 @@ _DRAWN: Mapping[str, Callable[[PreviewView, QPainter, Preview], None]] = {
 
 def _image(pixels: np.ndarray) -> QImage:
     return rgb_image(pixels) if pixels.ndim == 3 else gray_image(pixels)
-
-
-def _rect(box: np.ndarray, inside: QRectF) -> QRectF:
-    x, y, wide, tall = (float(value) for value in box)
-    left = inside.left() + (x - wide / 2) * inside.width()
-    top = inside.top() + (y - tall / 2) * inside.height()
-    return QRectF(left, top, wide * inside.width(), tall * inside.height()).intersected(inside)
 
 
 def _named(names: Sequence[str], number: int) -> str:

@@ -55,7 +55,7 @@ class Arriving(QObject):
         self._sheet, self._left, self._count, self._back = sheet, new, len(new), back
         self._on_tick()
         self._tick.start()
-        QApplication.instance().installEventFilter(self)
+        self._listen(True)
 
     def then(self, act: Callable[[], None]) -> None:
         """Do something once everything is drawn: now, if it is."""
@@ -90,10 +90,18 @@ class Arriving(QObject):
     def stop(self) -> None:
         """Draw no more of it; the scene is about to show something else."""
         if self._sheet is not None:
-            QApplication.instance().removeEventFilter(self)
+            self._listen(False)
         self._tick.stop()
         self._sheet, self._back = None, None
         self._left, self._then = [], []
+
+    def _listen(self, on: bool) -> None:
+        """Hear, or no longer, what is done anywhere in the window before it is done."""
+        app = QApplication.instance()
+        if app is not None and on:
+            app.installEventFilter(self)
+        elif app is not None:
+            app.removeEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() not in _DEEDS:

@@ -105,7 +105,7 @@ class LabelLayer(QGraphicsItem):
         detail = Detail.at(painter.worldTransform().m11())
         if detail < Detail.TITLES:
             return
-        exposed: QRectF = option.exposedRect  # type: ignore[attr-defined]
+        exposed: QRectF = option.exposedRect
         for item in self.within(exposed):
             if item.label is not None and item.label.axes:
                 self._draw(painter, item.label, detail)

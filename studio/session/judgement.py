@@ -28,14 +28,14 @@ class ClassFigures(NamedTuple):
 class Calibration(NamedTuple):
     """How often predictions are right that are so sure. Shapes: `[bins]`; `edges` `[bins + 1]`.
 
-    `sureness` is the mean probability and `accuracy` the share right of the `count` predictions in a
-    bin, not a number where there is none; `error` is the expected calibration error.
+    `sureness` is the mean probability and `accuracy` the share right of the `samples` predictions in
+    a bin, not a number where there is none; `error` is the expected calibration error.
     """
 
     edges: np.ndarray
     sureness: np.ndarray
     accuracy: np.ndarray
-    count: np.ndarray
+    samples: np.ndarray
     error: float
 
 

@@ -29,7 +29,7 @@ def test_calibration_is_zero_where_sureness_is_the_share_that_is_right() -> None
     targets = np.where(rng.permutation(4000) < 3000, 0, 1)
     found = calibration(np.stack([sure, 1 - sure], 1), targets)
     assert found.error == pytest.approx(0, abs=1e-9)
-    assert found.count.tolist() == [0, 0, 0, 0, 0, 0, 0, 4000, 0, 0]
+    assert found.samples.tolist() == [0, 0, 0, 0, 0, 0, 0, 4000, 0, 0]
 
 
 def test_calibration_error_is_the_mean_gap_by_samples() -> None:
@@ -43,8 +43,8 @@ def test_calibration_error_is_the_mean_gap_by_samples() -> None:
 
 def test_a_bin_has_its_upper_end() -> None:
     found = calibration(np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([0, 0]))
-    assert found.count[4] == 1
-    assert found.count[9] == 1
+    assert found.samples[4] == 1
+    assert found.samples[9] == 1
 
 
 def test_losses_of_samples_follow_the_task() -> None:

@@ -101,10 +101,10 @@ class CellSamples(QFrame):
         self.title.setText(title)
         count = Theme.number(len(found))
         samples = "1 sample" if len(found) == 1 else f"{count} samples"
-        self.remark.put(f"{samples} with the weights of step {step}; a click explains one")
+        self.remark.put(f"{samples} at step {step}, and how sure; a click explains")
         self.sheet.show_samples(
             found.tolist(),
-            lambda k: Tile(percent(float(sure[k]), 0), "sure", read != true, f"{title}, {k}"),
+            lambda k: Tile(percent(float(sure[k]), 0), "", read != true, f"{title}, {k}"),
         )
 
     def _on_picked(self, index: int) -> None:

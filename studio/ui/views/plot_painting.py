@@ -96,5 +96,9 @@ def draw_axes(
 def _faint(theme: Theme, token: str) -> QColor:
     """Return a colour a third as strong. Mixed, not translucent: such a line takes 20 times as long."""
     strong, ground = theme.color(token), theme.color("bg.panel")
-    parts = zip(strong.getRgb()[:3], ground.getRgb()[:3], strict=True)
+    parts = (
+        (strong.red(), ground.red()),
+        (strong.green(), ground.green()),
+        (strong.blue(), ground.blue()),
+    )
     return QColor(*(round(0.34 * one + 0.66 * other) for one, other in parts))

@@ -43,7 +43,7 @@ class Reliability(View):
             for low, high, count, sure, right in zip(
                 found.edges,
                 found.edges[1:],
-                found.count,
+                found.samples,
                 found.sureness,
                 found.accuracy,
                 strict=False,
@@ -55,12 +55,12 @@ class Reliability(View):
     def tip(self, at: QPointF) -> str:
         assert self._found is not None
         across, _ = self._scales()
-        place = int(across.value(at.x()) * len(self._found.count))
-        if not 0 <= place < len(self._found.count):
+        place = int(across.value(at.x()) * len(self._found.samples))
+        if not 0 <= place < len(self._found.samples):
             return ""
         low, high = self._found.edges[place : place + 2]
         between = f"{hundredths(float(low))} to {percent(float(high), 0)} sure"
-        count = int(self._found.count[place])
+        count = int(self._found.samples[place])
         if not count:
             return f"{between}: no samples"
         right = percent(float(self._found.accuracy[place]))
@@ -87,13 +87,13 @@ class Reliability(View):
         )
         foot = QRectF(area.left(), area.bottom() + 16, area.width(), 14)
         painter.drawText(foot, Qt.AlignmentFlag.AlignHCenter, shown)
-        most = max(1, int(found.count.max(initial=0)))
-        wide = area.width() / len(found.count)
-        for place in np.flatnonzero(found.count).tolist():
+        most = max(1, int(found.samples.max(initial=0)))
+        wide = area.width() / len(found.samples)
+        for place in np.flatnonzero(found.samples).tolist():
             height = up.pixel(float(found.accuracy[place]))
             wanted = up.pixel(float(found.sureness[place]))
             bar = QRectF(area.left() + place * wide + 1, height, wide - 2, area.bottom() - height)
-            strength = 0.35 + 0.65 * float(np.sqrt(found.count[place] / most))
+            strength = 0.35 + 0.65 * float(np.sqrt(found.samples[place] / most))
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(colour("series.1", strength))
             painter.drawRect(bar)

@@ -104,7 +104,7 @@ class View(QWidget):
     def fill_menu(self, menu: QMenu) -> None:
         """Put this view's actions into its context menu."""
         if self.table():
-            menu.addAction("Show values as a table…").triggered.connect(self.show_values)
+            menu.addAction("Show values as a table…").triggered.connect(self.open_table)
             menu.addAction("Copy values as CSV").triggered.connect(self.copy_values)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -113,7 +113,7 @@ class View(QWidget):
         else:
             super().keyPressEvent(event)
 
-    def show_values(self) -> None:
+    def open_table(self) -> None:
         """Open the values as a table."""
         from studio.ui.views.value_table import ValueTable  # seldom needed
 

@@ -229,7 +229,7 @@ def test_values_are_offered_as_a_table(make: Make, qtbot: QtBot) -> None:
     from studio.ui.views.value_table import ValueTable
 
     curves = make(run())
-    curves.rate.show_values()
+    curves.rate.open_table()
     (dialog,) = curves.window().findChildren(ValueTable)
     model = dialog.table.model()
     assert model.rowCount() == len(curves.rate.table()) - 1

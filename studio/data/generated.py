@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.data.making import LENGTH_PARAM, NOISE_PARAM, Draw, made_source
+from studio.data.making import LENGTH_PARAM, NOISE_PARAM, Draw, in_the_plane, made_source
 from studio.data.source import Loaded
 from studio.graph.params import Param, Value
 
@@ -19,7 +19,7 @@ def _spirals(params: Mapping[str, Value], draw: Draw) -> Loaded:
     way = draw.random(len(label))
     angle = 2 * np.pi * (float(params["turns"]) * way + label / arms)
     points = way[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return _plane("Spirals", points, label, arms, params, draw)
+    return in_the_plane("Spirals", points, label, arms, _noise(params), draw)
 
 
 def _rings(params: Mapping[str, Value], draw: Draw) -> Loaded:
@@ -28,34 +28,19 @@ def _rings(params: Mapping[str, Value], draw: Draw) -> Loaded:
     label = np.arange(params["samples"]) % rings
     radius, angle = (label + 0.35) / rings, 2 * np.pi * draw.random(len(label))
     points = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return _plane("Rings", points, label, rings, params, draw)
+    return in_the_plane("Rings", points, label, rings, _noise(params), draw)
 
 
 def _xor(params: Mapping[str, Value], draw: Draw) -> Loaded:
     """Quadrants that meet at a corner are alike. Source: Minsky and Papert 1969, Perceptrons."""
     points = draw.uniform(-1, 1, (int(params["samples"]), 2))
     label = (points[:, 0] * points[:, 1] < 0).astype(np.int64)
-    return _plane("XOR", points, label, 2, params, draw)
+    return in_the_plane("XOR", points, label, 2, _noise(params), draw)
 
 
-def _plane(
-    title: str,
-    points: NDArray[np.float64],
-    label: NDArray[np.int64],
-    classes: int,
-    params: Mapping[str, Value],
-    draw: Draw,
-) -> Loaded:
-    """Shapes: `[n, 2]`."""
-    noise = float(params["noise"]) * 0.3 * draw.standard_normal(points.shape)
-    return Loaded(
-        title=title,
-        form="table",
-        inputs=(points + noise).astype(np.float32),
-        targets=label.astype(np.int64),
-        classes=tuple("ABCDEFGHIJ"[:classes]),
-        features=("x", "y"),
-    )
+def _noise(params: Mapping[str, Value]) -> float:
+    """Return the deviation in units of these figures, which reach from −1 to 1."""
+    return 0.3 * float(params["noise"])
 
 
 def _adding(params: Mapping[str, Value], draw: Draw) -> Loaded:

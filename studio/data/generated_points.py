@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.data.making import NOISE_PARAM, Draw, made_source
+from studio.data.making import NOISE_PARAM, Draw, in_the_plane, made_source
 from studio.data.source import Loaded
 from studio.graph.params import Param, Value
 
@@ -18,7 +18,8 @@ def _moons(params: Mapping[str, Value], draw: Draw) -> Loaded:
     angle = np.pi * draw.random(len(label))
     x = np.where(label == 0, np.cos(angle), 1 - np.cos(angle))
     y = np.where(label == 0, np.sin(angle), 0.5 - np.sin(angle))
-    return _classes("Moons", np.stack([x, y], axis=1), label, 2, params, draw)
+    points = np.stack([x, y], axis=1)
+    return in_the_plane("Moons", points, label, 2, float(params["noise"]), draw)
 
 
 def _blobs(params: Mapping[str, Value], draw: Draw) -> Loaded:
@@ -27,26 +28,7 @@ def _blobs(params: Mapping[str, Value], draw: Draw) -> Loaded:
     label = np.arange(params["samples"]) % count
     angle = 2 * np.pi * label / count
     centres = 2 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return _classes("Blobs", centres, label, count, params, draw)
-
-
-def _classes(
-    title: str,
-    points: NDArray[np.float64],
-    label: NDArray[np.int64],
-    classes: int,
-    params: Mapping[str, Value],
-    draw: Draw,
-) -> Loaded:
-    noise = float(params["noise"]) * draw.standard_normal(points.shape)
-    return Loaded(
-        title=title,
-        form="table",
-        inputs=(points + noise).astype(np.float32),
-        targets=label.astype(np.int64),
-        classes=tuple("ABCDEFGHIJ"[:classes]),
-        features=("x", "y"),
-    )
+    return in_the_plane("Blobs", centres, label, count, float(params["noise"]), draw)
 
 
 def _gaussians(params: Mapping[str, Value], draw: Draw) -> Loaded:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from studio.data.source import Loaded, Source
 from studio.graph.params import Param, Value
@@ -40,3 +41,23 @@ def made_source(
     every = (*([count] if count else []), *params, SEED_PARAM)
     spec = SourceSpec(kind=f"generated.{kind}", title=title, doc=doc, form=form, params=every)
     return Source(spec, load)
+
+
+def in_the_plane(
+    title: str,
+    points: NDArray[np.float64],
+    label: NDArray[np.int64],
+    classes: int,
+    noise: float,
+    draw: Draw,
+) -> Loaded:
+    """Return points of the plane with their classes, moved by noise of a deviation. Shapes: `[n, 2]`."""
+    moved = points + noise * draw.standard_normal(points.shape)
+    return Loaded(
+        title=title,
+        form="table",
+        inputs=moved.astype(np.float32),
+        targets=label.astype(np.int64),
+        classes=tuple("ABCDEFGHIJ"[:classes]),
+        features=("x", "y"),
+    )

@@ -57,7 +57,6 @@ ROOMS: dict[str, set[str]] = {
     "studio.opening": {"*"},
     "studio.start": {"*"},
     "studio.cli": {"*"},
-    "studio.doctor": {"*"},
     "studio.__main__": {"*"},
     "plugins": {"stdlib", "torch", "numpy", "studio.api"},
 }

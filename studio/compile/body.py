@@ -24,6 +24,7 @@ class Body:
 
     def __init__(self, known: Known, sheet: Sheet) -> None:
         self.known, self.sheet, self.prefix = known, sheet, sheet.prefix
+        self._calls: dict[str, Call] = {}
         graph = self.graph = sheet.graph
         self.inputs = graph.of_kind(INPUT)
         self.states = graph.of_kind(STATE) if sheet.inside else ()
@@ -119,6 +120,9 @@ class Body:
 
     def _made(self, node: Node) -> Call:
         """Return the layer of a node with its settings: checked, complete, and what is read off the wires."""
+        made = self._calls.get(node.id)
+        if made is not None:
+            return made
         inferred = self.known.facts[self.prefix + node.id].inferred
         key = (node.kind, *node.params.items(), None, *inferred.items())
         known = self.known.layers.get(key)
@@ -126,6 +130,7 @@ class Body:
             spec = self.known.spec(node)
             values = with_defaults(spec.params, check_params(spec.params, node.params)) | inferred
             known = self.known.layers[key] = Call(spec.code.make, values, spec)
+        self._calls[node.id] = known
         return known
 
     # ------------------------------------------------------------------------------------- statements

@@ -176,6 +176,8 @@ def _kind_of(value: Value) -> str:
 
 def attribute_of(name: str) -> str:
     """Return how code speaks of a node's module: `self.conv1`, `self.layers["0"]`."""
+    if "." not in name and not name[0].isdecimal():
+        return f"self.{name}"  # nearly all of them
     return "self" + "".join(
         f'["{part}"]' if part.isdecimal() else f".{part}" for part in name.split(".")
     )

@@ -63,6 +63,8 @@ class Known:
     layers: dict[object, Call] = field(default_factory=dict)
     #: What Python nodes bring, by their code.
     own: dict[str, Written] = field(default_factory=dict)
+    #: What kinds of nodes there are, beside a person's own: asked for several times a node.
+    kinds: dict[str, LayerSpec] = field(default_factory=dict)
     #: Names of classes and functions of the text.
     taken: set[str] = field(default_factory=set)
 
@@ -71,11 +73,17 @@ class Known:
 
         It has facts, so it is known.
         """
+        known = self.kinds.get(node.kind)
+        if known is not None:
+            return known
         found = spec_of(node, self.specs, self.project)
         if found is None:
             raise self.unfinished()
-        own = self.own.get(source_of(node)) if node.kind == PYTHON else None
-        return own.spec if own is not None else found
+        if node.kind == PYTHON:
+            own = self.own.get(source_of(node))
+            return own.spec if own is not None else found
+        self.kinds[node.kind] = found
+        return found
 
     def unfinished(self) -> Unfinished:
         """Return what to raise where something is missing."""

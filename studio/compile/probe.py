@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
 
 from studio.compile import own_code, symbols, template
 from studio.compile.cache import Cache
-from studio.compile.cost import Count, counter, sample_numbers, trainable, uncounted
+from studio.compile.cost import counter, sample_numbers, trainable, uncounted
 from studio.compile.kept import Probed
+from studio.compile.layer_code import Code, said
 from studio.compile.saving import Saved, watched
 from studio.compile.symbols import SAMPLES, Sizes
 from studio.compile.template import Filling
@@ -50,7 +48,7 @@ def probe(
     }
     outputs = {port.name: f"out_{port.name}" for port in spec.outputs}
     filling = Filling("module", names, outputs, values)
-    code = _Code(
+    code = Code(
         spec, template.make(spec, values), tuple(template.statements(spec, filling, outputs)[0])
     )
     if spec.kind == PYTHON:
@@ -58,7 +56,7 @@ def probe(
     return _answer(cache, code, inputs, sizes, values)
 
 
-def _own(cache: Cache, code: _Code, inputs: Inputs, sizes: tuple[tuple[str, int], ...]) -> Probed:
+def _own(cache: Cache, code: Code, inputs: Inputs, sizes: tuple[tuple[str, int], ...]) -> Probed:
     """Return what a person's own code does, where it may be run at all: watched, and asked anew at
     every start, since it may depend on anything."""
     why = cache.consent.why_not(code.spec.title, code.spec.code.support)
@@ -75,7 +73,7 @@ def _own(cache: Cache, code: _Code, inputs: Inputs, sizes: tuple[tuple[str, int]
 
 def _answer(
     cache: Cache,
-    code: _Code,
+    code: Code,
     inputs: Inputs,
     sizes: tuple[tuple[str, int], ...],
     values: Mapping[str, Value],
@@ -101,62 +99,6 @@ def _answer(
     return cache.probe(code.question(*inputs.items()), lambda: _asked(cache, code, inputs))
 
 
-@dataclass(frozen=True)
-class _Code:
-    """A layer's code: what makes its attribute, and the statements, the main one last."""
-
-    spec: LayerSpec
-    attribute: str
-    statements: tuple[str, ...]
-
-    @property
-    def own(self) -> bool:
-        """Tell whether a person wrote it in the project."""
-        return self.spec.kind == PYTHON
-
-    def told(self, error: Exception) -> str:
-        """Return what an error says against the layer; that of a person's own code goes on, to be placed.
-
-        Raises: the error.
-        """
-        if self.own:
-            raise error
-        return _said(error)
-
-    def question(self, *inputs: Hashable) -> Hashable:
-        """Return all that an answer depends on, beside PyTorch itself."""
-        return (self.spec.kind, self.spec.code.support, self.attribute, self.statements, inputs)
-
-    def scope(self, cache: Cache, device: str) -> dict[str, Any] | str:
-        """Return the names that the statements need, or what PyTorch said against the layer."""
-        scope: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "math": math, "module": None}
-        scope["Tensor"] = Tensor
-        scope["parametrizations"] = parametrizations
-        if self.own:
-            exec(compile(self.spec.code.support, own_code.FILE, "exec"), scope)
-            scope["module"] = eval(self.attribute, scope) if self.attribute else None
-            return scope
-        if self.attribute:
-            question = (self.attribute, device)
-            made = cache.modules.recall(question, lambda: _make(self.attribute, scope, device))
-            if isinstance(made, str):
-                return made
-            scope["module"] = made
-        if self.spec.code.support:
-            exec(compile(self.spec.code.support, "<layer>", "exec"), scope)
-        return scope
-
-    def aside(self, scope: dict[str, Any]) -> None:
-        """Run the statements beside the main one, whose outputs few networks use."""
-        for statement in self.statements[:-1]:
-            exec(compile(statement, "<layer>", "exec"), scope)
-
-    def run(self, scope: dict[str, Any], count: Count) -> float:
-        """Run the main statement and return its FLOPs."""
-        main = compile(self.statements[-1], "<layer>", "exec")
-        return count(lambda: exec(main, scope), scope)
-
-
 class _Ran(NamedTuple):
     """What one run on the meta device gave: sizes and dtypes by port, and costs of one sample."""
 
@@ -167,7 +109,7 @@ class _Ran(NamedTuple):
     view: bool
 
 
-def _asked(cache: Cache, code: _Code, inputs: Inputs) -> Probed:
+def _asked(cache: Cache, code: Code, inputs: Inputs) -> Probed:
     """Return what a layer does on the meta device, `N` being the only name."""
     ran = _run(cache, code, inputs, {})
     if isinstance(ran, str):
@@ -180,7 +122,7 @@ def _asked(cache: Cache, code: _Code, inputs: Inputs) -> Probed:
 
 
 def _symbolic(
-    cache: Cache, code: _Code, inputs: Inputs, sizes: tuple[tuple[str, int], ...]
+    cache: Cache, code: Code, inputs: Inputs, sizes: tuple[tuple[str, int], ...]
 ) -> Probed:
     """Return what a layer does with named dimensions: asked with several numbers for each name."""
     given = [dim for kinds in inputs.values() for kind in kinds for dim in kind.shape]
@@ -198,8 +140,8 @@ def _symbolic(
         if isinstance(ran, str):
             shown = {str(symbols.worth(dim, point)): dim for dim in given if isinstance(dim, str)}
             shown.pop(str(SAMPLES), None)
-            said = [shown.get(part, part) for part in re.split(r"(\d+)", ran)]
-            return Probed(error="".join(map(str, said)))
+            worded = [shown.get(part, part) for part in re.split(r"(\d+)", ran)]
+            return Probed(error="".join(map(str, worded)))
     first, real = at(symbols.stand_ins(names)), at(dict(sizes))
     assert not isinstance(first, str)  # it was among the points
     if isinstance(real, str):
@@ -222,7 +164,7 @@ def _symbolic(
     return Probed(outputs, real.parameters, real.flops, saved=real.saved, view=real.view)
 
 
-def _run(cache: Cache, code: _Code, inputs: Inputs, sizes: Sizes) -> _Ran | str:
+def _run(cache: Cache, code: Code, inputs: Inputs, sizes: Sizes) -> _Ran | str:
     """Run a layer on the meta device, or return what PyTorch said against it.
 
     What depends on numbers (lengths, classes) has no answer there: it gets ones, on the processor, as
@@ -245,14 +187,14 @@ def _run(cache: Cache, code: _Code, inputs: Inputs, sizes: Sizes) -> _Ran | str:
     return two._replace(outputs=outputs)
 
 
-def _run_on(device: str, cache: Cache, code: _Code, inputs: Inputs, sizes: Sizes) -> _Ran | str:
+def _run_on(device: str, cache: Cache, code: Code, inputs: Inputs, sizes: Sizes) -> _Ran | str:
     if code.own:
         with torch.device(device):  # what it makes itself lies where its inputs do
             return _ran(device, cache, code, inputs, sizes)
     return _ran(device, cache, code, inputs, sizes)
 
 
-def _ran(device: str, cache: Cache, code: _Code, inputs: Inputs, sizes: Sizes) -> _Ran | str:
+def _ran(device: str, cache: Cache, code: Code, inputs: Inputs, sizes: Sizes) -> _Ran | str:
     scope = code.scope(cache, device)
     if isinstance(scope, str):
         return scope
@@ -344,7 +286,7 @@ def _small(
     return next(iter(inputs)), TensorType(small, kinds[0].dtype)
 
 
-def _tried(cache: Cache, code: _Code, port: str, kind: TensorType) -> Probed:
+def _tried(cache: Cache, code: Code, port: str, kind: TensorType) -> Probed:
     """Return what a layer does with a small input; no outputs where it does not keep its shape."""
     scope = code.scope(cache, "cpu")
     if isinstance(scope, str):
@@ -360,7 +302,7 @@ def _tried(cache: Cache, code: _Code, port: str, kind: TensorType) -> Probed:
         code.aside(scope)
         saved = watched(lambda: code.run(scope, uncounted), scope, outs, given.numel())
     except Exception as error:  # as above
-        return Probed(error=_said(error))
+        return Probed(error=said(error))
     values = {port.name: scope[f"out_{port.name}"] for port in code.spec.outputs}
     kept = all(list(value.shape) == shape for value in values.values())
     outputs = {
@@ -384,22 +326,6 @@ def _enlarged(answer: Probed, kind: TensorType, sizes: Sizes) -> Probed:
         saved={port: count * numbers // tried for port, count in answer.saved.items()},
         view=answer.view,
     )
-
-
-def _make(attribute: str, scope: dict[str, Any], device: str) -> Any:
-    """Return the layer, or what PyTorch said instead. In evaluation mode it draws no random numbers."""
-    try:
-        with torch.device(device):
-            made = eval(compile(attribute, "<layer>", "eval"), dict(scope))
-    except Exception as error:  # as above
-        return _said(error)
-    if device == "cpu" and isinstance(made, nn.Module):
-        made.eval()
-    return made
-
-
-def _said(error: Exception) -> str:
-    return f"{error}".strip() or type(error).__name__
 
 
 def _steps(module: Any, inputs: Inputs, sizes: Sizes) -> int:

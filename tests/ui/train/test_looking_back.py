@@ -222,3 +222,40 @@ def test_a_sample_of_the_embedding_is_shown_picked_and_laid_out_anew(
     workspace.redraw.flush()
     assert panel.near.text() == "t-SNE"  # it is known already
     assert not np.allclose(view._points, linear)
+
+
+def test_answers_are_judged_with_the_weights_of_the_moment(
+    session: Session, workspace: TrainWorkspace, pumped: Pumped
+) -> None:
+    trained(session, pumped, digits())
+    history, answers = session.history, workspace.answers
+    workspace._judged.setCurrentWidget(answers.sureness)
+    workspace.redraw.flush()
+    judging = answers._judging
+    pumped(lambda: judging.judged is not None)
+    assert judging.judged is not None
+    assert judging.judged.step == history.step
+    done = history.epochs[-1]
+    assert done.confusion is not None
+    found = judging.judged.predictions
+    right = int((found.outputs.argmax(1) == found.targets).sum())
+    assert right == done.confusion.trace(), "the very samples that the run counted"
+    workspace.redraw.flush()
+    assert answers.sureness.remark.text().endswith(f"step {history.step}")
+
+    # A cell of the confusion table holds as many samples as it counts.
+    wrong = np.argwhere(done.confusion - np.diag(np.diag(done.confusion)) > 0)
+    cell = (int(wrong[0][0]), int(wrong[0][1])) if len(wrong) else (0, 0)
+    answers.confusion.view.cell_picked.emit(*cell)
+    sheet = answers.confusion.samples.sheet
+    assert len(sheet.order) == done.confusion[cell]
+    pumped(lambda: sheet.order[0] in sheet._pictures)
+    answers.confusion.samples.hide()
+
+    # Looked back at, the checkpoint nearest to the moment is asked.
+    kept = [found.step for found in runs.checkpoints(Path(history.folder))]
+    session.look_at(history.moments[0])
+    pumped(lambda: history.at == history.moments[0])
+    workspace.redraw.flush()
+    pumped(lambda: not judging.waiting)
+    assert judging.judged.step == min(kept, key=lambda step: abs(step - history.moments[0]))

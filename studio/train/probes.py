@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from studio.data import Samples
 from studio.engine import protocol as p
+from studio.graph.bounds import BOUNDS
 from studio.graph.breakpoints import CAN_DIE
 from studio.graph.facts import DataFacts
 from studio.graph.graph import INPUT, STATE
@@ -43,13 +44,8 @@ _MANY_DEAD = 0.5
 #: The port at which attention weights are tapped: beside the output, not an output.
 ATTENTION = "weights"
 
-#: Limits that a layer's outputs come close to, and how close (of the span) is at them.
-_LIMITS = {
-    "torch.nn.Sigmoid": (0.0, 1.0),
-    "torch.nn.Hardsigmoid": (0.0, 1.0),
-    "torch.nn.Tanh": (-1.0, 1.0),
-    "torch.nn.Softsign": (-1.0, 1.0),
-}
+#: Layers whose slope fades near the ends of their outputs, and how near (of the span) is at them.
+_SQUASHES = frozenset(f"torch.nn.{name}" for name in ("Sigmoid", "Hardsigmoid", "Tanh", "Softsign"))
 _AT_LIMIT = 0.02
 
 Clock = Callable[[], float]
@@ -317,8 +313,8 @@ def _stat(tensor: Tensor, node: NodePath, norms: _Norms) -> p.LayerStat:
     units = 0
     if node.kind in CAN_DIE:
         dead, units = _still_units(tensor == 0)
-    elif node.kind in _LIMITS:
-        bottom, top = _LIMITS[node.kind]
+    elif node.kind in _SQUASHES:
+        bottom, top = BOUNDS[node.kind]
         near = _AT_LIMIT * (top - bottom)
         saturated, units = _still_units((tensor < bottom + near) | (tensor > top - near))
     return p.LayerStat(

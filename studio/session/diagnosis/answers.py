@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from studio.graph.bounds import BOUNDS
 from studio.graph.edits import RemoveNodes, SetRecipe
 from studio.session.diagnosis.finding import NETWORK, Case, Change, Finding, figure
 
@@ -16,14 +17,16 @@ _MOST, _OWN = 0.8, 0.7
 _EPOCHS = 3
 #: Samples of a batch below which BatchNorm's figures are mostly chance.
 _TINY = 8
-#: What ends a network although the loss takes raw scores: lowest and highest that it gives.
-_SQUASHED = {
-    "torch.nn.Softmax": (0.0, 1.0),
-    "core.softmax": (0.0, 1.0),
-    "torch.nn.Sigmoid": (0.0, 1.0),
-    "torch.nn.Hardsigmoid": (0.0, 1.0),
-    "torch.nn.Tanh": (-1.0, 1.0),
-}
+#: What ends a network although the loss takes raw scores.
+_SQUASHED = frozenset(
+    [
+        "torch.nn.Softmax",
+        "core.softmax",
+        "torch.nn.Sigmoid",
+        "torch.nn.Hardsigmoid",
+        "torch.nn.Tanh",
+    ]
+)
 _NORMS = tuple(f"torch.nn.BatchNorm{dims}d" for dims in (1, 2, 3))
 
 
@@ -94,7 +97,7 @@ def wrong_ending(case: Case) -> Finding | None:
         return None
     if case.project.recipe.loss not in ("", "torch.nn.CrossEntropyLoss"):
         return None
-    low, high = _SQUASHED[ending.kind]
+    low, high = BOUNDS[ending.kind]
     floor = math.log(1 + (len(started.classes) - 1) * math.exp(low - high))
     now = float(np.median(case.losses[-20:]))
     return Finding(

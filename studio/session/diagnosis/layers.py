@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from studio.graph.bounds import BOUNDS
 from studio.graph.edits import SetRecipe, SimpleEdit
 from studio.session.diagnosis.finding import Case, Change, Finding, figure, stats
 
@@ -14,7 +15,7 @@ _DEAD, _SATURATED = 0.4, 0.6
 #: How near its ends a squashing layer's output counts as saturated, as a share of its range.
 _EDGE = 0.025
 
-_SQUASHES = {"torch.nn.Sigmoid": (0.0, 1.0), "torch.nn.Tanh": (-1.0, 1.0)}
+_SQUASHES = frozenset(["torch.nn.Sigmoid", "torch.nn.Tanh"])
 RELU, LEAKY = "torch.nn.ReLU", "torch.nn.LeakyReLU"
 
 
@@ -134,7 +135,7 @@ def saturated(case: Case) -> Finding | None:
             continue
         if (ending is not None and place[1].id == ending.id) or not len(case.lately(path, "mean")):
             continue
-        low, high = _SQUASHES[place[1].kind]
+        low, high = BOUNDS[place[1].kind]
         edge = _EDGE * (high - low)
         width = (stat.high - stat.low) / len(stat.histogram)
         middles = [stat.low + (k + 0.5) * width for k in range(len(stat.histogram))]

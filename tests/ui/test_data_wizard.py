@@ -188,3 +188,15 @@ def test_very_many_columns_are_named_in_the_settings(
     data = wizard.data()
     assert data is not None
     assert data.params["target"] == "c4999"
+
+
+def test_an_answer_that_comes_when_the_panel_is_gone_is_dropped(
+    wizard: DataWizard, script: Script, session: Session
+) -> None:
+    wizard.file.click()
+    answer(script, session, p.LookAt, p.Surveyed(TABLE))
+    wizard.reject()
+    wizard.outcome.words.setText("gone")
+    answer(script, session, p.GetData, p.DataAnswer(data_facts(train=94, validation=26)))
+    assert wizard.outcome.words.text() == "gone"
+    assert wizard.outcome.facts is None

@@ -297,8 +297,12 @@ class LinePlot(View):
         low, high = self._heights(left, right)
         return (
             Scale(left, right, area.left(), area.right() - 4),
-            Scale(low, high, area.bottom(), area.top(), self._log),
+            Scale(low, high, area.bottom(), area.top(), self._rises_by_factors()),
         )
+
+    def _rises_by_factors(self) -> bool:
+        """Whether heights are drawn by their logarithm: what is negative has none."""
+        return self._log and not any(shape.line[1].min() < 0 for shape in self._shapes)
 
     def _extent(self) -> tuple[float, float]:
         ends = [x for shape in self._shapes for x in (shape.line[0][0], shape.line[0][-1])]
@@ -307,17 +311,18 @@ class LinePlot(View):
     def _heights(self, left: float, right: float) -> tuple[float, float]:
         """The vertical range of what is in sight: outliers of the raw values may leave it."""
         parts = []
+        log = self._rises_by_factors()
         for shape in self._shapes:
             for (x, y), share in ((shape.raw, 1.0), (shape.line, 0.0)):
                 inside = y[(x >= left) & (x <= right)]
-                if self._log:
+                if log:
                     inside = np.log10(inside[inside > 0])
                 inside = inside[np.isfinite(inside)]
                 if inside.size:
                     parts.append(np.percentile(inside, [share, 100.0 - share]))
         values = np.concatenate(parts) if parts else np.array([0.0, 1.0])
         low, high = float(values.min()), float(values.max())
-        if self._from_zero and not self._log:
+        if self._from_zero and not log:
             low = min(low, 0.0)
         pad = 0.06 * (high - low) or 0.05 * (abs(high) or 1.0)
         return low - pad, high + pad

@@ -50,6 +50,10 @@ class Outcome(QWidget):
         self._say("")
         self._show_parts(None)
 
+    def forget(self) -> None:
+        """Take no more answers: this widget is about to go."""
+        self._wanted = None
+
     def show_data(self, data: DataRef) -> None:
         """Have data read, and show what came; an older answer is dropped."""
         if data == self._wanted:

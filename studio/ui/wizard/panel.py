@@ -286,6 +286,7 @@ class DataWizard(QDialog):
 
     def _on_finished(self) -> None:
         self._closed = True
+        self.outcome.forget()
 
     def _say(self, text: str, tone: str = "2") -> None:
         self.message.setText(text)

@@ -13,8 +13,8 @@ from studio.ui.views.bars import Bars
 from studio.ui.views.confusion import Confusion
 from studio.ui.views.heatmap import Heatmap
 from studio.ui.views.line_plot import LinePlot
-from studio.ui.views.plot_painting import Trace
 from studio.ui.views.pixels import diverging_image, gray_image, symmetric_limit
+from studio.ui.views.plot_painting import Trace
 from studio.ui.views.redraw import Redraw
 from studio.ui.views.signed_map import Line, SignedMap
 from studio.ui.views.tiles import SampleGrid, Strip, Tile, sample_image
@@ -296,3 +296,22 @@ def test_an_error_while_painting_is_reported_and_the_window_lives(
 def test_names_from_files_cannot_become_markup() -> None:
     assert "<img" not in plain("<img src=/etc/passwd>")
     assert not plain("")
+
+
+def height(plot: LinePlot, value: float) -> float:
+    """Where a value is drawn."""
+    return plot._scales()[1].pixel(value)
+
+
+def test_a_curve_that_goes_below_zero_has_no_logarithm(qtbot: QtBot, theme: Theme) -> None:
+    plot = LinePlot(theme, "Loss", (TRAIN,), log=True)
+    shown(qtbot, plot)
+    x = np.arange(1.0, 11)
+    plot.set_points("train", x, -x)
+    plot.set_best((3.0, -3.0, "best"))
+    plot.refresh()
+    assert height(plot, -10) > height(plot, -1) > 0
+    plot.grab()  # Qt would complain of what is no number
+    plot.set_points("train", x, x)
+    plot.refresh()
+    assert height(plot, 1) - height(plot, 2) == pytest.approx(height(plot, 4) - height(plot, 8))

@@ -200,6 +200,24 @@ class Segments(QFrame):
         return self._group.button(index)
 
 
+class Icon(QWidget):
+    """An icon beside words, in a colour of the look, which it follows."""
+
+    def __init__(
+        self, theme: Theme, name: str, token: str, size: int = 16, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._theme, self._name, self._token, self._size = theme, name, token, size
+        self.setFixedSize(size, size)
+        theme.changed.connect(self.update)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        dpr = self.devicePixelRatioF()
+        self._theme.draw_icon(painter, QPointF(), self._name, self._token, self._size, dpr)
+        painter.end()
+
+
 class Switch(QAbstractButton):
     """On or off, as a small slide."""
 

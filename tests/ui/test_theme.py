@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
+from studio.ui import controls
 from studio.ui.icons import BadIcon, read_drawing
 from studio.ui.theme import Theme
 
@@ -138,3 +139,16 @@ def test_pictures_are_as_sharp_as_the_screen(theme: Theme) -> None:
         made = theme.pixmap("play", "text.1", 16, dpr)
         assert made.width() == round(16 * dpr)
         assert made.deviceIndependentSize().width() == pytest.approx(16)
+
+
+def test_an_icon_beside_words_follows_the_look(qtbot: QtBot, theme: Theme) -> None:
+    icon = controls.Icon(theme, "warning", "warn")
+    qtbot.addWidget(icon)
+    colours = set()
+    for look in ("dark", "light"):
+        theme.set(look)
+        picture = icon.grab().toImage()
+        shown = {picture.pixelColor(x, y).name() for x in range(16) for y in range(16)}
+        assert theme.color("warn").name() in shown
+        colours.add(theme.color("warn").name())
+    assert len(colours) == 2

@@ -42,8 +42,7 @@ class FindingCard(Card):
         self.finding = finding
         self._trial: Trial | None = None
         head = controls.row()
-        mark = controls.label(theme)
-        mark.setPixmap(theme.pixmap(icon, colour, 16, self.devicePixelRatioF()))
+        mark = controls.Icon(theme, icon, colour)
         self.title = controls.label(theme, weight=600, wrap=True)
         head.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
         head.addWidget(self.title, 1)

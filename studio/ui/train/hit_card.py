@@ -33,9 +33,7 @@ class HitCard(Card):
         super().__init__(theme, "error" if broken else "warn")
         self.hit = hit
         head = controls.row()
-        mark = controls.label(theme)
-        tone = "error" if broken else "warn"
-        mark.setPixmap(theme.pixmap("pause", tone, 16, self.devicePixelRatioF()))
+        mark = controls.Icon(theme, "pause", "error" if broken else "warn")
         where = "Paused before step" if broken else "Paused after step"
         self.title = controls.label(
             theme, f"{where} {Theme.number(hit.step)}", weight=600, wrap=True

@@ -186,9 +186,8 @@ class ProblemCard(Card):
         super().__init__(theme, _TONES[problem.severity])
         self.problem = problem
         head, _, rest = problem.message.partition(". ")
-        icon = controls.label(theme)
         token = _TONES[problem.severity] or "text.2"
-        icon.setPixmap(theme.pixmap(_ICONS[problem.severity], token, 16, self.devicePixelRatioF()))
+        icon = controls.Icon(theme, _ICONS[problem.severity], token)
         title = controls.label(theme, head if rest else head.rstrip("."), weight=600, wrap=True)
         line = controls.row()
         line.addWidget(icon, 0, Qt.AlignmentFlag.AlignTop)

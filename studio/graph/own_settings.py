@@ -15,6 +15,12 @@ def place_of(network: str, path: str) -> str:
     return path if network == "main" else f"{network}:{path}"
 
 
+def at_place(place: str) -> tuple[str, str]:
+    """Return network and path of a key of `Recipe.groups`."""
+    network, _, path = place.rpartition(":")
+    return network or "main", path
+
+
 def own_settings(groups: Groups, network: str, path: str) -> dict[str, Value]:
     """Return what a node has of its own; what it has not is taken from the blocks around it."""
     found: dict[str, Value] = {}

@@ -54,6 +54,7 @@ class Curves(Panel):
     ) -> None:
         super().__init__(theme, "Curves", parent=parent)
         self._history = History()
+        self._name: Callable[[str], str] = str
         self._redraw = redraw
         self._ask_path = ask_path or _ask_path
         self._axis: Axis = "epoch"
@@ -172,9 +173,9 @@ class Curves(Panel):
         large = [own.get(n) or self._extra[n] for n in names if n not in (RATE, SPEED)]
         self.grid.arrange(large, [own[n] for n in names if n in (RATE, SPEED)])
 
-    def show_history(self, history: History) -> None:
-        """Draw another run's curves."""
-        self._history = history
+    def show_history(self, history: History, name: Callable[[str], str] = str) -> None:
+        """Draw another run's curves; `name` words the place of a node that was changed."""
+        self._history, self._name = history, name
         self.remark.put("")
         self._wanted = None
         for plot in self.plots:
@@ -249,7 +250,9 @@ class Curves(Panel):
     def _mark(self, plot: LinePlot) -> None:
         """Mark what happened and the moment that is looked back at, and draw."""
         history = self._history
-        plot.set_marks([Mark(self._place(step), *said) for step, *said in _happened(history)])
+        plot.set_marks(
+            [Mark(self._place(step), *said) for step, *said in _happened(history, self._name)]
+        )
         plot.hold(None if history.at is None else self._place(history.at))
         plot.refresh()
 
@@ -349,10 +352,10 @@ class Curves(Panel):
             self.remark.put(f"Written: {path.name}")
 
 
-def _happened(history: History) -> list[tuple[int, str, str]]:
+def _happened(history: History, name: Callable[[str], str]) -> list[tuple[int, str, str]]:
     """Return what is marked: the step, in words, and a colour."""
     told = [
-        (change.step, f"{change_words(change.values)} from step {change.step}", "text.3")
+        (change.step, f"{change_words(change.values, name)} from step {change.step}", "text.3")
         for change in history.changes
         if change.action == "set"
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +58,7 @@ class Scrubber(View):
             [Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End]
         )
         self._history = History()
+        self._name: Callable[[str], str] = str
         self._flags: tuple[Flag, ...] = ()
         self._checkpoints: tuple[int, ...] = ()
         self._wish: int | None = None
@@ -71,8 +73,9 @@ class Scrubber(View):
 
     # ----------------------------------------------------------------------------------- what is set
 
-    def show_history(self, history: History) -> None:
-        """Show another run's time."""
+    def show_history(self, history: History, name: Callable[[str], str] = str) -> None:
+        """Show another run's time; `name` words the place of a node that was changed."""
+        self._name = name
         self._history, self._wish, self._dragging = history, None, False
         self.mark()
 
@@ -116,7 +119,7 @@ class Scrubber(View):
 
     def _fill(self) -> None:
         history = self._history
-        self._flags = tuple(sorted(_flags(history)))
+        self._flags = tuple(sorted(_flags(history, self._name)))
         self.live.setEnabled(self.shown is not None)
         self.live.setVisible(bool(history.folder))
         self._describe()
@@ -347,7 +350,7 @@ class Scrubber(View):
         self._ask(moments[place] if place < len(moments) else None)
 
 
-def _flags(history: History) -> list[Flag]:
+def _flags(history: History, name: Callable[[str], str]) -> list[Flag]:
     """Return what is worth a flag: problems, changed settings, pauses, the best epoch."""
     flags = [
         Flag(found.step, "warning", "warn", _few(found.problem.message), found.problem.message)
@@ -356,7 +359,7 @@ def _flags(history: History) -> list[Flag]:
     ]
     for change in history.changes:
         if change.action == "set":
-            words = change_words(change.values)
+            words = change_words(change.values, name)
             flags.append(Flag(change.step, "settings", "text.2", words, f"{words} from here on"))
         elif change.action == "paused":
             flags.append(Flag(change.step, "pause", "text.2", "paused", "Paused here"))

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabWidget, QWidget
 from studio.engine import protocol as p
 from studio.engine.runs import checkpoint_steps
 from studio.graph.edits import Batch, SimpleEdit
+from studio.graph.own_settings import at_place
 from studio.graph.problems import Repair
 from studio.graph.topology import name_path
 from studio.session import events as e
@@ -179,8 +180,8 @@ class TrainWorkspace(QWidget):
 
     def _show_history(self) -> None:
         history = self._session.history
-        self.curves.show_history(history)
-        self.scrubber.show_history(history)
+        self.curves.show_history(history, self._name_at)
+        self.scrubber.show_history(history, self._name_at)
         self._show_checkpoints()
         self.over_time.show_history(history, self._name)
         self.outputs.show_history(history, self._name)
@@ -267,6 +268,11 @@ class TrainWorkspace(QWidget):
 
     def _name(self, path: str) -> str:
         return name_path(self._session.subject, "main", path)
+
+    def _name_at(self, place: str) -> str:
+        """Word the node of a key of `Recipe.groups`."""
+        network, path = at_place(place)
+        return name_path(self._session.subject, network, path)
 
     def _telling_layer(self) -> str:
         """The last layer with weights but the very last: its outputs say most."""

@@ -85,10 +85,12 @@ def test_a_dropouts_share_is_changed(steer: Steer) -> None:
 
 
 def test_a_change_is_told_in_words() -> None:
-    assert change_words({"lr": 0.1}) == "lr 0.1"
-    assert change_words({"node": "fc1", "frozen": True}) == "fc1 frozen"
-    assert change_words({"node": "fc1", "frozen": False}) == "fc1 learns again"
-    assert change_words({"batch_size": 8}) == "batch size 8"
+    assert change_words({"lr": 0.1}, str) == "lr 0.1"
+    assert change_words({"node": "fc1", "frozen": True}, str) == "fc1 frozen"
+    assert change_words({"node": "fc1", "frozen": False}, str) == "fc1 learns again"
+    named = {"n_7": "drop1"}.__getitem__
+    assert change_words({"node": "n_7", "p": 0.5}, named) == "drop1 p 0.5"
+    assert change_words({"batch_size": 8}, str) == "batch size 8"
 
 
 def test_a_walk_goes_forward_and_back_through_the_layers(qtbot: QtBot, theme: Theme) -> None:

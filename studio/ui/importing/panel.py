@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDialog,
     QHBoxLayout,
     QLineEdit,
-    QProgressBar,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -22,7 +19,7 @@ from studio.engine import protocol as p
 from studio.session import events as e
 from studio.session.session import Session
 from studio.ui.controls import button, column, label, row
-from studio.ui.importing.report import ReportList
+from studio.ui.importing.dialog import ImportDialog
 from studio.ui.theme import Theme
 
 #: Asks for a file: a filter in, a path or "" out.
@@ -32,43 +29,20 @@ FILES = "PyTorch modules, exported programs and ONNX (*.py *.pt2 *.onnx)"
 _SIZE, _NAMES = QSize(560, 420), 92
 
 
-class ImportPanel(QDialog):
-    """Asks what a network is imported from, and shows what became of it. `revealed` carries a node's id path."""
-
-    revealed = Signal(str)
+class ImportPanel(ImportDialog):
+    """Asks what a network is imported from, and shows what became of it."""
 
     def __init__(
         self, session: Session, theme: Theme, pick: Pick, parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent)
-        self._session, self._theme, self._pick = session, theme, pick
+        reading = "The network is being read"
+        super().__init__(session, theme, "Import network", _SIZE, reading, parent)
+        self._pick = pick
         self._stop: Callable[[], None] | None = None
         self._classes: dict[str, p.OutlinedClass] = {}
         self._unreadable = ""
-        self._closed = False  # answers may come when the panel is gone
-        self.setWindowTitle("Import network")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(_SIZE)
-        layout = column(self, margins=20, spacing=12)
-        self.heading = label(theme, "Import network", role="heading", weight=600)
-        layout.addWidget(self.heading)
-        self.pages = QStackedWidget()
-        self.pages.addWidget(self._form())
-        self.report = ReportList(theme)
-        self.report.revealed.connect(self.revealed)
-        self.pages.addWidget(self.report)
-        layout.addWidget(self.pages, 1)
-        self.progress = QProgressBar()
-        self.progress.setRange(0, 0)
-        self.progress.setTextVisible(False)
-        self.progress.setAccessibleName("The network is being read")
-        self.progress.hide()
-        layout.addWidget(self.progress)
-        self.message = label(theme, tone="error", wrap=True)
-        self.message.hide()
-        layout.addWidget(self.message)
-        layout.addLayout(self._buttons())
-        self._unsubscribe = session.subscribe(self._on_event)
+        self.assemble(self._form(), self._buttons())
+        self.listen()
         self.finished.connect(self._on_finished)
         self._make_ready(True)
         self._refresh()
@@ -127,7 +101,6 @@ class ImportPanel(QDialog):
     def _buttons(self) -> QHBoxLayout:
         line = row()
         line.addStretch(1)
-        self.cancel = button(self._theme, "Cancel")
         self.cancel.clicked.connect(self._on_cancel)
         self.start = button(self._theme, "Import", look="primary")
         self.start.setDefault(True)
@@ -173,14 +146,10 @@ class ImportPanel(QDialog):
         self.agreed.setVisible(asks)
         self.warning.setVisible(asks)
 
-    def _complain(self, sentence: str) -> None:
-        self.message.setText(sentence)
-        self.message.setVisible(bool(sentence))
-
     def _make_ready(self, wanted: bool) -> None:
         """Have the process that reads files started while a person still chooses one, or ended."""
 
-        def no_matter(answer: p.Answer) -> None:
+        def no_matter(answer: p.Answer | p.Refused) -> None:
             """An import starts the process itself where none is ready."""
 
         self._session.ask(p.PrepareImport(wanted), no_matter, no_matter)
@@ -197,13 +166,13 @@ class ImportPanel(QDialog):
         """Read which classes there are off the file's text."""
         path = self.path.text().strip()
         self._unreadable = ""
-        self._complain("")
+        self.complain("")
         if Path(path).suffix.lower() == ".py" and Path(path).is_file():
             self._session.ask(p.GetOutline(path), self._outlined, self._no_outline)
         self._refresh()
 
     def _outlined(self, answer: p.Answer) -> None:
-        if self._closed:
+        if self.closed:
             return
         assert isinstance(answer, p.Outline)
         self._classes = {one.name: one for one in answer.classes}
@@ -212,16 +181,16 @@ class ImportPanel(QDialog):
         whole = [one.name for one in answer.classes if not one.part]
         if not answer.classes:
             self._unreadable = "The file defines no class of nn.Module. Choose another file."
-            self._complain(self._unreadable)
+            self.complain(self._unreadable)
         else:
             self.classes.setCurrentText((whole or list(self._classes))[-1])
         self._refresh()
 
     def _no_outline(self, refused: p.Refused) -> None:
-        if self._closed:
+        if self.closed:
             return
         self._unreadable = refused.message
-        self._complain(refused.message)
+        self.complain(refused.message)
         self._refresh()
 
     def _on_class(self, name: str) -> None:
@@ -238,7 +207,7 @@ class ImportPanel(QDialog):
         fields = {"class": self.classes.currentText(), "args": self.args.text()}
         fields["input"] = self.input.text()
         options = {key: text.strip() for key, text in fields.items() if text.strip()}
-        self._complain("")
+        self.complain("")
         ticket = self._session.import_network(
             self.path.text().strip(),
             options if self.runs_code else {},
@@ -249,22 +218,18 @@ class ImportPanel(QDialog):
         self._refresh()
 
     def _refused(self, refused: p.Refused) -> None:
-        if self._closed:
+        if self.closed:
             return
         self._stop = None
         self._make_ready(True)  # for the next attempt
-        self._complain("" if refused.cancelled else refused.message)
+        self.complain("" if refused.cancelled else refused.message)
         self._refresh()
 
-    def _on_event(self, event: e.SessionEvent) -> None:
+    def on_event(self, event: e.SessionEvent) -> None:
         if isinstance(event, e.ImportDone) and self._stop is not None:
             self._stop = None
             self._refresh()
-            self.heading.setText(f"Imported {event.name}")
-            self.report.show_report(event.report, self._session.document.project)
-            self.pages.setCurrentWidget(self.report)
-            self.start.hide()
-            self.cancel.setText("Close")
+            self.conclude(f"Imported {event.name}", event.report, self.start)
 
     def _on_cancel(self) -> None:
         if self._stop is not None:
@@ -273,8 +238,6 @@ class ImportPanel(QDialog):
         self.reject()
 
     def _on_finished(self) -> None:
-        self._closed = True
         self._make_ready(False)
         if self._stop is not None:
             self._stop()
-        self._unsubscribe()

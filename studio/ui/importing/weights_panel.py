@@ -5,23 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import (
-    QDialog,
-    QHBoxLayout,
-    QLineEdit,
-    QProgressBar,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QSize
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from studio.engine import protocol as p
 from studio.graph.weight_match import Rename, Row, Table, Weight, matched
 from studio.session import events as e
 from studio.session.session import Session
 from studio.ui.controls import SearchField, Segments, button, column, label, row
-from studio.ui.importing.report import ReportList
+from studio.ui.importing.dialog import ImportDialog
 from studio.ui.importing.weight_table import LeftList, WeightModel, WeightView
 from studio.ui.theme import Theme
 
@@ -35,45 +27,23 @@ class Ticket(Protocol):
     def cancel(self) -> None: ...
 
 
-class WeightsPanel(QDialog):
-    """Matches the weights of a file with the network's. `revealed` carries a node's id path."""
-
-    revealed = Signal(str)
+class WeightsPanel(ImportDialog):
+    """Matches the weights of a file with the network's."""
 
     def __init__(
         self, session: Session, theme: Theme, path: str, parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent)
-        self._session, self._theme, self._path = session, theme, path
+        reading = "The weights are being read"
+        super().__init__(session, theme, "Import weights", _SIZE, reading, parent)
+        self._path = path
         self._ours: tuple[Weight, ...] = ()
         self._theirs: tuple[Weight, ...] = ()
         self._chosen: dict[str, str] = {}
-        self._taking = self._closed = False
+        self._taking = False
         self.table = Table((), ())
-        self.setWindowTitle("Import weights")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(_SIZE)
-        layout = column(self, margins=20, spacing=12)
-        self.heading = label(theme, "Import weights", role="heading", weight=600)
-        layout.addWidget(self.heading)
         self.summary = label(theme, f"{Path(path).name} is being read.", tone="2", wrap=True)
-        layout.addWidget(self.summary)
-        self.pages = QStackedWidget()
-        self.pages.addWidget(self._matching())
-        self.report = ReportList(theme)
-        self.report.revealed.connect(self.revealed)
-        self.pages.addWidget(self.report)
-        layout.addWidget(self.pages, 1)
-        self.progress = QProgressBar()
-        self.progress.setRange(0, 0)
-        self.progress.setTextVisible(False)
-        self.progress.setAccessibleName("The weights are being read")
-        layout.addWidget(self.progress)
-        self.message = label(theme, tone="error", wrap=True)
-        self.message.hide()
-        layout.addWidget(self.message)
-        layout.addLayout(self._buttons())
-        self._unsubscribe = session.subscribe(self._on_event)
+        self.assemble(self._matching(), self._buttons(), self.summary)
+        self.listen()
         self.finished.connect(self._on_finished)
         self._ticket: Ticket | None = session.weight_names(path, self._on_names, self._refused)
         self._refresh()
@@ -141,7 +111,6 @@ class WeightsPanel(QDialog):
         self.reset.clicked.connect(self._on_reset)
         line.addWidget(self.reset)
         line.addStretch(1)
-        self.cancel = button(self._theme, "Cancel")
         self.cancel.clicked.connect(self.reject)
         self.apply = button(self._theme, "Apply", look="primary")
         self.apply.setDefault(True)
@@ -205,14 +174,10 @@ class WeightsPanel(QDialog):
             parts.append(f"{other} {'has' if other == 1 else 'have'} another shape")
         return f"{Path(self._path).name}: {', '.join(parts)}."
 
-    def _complain(self, sentence: str) -> None:
-        self.message.setText(sentence)
-        self.message.setVisible(bool(sentence))
-
     # ----------------------------------------------------------------------------------------- slots
 
     def _on_names(self, answer: p.WeightNames) -> None:
-        if self._closed:
+        if self.closed:
             return  # answers come after it, too
         self._ticket = None
         self._ours, self._theirs = answer.ours, answer.theirs
@@ -223,11 +188,11 @@ class WeightsPanel(QDialog):
         wanted = {one.name: one for one in self._ours}[ours]
         given = {one.name: one for one in self._theirs}.get(theirs)
         if given is not None and given.shape != wanted.shape:
-            self._complain(
+            self.complain(
                 f"{given.name} is {given.size} and {ours} is {wanted.size}: it does not fit."
             )
             return
-        self._complain("")
+        self.complain("")
         self._chosen = {
             key: name for key, name in self._chosen.items() if name != theirs or not name
         }
@@ -239,38 +204,32 @@ class WeightsPanel(QDialog):
         self.match()
 
     def _on_apply(self) -> None:
-        self._complain("")
+        self.complain("")
         self._taking = True
         self._ticket = self._session.take_weights(self._path, self.table.pairs, self._refused)
         self._refresh()
 
     def _refused(self, refused: p.Refused) -> None:
-        if self._closed:
+        if self.closed:
             return
         self._ticket, self._taking = None, False
-        self._complain("" if refused.cancelled else refused.message)
+        self.complain("" if refused.cancelled else refused.message)
         if not self._ours:
             self.summary.setText(f"{Path(self._path).name} was not read.")
         self._refresh()
 
-    def _on_event(self, event: e.SessionEvent) -> None:
+    def on_event(self, event: e.SessionEvent) -> None:
         if isinstance(event, e.DocumentOpened):
             self.reject()
         elif isinstance(event, e.WeightsTaken) and self._taking:
             self._ticket, self._taking = None, False
             self._refresh()
-            self.heading.setText(f"The network starts from {event.name}")
             self.summary.setText(
                 "Training and explanations begin with these weights; Undo takes them back."
             )
-            self.report.show_report(event.report, self._session.document.project)
-            self.pages.setCurrentWidget(self.report)
-            self.apply.hide()
-            self.reset.hide()
-            self.cancel.setText("Close")
+            heading = f"The network starts from {event.name}"
+            self.conclude(heading, event.report, self.apply, self.reset)
 
     def _on_finished(self) -> None:
-        self._closed = True
         if self._ticket is not None:
             self._ticket.cancel()
-        self._unsubscribe()

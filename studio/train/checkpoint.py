@@ -95,6 +95,12 @@ def restore_optimizers(optimizers: Sequence[Optimizer], states: Sequence[dict[st
     """Put optimisers back into earlier states; the states stay untouched."""
     for optimizer, state in zip(optimizers, states, strict=True):
         optimizer.load_state_dict(copied(state))
+        # Files hold tensors in the usual order, but fused optimisers go through weights and what they
+        # remember of them side by side as they lie in memory.
+        for parameter, held in optimizer.state.items():
+            for name, value in held.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    held[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def is_finite(weights: Mapping[str, Tensor]) -> bool:

@@ -91,6 +91,26 @@ def test_a_stopped_run_goes_on_bit_for_bit(recipe: str, tmp_path: Path) -> None:
     assert rest[-1].summary.best == straight[-1].summary.best
 
 
+def convolving() -> dict[str, nn.Module]:
+    return {
+        "conv1": nn.Conv2d(1, 6, 3),
+        "relu": nn.ReLU(),
+        "conv2": nn.Conv2d(6, 8, 3),
+        "flatten": nn.Flatten(),
+        "fc": nn.Linear(8 * 4 * 4, 10),
+    }
+
+
+def test_a_convolution_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    """Its weights lie in memory otherwise than in a file, and so does what Adam remembers of them."""
+    straight = Case(tmp_path / "whole", convolving, epochs=2).run()
+    broken = Case(tmp_path / "broken", convolving, epochs=2)
+    broken.job = replace(broken.job, until=11)
+    told = broken.run()
+    rest = continued(broken, Path(broken.job.folder)).run()
+    assert torch.equal(torch.cat([per_step(told), per_step(rest)]), per_step(straight))
+
+
 CHILD = """
 import sys
 from pathlib import Path

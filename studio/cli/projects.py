@@ -108,6 +108,8 @@ def check(given: argparse.Namespace, here: Paths) -> int:
     told = as_json(project, facts)
     for problem in _problems(facts):
         print(_line(project, problem))
+    for doubt in facts.data.warnings if facts.data else ():
+        print(f"data: {doubt}")
     if given.json:
         print_json(told)
     else:
@@ -138,6 +140,7 @@ def as_json(project: Project, facts: ProjectFacts) -> dict[str, Any]:
             }
             for problem in _problems(facts)
         ],
+        "doubts": list(facts.data.warnings) if facts.data else [],
         "parameters": sum(network.parameters for network in facts.networks.values()),
         "flops": sum(network.flops for network in facts.networks.values()),
         "shapes": {

@@ -89,6 +89,16 @@ def test_check_tells_shapes_and_cost(mlp: Path, capsys: Out) -> None:
     assert told["shapes"]["main"]["fc1"] == {"out": ["N", 16]}
 
 
+def test_check_tells_what_is_doubtful_in_the_data(mlp: Path, tmp_path: Path, capsys: Out) -> None:
+    rows = "".join(f"{n % 5},7,{'ab'[n % 2]}\n" for n in range(60))
+    (tmp_path / "t.csv").write_text("size,same,kind\n" + rows)
+    file = str(tmp_path / "t.loom")
+    assert main(["new", "mlp", "--data", "files.csv", "--set", f"path={tmp_path / 't.csv'}", "-o", file]) == 0  # fmt: skip
+    capsys.readouterr()
+    main(["check", file])
+    assert "data: 1 of the features never change" in capsys.readouterr().out
+
+
 def test_check_names_the_problem_and_its_repairs(mlp: Path, capsys: Out) -> None:
     raw = json.loads(mlp.read_text())
     fc2 = next(node for node in raw["networks"]["main"]["nodes"] if node["name"] == "fc2")

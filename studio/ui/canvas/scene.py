@@ -354,8 +354,9 @@ class SheetScene(QGraphicsScene):
         for item in self.wires.labels.within(box):
             return item
         for found in self.items(box):
-            near = isinstance(found, LinkItem) and found.route
-            if near and near.is_near(pos.toTuple(), reach):
+            if not isinstance(found, LinkItem) or not found.route:
+                continue
+            if found.route.is_near(pos.toTuple(), reach):
                 return found
         return None
 

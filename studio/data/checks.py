@@ -139,8 +139,10 @@ def doubts(loaded: Loaded, parts: Parts) -> list[str]:
     """Return sentences about what makes figures doubtful, each with what to do about it."""
     found: list[str] = []
     if len(parts[0]) < 50 and loaded.form != "graph":  # one graph is all there is to see
+        count = len(parts[0])
         found.append(
-            f"Samples to train on: only {len(parts[0])}. Figures will vary much from seed to seed."
+            f"Only {count} sample{'' if count == 1 else 's'} to train on: figures will vary much from "
+            "seed to seed."
         )
     found += _class_doubts(loaded, parts)
     if loaded.form == "table" and not is_unread(loaded.inputs):

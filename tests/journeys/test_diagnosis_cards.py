@@ -36,7 +36,8 @@ FEW_DIGITS = DataRef("sklearn.digits", split=Split(validation=0.95))
 #: Half circles so blurred that nobody tells them apart: what is learned of them beyond is by heart.
 BLURRED = DataRef("generated.moons", {"samples": 300, "noise": 0.5}, split=Split(validation=0.8))
 TOO_HIGH = {"optimizer": "torch.optim.SGD", "optimizer_params": {"lr": 30.0}, "epochs": 20}
-DEADLY = {"optimizer": Recipe().optimizer, "optimizer_params": {"lr": 0.5}, "epochs": 20}
+#: Long enough, on a fast machine too, for the layers to be looked at several times.
+DEADLY = {"optimizer": Recipe().optimizer, "optimizer_params": {"lr": 0.5}, "epochs": 500}
 BY_HEART = {"optimizer_params": {"lr": 0.02, "weight_decay": 0.0}, "epochs": 60}
 
 

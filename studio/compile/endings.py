@@ -7,6 +7,7 @@ import math
 from studio.compile.advice import Advice, without
 from studio.compile.case import Remedy
 from studio.compile.spots import Ground, Spot
+from studio.graph.bounds import BOUNDS
 from studio.graph.edits import SetFlag, SetRecipe
 from studio.graph.graph import OUTPUT
 
@@ -15,22 +16,7 @@ BATCH_NORMS: frozenset[str] = frozenset(f"torch.nn.BatchNorm{count}d" for count 
 _CROSS_ENTROPY = ("", "torch.nn.CrossEntropyLoss")
 _BINARY_CROSS_ENTROPY = ("", "torch.nn.BCEWithLogitsLoss")
 
-#: Lowest and highest that a layer can give.
-_BOUNDS: dict[str, tuple[float, float]] = {
-    "torch.nn.Softmax": (0.0, 1.0),
-    "core.softmax": (0.0, 1.0),
-    "torch.nn.LogSoftmax": (-math.inf, 0.0),
-    "torch.nn.LogSigmoid": (-math.inf, 0.0),
-    "torch.nn.Sigmoid": (0.0, 1.0),
-    "torch.nn.Hardsigmoid": (0.0, 1.0),
-    "torch.nn.Tanh": (-1.0, 1.0),
-    "torch.nn.Hardtanh": (-1.0, 1.0),
-    "torch.nn.Softsign": (-1.0, 1.0),
-    "torch.nn.ReLU": (0.0, math.inf),
-    "torch.nn.ReLU6": (0.0, 6.0),
-    "torch.nn.Softplus": (0.0, math.inf),
-}
-SCORES: frozenset[str] = frozenset(_BOUNDS)
+SCORES: frozenset[str] = frozenset(BOUNDS)
 
 
 def answers(ground: Ground) -> bool:
@@ -51,7 +37,7 @@ def before_cross_entropy(spot: Spot) -> Advice | None:
     if recipe.loss not in _CROSS_ENTROPY or answer.count < 2:
         return None
     title, name, others = spot.spec.title, spot.name, answer.count - 1
-    low, high = _BOUNDS[spot.node.kind]
+    low, high = BOUNDS[spot.node.kind]
     if spot.node.kind == "torch.nn.LogSoftmax":
         text = f"{name} is not needed: the cross-entropy takes the log-softmax itself, and again changes nothing."
     elif math.isfinite(low) and math.isfinite(high):
@@ -76,7 +62,7 @@ def before_labels(spot: Spot) -> Advice | None:
         return None
     if recipe.loss not in _BINARY_CROSS_ENTROPY:
         return None
-    low, _ = _BOUNDS[spot.node.kind]
+    low, _ = BOUNDS[spot.node.kind]
     side = "all labels get at least one half" if low == 0 else "no label can be sure"
     text = (
         f"{spot.name} squeezes the scores, though the binary cross-entropy takes a sigmoid itself: "
@@ -92,7 +78,7 @@ def before_regression(spot: Spot) -> Advice | None:
         return None
     if data.task != "regression" or not data.target_mean:
         return None
-    low, high = _BOUNDS[spot.node.kind]
+    low, high = BOUNDS[spot.node.kind]
     if low == 0:
         limit = "below 0"
     else:

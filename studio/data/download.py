@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
-import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -148,8 +147,3 @@ def _words(error: Exception) -> str:
             return f"the connection broke off with {error.expected} bytes to come"
         case _:
             return str(error) or type(error).__name__
-
-
-def remove(folder: Path) -> None:
-    """Remove a downloaded set with its unfinished parts; nothing happens where there is none."""
-    shutil.rmtree(folder, ignore_errors=True)

@@ -265,6 +265,16 @@ def test_the_linear_schedule_is_the_published_one() -> None:
     assert float(levels[-1]) == pytest.approx(4.04e-5, rel=0.01)
 
 
+def test_a_preview_takes_few_steps_however_many_a_sample_has() -> None:
+    stepper = case("diffusion", learner_params={"steps": 1000, "guidance": 0.0}).stepper()
+    calls = []
+    stepper.network.register_forward_hook(lambda *call: calls.append(1))
+    shown = stepper.learning.preview(stepper.validation.slice(0, 8))
+    assert shown is not None
+    assert len(calls) == 50
+    assert np.isfinite(shown.arrays["points"]).all()
+
+
 def test_a_network_may_do_without_the_class(tmp_path: Path) -> None:
     project = denoiser(labelled=False)
     made = Case(replace(project, recipe=replace(project.recipe, epochs=2)))

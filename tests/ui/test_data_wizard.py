@@ -91,6 +91,8 @@ def test_what_is_found_is_shown_with_its_doubts(
         "input",
         "predict",
     ]
+    assert [wizard.rows.item(0, at).text() for at in range(4)] == ["0", "p0", "70", "sick"]
+    assert wizard.rows.horizontalHeaderItem(2).text() == "pulse"
     assert "classification, 2 classes" in wizard.outcome.words.text()
     assert wizard.outcome.samples.isVisible()
     assert wizard.use.isEnabled()

@@ -24,6 +24,8 @@ from studio.train.pictured import pictured
 #: The network's inputs of these names get the time (0 to 1) and the class, where it has them.
 TIME, LABEL = "t", "label"
 _SHOWN, _FILM = 8, 8
+#: Steps that a preview takes at most: training waits for it.
+_PREVIEWED = 50
 
 
 def noise_levels(schedule: str, steps: int) -> Tensor:
@@ -150,30 +152,31 @@ class _Denoising(OneNetwork):
     # ------------------------------------------------------------------------------------ sampling
 
     def sampled(
-        self, like: Tensor, label: Tensor, generator: torch.Generator, films: int = 0
+        self, like: Tensor, label: Tensor, generator: torch.Generator, most: int, films: int = 0
     ) -> tuple[Tensor, list[Tensor]]:
-        """Return samples made of noise, and `films` looks at them on the way.
+        """Return samples made of noise in `most` steps at most, and `films` looks at them on the way.
 
-        Source: Ho et al. 2020, algorithm 2; guidance: Ho and Salimans 2022, equation 6.
+        Source: Ho et al. 2020, algorithm 2; fewer steps: Nichol and Dhariwal 2021, section 4;
+        guidance: Ho and Salimans 2022, equation 6.
         """
-        steps = len(self._levels)
-        looks = {round(k * (steps - 1) / max(1, films - 1)) for k in range(films)}
+        last = len(self._levels) - 1
+        count = min(most, last + 1)
+        steps = torch.linspace(0, last, count).round().long().tolist()
+        looks = {round(k * (count - 1) / max(1, films - 1)) for k in range(films)}
         x = torch.randn(like.shape, device=like.device, generator=generator)
         film: list[Tensor] = []
-        for at in reversed(range(steps)):
-            level = self._levels[at]
-            before = self._levels[at - 1] if at else torch.ones_like(level)
-            noise = self._noise(x, at, label)
+        for number in reversed(range(count)):
+            level = self._levels[steps[number]]
+            before = self._levels[steps[number - 1]] if number else torch.ones_like(level)
+            noise = self._noise(x, steps[number], label)
             clean = ((x - (1 - level).sqrt() * noise) / level.sqrt()).clamp(-1.5, 1.5)
             alpha = level / before
-            mean = (before.sqrt() * (1 - alpha) * clean + alpha.sqrt() * (1 - before) * x) / (
-                1 - level
-            )
-            x = mean
-            if at:
+            pull = before.sqrt() * (1 - alpha) * clean + alpha.sqrt() * (1 - before) * x
+            x = pull / (1 - level)
+            if number:
                 spread = ((1 - before) / (1 - level) * (1 - alpha)).sqrt()
                 x = x + spread * torch.randn(x.shape, device=x.device, generator=generator)
-            if at in looks:
+            if number in looks:
                 film.append(x)
         return x, film
 
@@ -197,7 +200,7 @@ class _Denoising(OneNetwork):
         label = torch.arange(len(like), device=like.device)[:, None] % max(1, self._classes)
         label = label + 1 if self._classes else torch.zeros_like(label)
         with Modes([setup.networks["main"]]), torch.no_grad():
-            made, film = self.sampled(like, label, generator, _FILM)
+            made, film = self.sampled(like, label, generator, _PREVIEWED, _FILM)
         strip = torch.stack(film, 1).flatten(0, 1) * self._half + self._middle
         if like.ndim == 2 and like.shape[1] == 2:
             points = made * self._half + self._middle

@@ -38,6 +38,8 @@ _TIPS = {
 _SINGLE = ("group", "time")
 _HEADS = ("column", "holds", "use", "empty", "values")
 _ROLE, _VALUES, _ROW = 2, 4, 34
+#: Rows that are shown as they are, and the height of one.
+_FEW, _LINE = 5, 24
 
 
 class ColumnTable(QTableWidget):
@@ -117,6 +119,34 @@ class ColumnTable(QTableWidget):
             if role in _SINGLE and other is not chosen and other.currentData() == role:
                 other.setCurrentIndex(0)
         self.roles_changed.emit()
+
+
+class RowTable(QTableWidget):
+    """The first rows of a table as the file has them."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(_LINE)
+        self.setShowGrid(False)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setWordWrap(False)
+        self.setAccessibleName("First rows of the table")
+
+    def sizeHint(self) -> QSize:
+        return QSize(560, 42 + _LINE * self.rowCount())
+
+    def show_rows(self, survey: Survey) -> None:
+        """Show the rows of a survey."""
+        self.setColumnCount(len(survey.columns))
+        self.setHorizontalHeaderLabels([one.name for one in survey.columns])
+        self.setRowCount(min(_FEW, len(survey.rows)))
+        for at, row in enumerate(survey.rows[:_FEW]):
+            for place, text in enumerate(row):
+                self.setItem(at, place, QTableWidgetItem(text))
+        self.resizeColumnsToContents()
+        self.setFixedHeight(self.sizeHint().height())
 
 
 def _listed(text: str, names: tuple[str, ...]) -> list[str]:

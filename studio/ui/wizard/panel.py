@@ -29,7 +29,7 @@ from studio.ui.data_panel import SPLIT_PARAMS
 from studio.ui.form import Form
 from studio.ui.theme import Theme
 from studio.ui.views.panel import EmptyState
-from studio.ui.wizard.columns import ROLES, ColumnTable
+from studio.ui.wizard.columns import ROLES, ColumnTable, RowTable
 from studio.ui.wizard.outcome import Outcome
 
 #: Asks for a place: whether it is a folder, a path or "" out.
@@ -115,6 +115,9 @@ class DataWizard(QDialog):
         left.addWidget(self.columns)
         self.remarks = label(self._theme, tone="warn", role="caption", wrap=True)
         left.addWidget(self.remarks)
+        self.rows_head = self._head(left, "First rows")
+        self.rows = RowTable()
+        left.addWidget(self.rows)
         self._head(left, "Settings")
         self.settings = self._settings()
         left.addWidget(self.settings)
@@ -216,6 +219,11 @@ class DataWizard(QDialog):
         self.why.setVisible(bool(self.why.text()))
         self.columns.setVisible(table)
         self.columns_head.setVisible(table)
+        rows = 0 < len(self.survey.columns) <= _MOST_LISTED and bool(self.survey.rows)
+        self.rows.setVisible(rows)
+        self.rows_head.setVisible(rows)
+        if rows:
+            self.rows.show_rows(self.survey)
         if table:
             self.columns.show_columns(self.survey, chosen.data.params)
         self._chosen = chosen.data
